@@ -1,0 +1,28 @@
+// The kernels of the library's own nodes, compiled in its objects and nowhere else, so that no flag of a host
+// can change them. One source file for each list of nodes/all.hpp keeps the compile times apart.
+#pragma once
+
+#include <retrograd/backends/cpu/kernels.hpp>
+#include <retrograd/nodes/all.hpp>
+
+#include <string_view>
+
+namespace retrograd::cpu {
+
+/// The kernels of the node of that name in a list; null where it has none.
+template <class List>
+const Kernels* find_in(std::string_view name) {
+  const Kernels* found = nullptr;
+  for_each_node(List(), [&]<class N>() {
+    if (name == N::name) found = &kernels_of<N>;
+  });
+  return found;
+}
+
+extern template const Kernels* find_in<ArithmeticNodes>(std::string_view);
+extern template const Kernels* find_in<FunctionNodes>(std::string_view);
+extern template const Kernels* find_in<CausalNodes>(std::string_view);
+extern template const Kernels* find_in<Reductions>(std::string_view);
+extern template const Kernels* find_in<WholeNodes>(std::string_view);
+
+}  // namespace retrograd::cpu

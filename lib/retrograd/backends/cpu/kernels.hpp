@@ -1,0 +1,317 @@
+// The loops over a tile that run a node's functor, compiled for every SIMD level, and the table of them for
+// one node.
+#pragma once
+
+#include <retrograd/math/simd.hpp>
+#include <retrograd/nodes/node.hpp>
+#include <retrograd/nodes/reduction.hpp>
+#include <retrograd/nodes/tile.hpp>
+#include <retrograd/nodes/whole.hpp>
+
+#include <new>
+#include <utility>
+
+namespace retrograd::cpu {
+
+/// What a kernel is called with: one step of a program on one tile.
+struct TileCall {
+  const void* node = nullptr;         ///< the node's own fields
+  const Operand* operands = nullptr;  ///< the program's operands, placed for this row and tile
+  const int* index = nullptr;         ///< which of them the step uses, in the order of TileStep
+  const AdjointMode* modes = nullptr;
+  std::int64_t start = 0;
+  int count = 0;
+  bool is_last = false;
+  void* state = nullptr;  ///< causal: at the tile's start; forward leaves it at the tile's end
+  void* carry = nullptr;  ///< causal, adjoint
+  void* row = nullptr;    ///< reduction
+
+  const Operand& operand(int i) const { return operands[index[i]]; }
+};
+
+using TileKernel = void (*)(const TileCall&);
+
+template <class Real>
+Input<Real> input_of(const Operand& operand) {
+  return {static_cast<const Real*>(operand.data), operand.step, operand.constant};
+}
+
+template <class Real>
+Target<Real> target_of(const Operand& operand, AdjointMode mode) {
+  Target<Real> target;
+  target.mode = mode;
+  if (mode == AdjointMode::sum)
+    target.sum = static_cast<math::SumOverTime<Real>*>(operand.data);
+  else
+    target.data = static_cast<Real*>(operand.data);
+  return target;
+}
+
+template <class Real>
+Tile<Real> tile_of(const TileCall& call) {
+  Tile<Real> tile;
+  tile.start = call.start;
+  tile.count = call.count;
+  tile.is_last = call.is_last;
+  return tile;
+}
+
+template <class N, class Real>
+Tile<Real> forward_tile(const TileCall& call) {
+  Tile<Real> tile = tile_of<Real>(call);
+  tile.y = static_cast<Real*>(call.operand(0).data);
+  for (int i = 0; i < N::inputs; ++i) tile.x[i] = input_of<Real>(call.operand(1 + i));
+  return tile;
+}
+
+// A causal node or a reduction: the adjoints of all inputs at once.
+template <class N, class Real>
+Tile<Real> adjoint_tile(const TileCall& call) {
+  Tile<Real> tile = tile_of<Real>(call);
+  tile.gy = input_of<Real>(call.operand(0));
+  for (int i = 0; i < N::inputs; ++i) {
+    tile.x[i] = input_of<Real>(call.operand(2 + i));
+    tile.gx[i] = target_of<Real>(call.operand(2 + N::inputs + i), call.modes[i]);
+  }
+  return tile;
+}
+
+// --- pointwise -----------------------------------------------------------------------------------
+
+template <class N, class Inputs = std::make_index_sequence<static_cast<std::size_t>(N::inputs)>>
+struct PointwiseForward;
+
+template <class N, std::size_t... I>
+struct PointwiseForward<N, std::index_sequence<I...>> {
+  template <class T>
+  RETROGRAD_INLINE static void run(const TileCall& call) {
+    using Real = real_t<T>;
+    const N node = *static_cast<const N*>(call.node);
+    const Input<Real> x[] = {input_of<Real>(call.operand(1 + static_cast<int>(I)))...};
+    Real* y = static_cast<Real*>(call.operand(0).data);
+    const int blocks = (call.count + math::block - 1) / math::block;
+    for (int b = 0; b < blocks; ++b) {
+      Real* __restrict out = y + b * math::block;
+      for (int l = 0; l < math::block; ++l) out[l] = Real(node.forward(T(x[I].block(b)[l])...));
+    }
+  }
+};
+
+template <class N, std::size_t Which,
+          class Inputs = std::make_index_sequence<static_cast<std::size_t>(N::inputs)>>
+struct PointwiseAdjoint;
+
+template <class N, std::size_t Which, std::size_t... I>
+struct PointwiseAdjoint<N, Which, std::index_sequence<I...>> {
+  template <class T>
+  RETROGRAD_INLINE static void run(const TileCall& call) {
+    using Real = real_t<T>;
+    const N node = *static_cast<const N*>(call.node);
+    const Input<Real> gy = input_of<Real>(call.operand(0)), y = input_of<Real>(call.operand(1));
+    const Input<Real> x[] = {input_of<Real>(call.operand(2 + static_cast<int>(I)))...};
+    give<T>(target_of<Real>(call.operand(2 + N::inputs), call.modes[0]), tile_of<Real>(call),
+            [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
+              return Real(node.adjoint(T(gy.block(b)[l]), T(y.block(b)[l]), T(x[I].block(b)[l])...)[Which]);
+            });
+  }
+};
+
+// --- causal, tile by tile ------------------------------------------------------------------------
+
+template <class N>
+concept TileByTile = requires {
+  typename N::State;
+};
+
+template <class N>
+struct TileForward {
+  template <class T>
+  RETROGRAD_INLINE static void run(const TileCall& call) {
+    static_cast<const N*>(call.node)->template forward<T>(forward_tile<N, real_t<T>>(call),
+                                                          *static_cast<typename N::State*>(call.state));
+  }
+};
+
+template <class N>
+struct TileAdjoint {
+  template <class T>
+  RETROGRAD_INLINE static void run(const TileCall& call) {
+    using Carry = typename N::template Carry<real_t<T>>;
+    static_cast<const N*>(call.node)->template adjoint<T>(adjoint_tile<N, real_t<T>>(call),
+                                                          *static_cast<const typename N::State*>(call.state),
+                                                          *static_cast<Carry*>(call.carry));
+  }
+};
+
+// --- causal, sample by sample --------------------------------------------------------------------
+
+template <class N, class Inputs = std::make_index_sequence<static_cast<std::size_t>(N::inputs)>>
+struct SampleForward;
+
+template <class N, std::size_t... I>
+struct SampleForward<N, std::index_sequence<I...>> {
+  template <class T>
+  RETROGRAD_INLINE static void run(const TileCall& call) {
+    using Real = real_t<T>;
+    const N node = *static_cast<const N*>(call.node);
+    const Tile<Real> tile = forward_tile<N, Real>(call);
+    auto state = *static_cast<typename N::template State<T>*>(call.state);
+    for (int n = 0; n < tile.count; ++n) tile.y[n] = Real(node.forward(state, T(tile.x[I].sample(n))...));
+    *static_cast<typename N::template State<T>*>(call.state) = state;
+  }
+};
+
+template <class N, class Inputs = std::make_index_sequence<static_cast<std::size_t>(N::inputs)>>
+struct SampleAdjoint;
+
+template <class N, std::size_t... I>
+struct SampleAdjoint<N, std::index_sequence<I...>> {
+  template <class T>
+  RETROGRAD_INLINE static void run(const TileCall& call) {
+    using Real = real_t<T>;
+    using State = typename N::template State<T>;
+    const N node = *static_cast<const N*>(call.node);
+    const Tile<Real> tile = adjoint_tile<N, Real>(call);
+    const auto sample = [](const Input<Real>& x, int n) RETROGRAD_INLINE_LAMBDA { return T(x.sample(n)); };
+
+    State before[Tile<Real>::max_samples];  // each sample
+    State state = *static_cast<const State*>(call.state);
+    for (int n = 0; n < tile.count; ++n) {
+      before[n] = state;
+      node.forward(state, sample(tile.x[I], n)...);
+    }
+    alignas(64) Real gx[sizeof...(I)][Tile<Real>::max_samples] = {};
+    State& gs = *static_cast<State*>(call.carry);
+    for (int n = tile.count; n-- > 0;) {
+      const auto adjoints = node.adjoint(gs, before[n], sample(tile.gy, n), sample(tile.x[I], n)...);
+      ((gx[I][n] = Real(adjoints[I])), ...);
+    }
+    (give<T>(tile.gx[I], tile,
+             [&](int b, int l) RETROGRAD_INLINE_LAMBDA { return gx[I][b * math::block + l]; }),
+     ...);
+  }
+};
+
+// --- reductions and copies -----------------------------------------------------------------------
+
+template <class N>
+struct ReductionForward {
+  template <class T>
+  RETROGRAD_INLINE static void run(const TileCall& call) {
+    using Real = real_t<T>;
+    static_cast<const N*>(call.node)->template forward<T>(forward_tile<N, Real>(call),
+                                                          *static_cast<ReductionRow<Real>*>(call.row));
+  }
+};
+
+template <class N>
+struct ReductionAdjoint {
+  template <class T>
+  RETROGRAD_INLINE static void run(const TileCall& call) {
+    using Real = real_t<T>;
+    if constexpr (N::passes_through == 0)
+      static_cast<const N*>(call.node)->template adjoint<T>(
+          adjoint_tile<N, Real>(call), *static_cast<const ReductionRow<Real>*>(call.row));
+  }
+};
+
+/// gx = x or gx += x: the adjoint of a node that passes it through.
+struct Copy {
+  template <class T>
+  RETROGRAD_INLINE static void run(const TileCall& call) {
+    using Real = real_t<T>;
+    const Input<Real> x = input_of<Real>(call.operand(0));
+    give<T>(target_of<Real>(call.operand(1), call.modes[0]), tile_of<Real>(call),
+            [&](int b, int l) RETROGRAD_INLINE_LAMBDA { return x.block(b)[l]; });
+  }
+};
+
+// --- the table of one node -----------------------------------------------------------------------
+
+struct Kernels {
+  static constexpr int levels = 3, max_inputs = Tile<float>::max_inputs;
+  struct PerType {
+    TileKernel forward[levels] = {};
+    TileKernel adjoint[max_inputs][levels] =
+        {};  ///< pointwise: one for each input; others: the first does all
+    std::size_t state_bytes = 0, carry_bytes = 0;
+    void (*start_state)(void*) = nullptr;
+    void (*start_carry)(void*) = nullptr;
+  };
+  PerType f32, f64;
+  void (*whole_forward)(const void*, const WholeCall&) = nullptr;
+  void (*whole_adjoint)(const void*, const WholeCall&) = nullptr;
+  std::unique_ptr<WholeMemory> (*whole_memory)(const void*, const WholeCall&) = nullptr;
+
+  const PerType& of(ElementType type) const { return type == ElementType::f32 ? f32 : f64; }
+};
+
+template <class Loop, class Real>
+constexpr void fill_levels(TileKernel (&levels)[Kernels::levels]) {
+  for (int level = 0; level < Kernels::levels; ++level)
+    levels[level] = math::Kernel<Loop, Real>::at(static_cast<math::SimdLevel>(level));
+}
+
+template <class N, class Real, std::size_t... I>
+constexpr void fill_pointwise(Kernels::PerType& kernels, std::index_sequence<I...>) {
+  fill_levels<PointwiseForward<N>, Real>(kernels.forward);
+  (fill_levels<PointwiseAdjoint<N, I>, Real>(kernels.adjoint[I]), ...);
+}
+
+template <class N, class Real>
+constexpr Kernels::PerType kernels_of_type() {
+  Kernels::PerType kernels;
+  if constexpr (N::kind != NodeKind::whole)
+    static_assert(N::inputs >= 1 && N::inputs <= Kernels::max_inputs, "a node has one to five inputs");
+  if constexpr (N::kind == NodeKind::pointwise) {
+    fill_pointwise<N, Real>(kernels, std::make_index_sequence<static_cast<std::size_t>(N::inputs)>());
+  } else if constexpr (N::kind == NodeKind::reduction) {
+    fill_levels<ReductionForward<N>, Real>(kernels.forward);
+    fill_levels<ReductionAdjoint<N>, Real>(kernels.adjoint[0]);
+  } else if constexpr (N::kind == NodeKind::causal && TileByTile<N>) {
+    using State = typename N::State;
+    using Carry = typename N::template Carry<Real>;
+    fill_levels<TileForward<N>, Real>(kernels.forward);
+    fill_levels<TileAdjoint<N>, Real>(kernels.adjoint[0]);
+    kernels.state_bytes = sizeof(State);
+    kernels.carry_bytes = sizeof(Carry);
+    kernels.start_state = [](void* at) { new (at) State(); };
+    kernels.start_carry = [](void* at) { new (at) Carry(); };
+  } else if constexpr (N::kind == NodeKind::causal) {
+    using State = typename N::template State<Real>;
+    static_assert(std::is_trivially_copyable_v<State> && alignof(State) <= 16 && sizeof(State) <= 256,
+                  "a causal node's state is saved as bytes, and a tile's states are kept on the stack");
+    fill_levels<SampleForward<N>, Real>(kernels.forward);
+    fill_levels<SampleAdjoint<N>, Real>(kernels.adjoint[0]);
+    kernels.state_bytes = kernels.carry_bytes = sizeof(State);
+    kernels.start_state = kernels.start_carry = [](void* at) { new (at) State(); };
+  }
+  return kernels;
+}
+
+template <class N>
+constexpr Kernels make_kernels() {
+  Kernels kernels;
+  kernels.f32 = kernels_of_type<N, float>();
+  kernels.f64 = kernels_of_type<N, double>();
+  if constexpr (N::kind == NodeKind::whole) {
+    kernels.whole_forward = [](const void* node, const WholeCall& call) {
+      static_cast<const N*>(node)->forward(call);
+    };
+    kernels.whole_adjoint = [](const void* node, const WholeCall& call) {
+      static_cast<const N*>(node)->adjoint(call);
+    };
+    kernels.whole_memory = [](const void* node, const WholeCall& call) {
+      return static_cast<const N*>(node)->make_memory(call);
+    };
+  }
+  return kernels;
+}
+
+template <class N>
+inline constexpr Kernels kernels_of = make_kernels<N>();
+
+/// The kernels of a recorded node: its own, or the built-in ones of its name.
+const Kernels& find_kernels(const NodeType& type);
+
+}  // namespace retrograd::cpu

@@ -1,0 +1,47 @@
+// A user's own nodes: derive from one of these, write the functor and its adjoint, and record it with
+// pointwise() or causal().
+//
+//     struct Fold : OwnPointwise<Fold, 1> {
+//       static constexpr const char* name = "fold";
+//       template <class T> T forward(T x) const { return math::sin(x); }
+//       template <class T> std::array<T, 1> adjoint(T gy, T, T x) const { return {gy * math::cos(x)}; }
+//     };
+//     Var y = pointwise(Fold{}, x);
+//
+// Its kernels are compiled where it is recorded, under the host's flags (-ffp-contract=off keeps the bits the
+// same everywhere).
+#pragma once
+
+#include <retrograd/backends/cpu/kernels.hpp>
+#include <retrograd/math/functions.hpp>
+#include <retrograd/nodes/length.hpp>
+
+namespace retrograd {
+
+template <class N, int Inputs>
+struct OwnPointwise : Pointwise<Inputs> {
+  static constexpr const void* own_kernels() { return &cpu::kernels_of<N>; }
+};
+
+/// Sample by sample: see nodes/tile.hpp.
+template <class N, int Inputs>
+struct OwnCausal : Causal<Inputs> {
+  static constexpr const void* own_kernels() { return &cpu::kernels_of<N>; }
+};
+
+/// Records a user's causal node: the inputs broadcast; where all are constant over time the tape's length is
+/// taken.
+template <class N, class... Vars>
+Var causal(const N& node, Vars... x) {
+  const std::array<Var, sizeof...(Vars)> inputs{x...};
+  TapeState* tape = common_tape(inputs, N::name);
+  Shape shape = inputs[0].shape();
+  bool varies = false;
+  for (const Var input : inputs) {
+    shape = broadcast(shape, input.shape(), N::name);
+    varies = varies || input.is_signal();
+  }
+  return causal(node, inputs, shape.with_length(signal_length(tape, shape, varies, std::nullopt, N::name)));
+}
+
+}  // namespace retrograd

@@ -1,0 +1,51 @@
+#include <retrograd/backends/cpu/storage.hpp>
+
+namespace retrograd::cpu {
+
+Storage::Storage(Graph& graph, const Plan& plan, ElementType type)
+    : graph_(graph), plan_(plan), type_(type), values_(plan.nodes.size()), adjoints_(plan.nodes.size()) {
+  for (std::size_t n = 0; n < plan.nodes.size(); ++n)
+    if (plan.nodes[n].stored && plan.nodes[n].type->kind != NodeKind::leaf)
+      values_[n].emplace(plan.nodes[n].shape, type_of(static_cast<int>(n)));
+}
+
+Leaf* Storage::leaf(int n) const {
+  const int index = graph_.nodes[static_cast<std::size_t>(node(n).id)].leaf;
+  return index < 0 ? nullptr : &graph_.leaves[static_cast<std::size_t>(index)];
+}
+
+ElementType Storage::type_of(int n) const { return node(n).signal ? type_ : ElementType::f64; }
+
+TensorView Storage::value(int n) const {
+  if (const Leaf* of_leaf = leaf(n)) return of_leaf->value;
+  return values_[static_cast<std::size_t>(n)]->view();
+}
+
+Tensor& Storage::adjoint(int n) {
+  Leaf* of_leaf = leaf(n);
+  std::optional<Tensor>& adjoint =
+      of_leaf != nullptr ? of_leaf->gradient : adjoints_[static_cast<std::size_t>(n)];
+  if (!adjoint) adjoint.emplace(node(n).shape, type_of(n));
+  return *adjoint;
+}
+
+bool Storage::has_adjoint(int n) const {
+  const Leaf* of_leaf = leaf(n);
+  return of_leaf != nullptr ? of_leaf->gradient.has_value()
+                            : adjoints_[static_cast<std::size_t>(n)].has_value();
+}
+
+std::uint64_t Storage::version(int n) const {
+  const Leaf* of_leaf = leaf(n);
+  return of_leaf != nullptr ? of_leaf->version + 1 : 0;
+}
+
+std::size_t Storage::bytes() const {
+  std::size_t bytes = 0;
+  for (const auto* tensors : {&values_, &adjoints_})
+    for (const std::optional<Tensor>& tensor : *tensors)
+      if (tensor) bytes += static_cast<std::size_t>(tensor->shape().elements()) * bytes_of(tensor->type());
+  return bytes;
+}
+
+}  // namespace retrograd::cpu

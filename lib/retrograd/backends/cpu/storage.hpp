@@ -1,0 +1,39 @@
+// Where a plan's values and adjoints are: the leaves' in the graph, all others in the plan.
+#pragma once
+
+#include <retrograd/tape/graph.hpp>
+#include <retrograd/tape/plan.hpp>
+#include <retrograd/tensor/tensor.hpp>
+
+#include <optional>
+#include <vector>
+
+namespace retrograd::cpu {
+
+class Storage {
+ public:
+  /// Allocates every stored value.
+  Storage(Graph& graph, const Plan& plan, ElementType type);
+
+  TensorView value(int node) const;
+  void* value_data(int node) { return const_cast<void*>(value(node).data); }
+  /// The adjoint of a stored value; allocated, as zeros, when first asked for.
+  Tensor& adjoint(int node);
+  bool has_adjoint(int node) const;
+  ElementType type_of(int node) const;
+  std::uint64_t version(int node) const;
+
+  /// Bytes of the values this plan stores, and of their adjoints.
+  std::size_t bytes() const;
+
+ private:
+  const PlanNode& node(int n) const { return plan_.nodes[static_cast<std::size_t>(n)]; }
+  Leaf* leaf(int n) const;
+
+  Graph& graph_;
+  const Plan& plan_;
+  ElementType type_;
+  std::vector<std::optional<Tensor>> values_, adjoints_;
+};
+
+}  // namespace retrograd::cpu

@@ -1,0 +1,219 @@
+#include <retrograd/backends/cpu/tile_program.hpp>
+
+#include <algorithm>
+
+namespace retrograd::cpu {
+
+using Place = TileOperand::Place;
+
+StageStates::StageStates(const Plan& plan, int stage, ElementType type)
+    : offset(plan.nodes.size(), -1), reduction_of(plan.nodes.size(), -1) {
+  for (const int n : plan.stages[static_cast<std::size_t>(stage)].nodes) {
+    const NodeType& node = *plan.nodes[static_cast<std::size_t>(n)].type;
+    if (node.keeps_state) {
+      // Sixteen bytes a node, packed, unless a user's own state needs more.
+      offset[static_cast<std::size_t>(n)] = static_cast<std::ptrdiff_t>(bytes);
+      bytes += (find_kernels(node).of(type).state_bytes + 15) / 16 * 16;
+    }
+    if (node.kind == NodeKind::reduction) {
+      reduction_of[static_cast<std::size_t>(n)] = static_cast<int>(reductions.size());
+      reductions.push_back(n);
+    }
+  }
+}
+
+void StageStates::start(const Plan& plan, int stage, ElementType type, std::byte* states) const {
+  for (const int n : plan.stages[static_cast<std::size_t>(stage)].nodes)
+    if (offset[static_cast<std::size_t>(n)] >= 0)
+      find_kernels(*plan.nodes[static_cast<std::size_t>(n)].type)
+          .of(type)
+          .start_state(states + offset[static_cast<std::size_t>(n)]);
+}
+
+template <class Real>
+BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stage, Storage& storage,
+                                 const StageStates& states, int tile, Real* const* row_adjoints,
+                                 std::int64_t chunk)
+    : program_(std::move(program)),
+      length_(plan.stages[static_cast<std::size_t>(stage)].shape.length()),
+      chunk_(chunk),
+      reductions_(states.reductions.size()) {
+  const Shape& stage_shape = plan.stages[static_cast<std::size_t>(stage)].shape;
+  const Shape stage_rows = stage_shape.with_length(1);
+  const std::size_t tile_bytes = static_cast<std::size_t>(tile) * sizeof(Real);
+  operands_at_ = layout_.take(program_.operands.size() * sizeof(Operand));
+  zeros_at_ = layout_.take(math::block * sizeof(Real));
+  const std::size_t slots_at = layout_.take(static_cast<std::size_t>(program_.slots) * aligned(tile_bytes));
+  states_at_ = layout_.take(states.bytes);
+  sums_at_ = layout_.take(program_.row_sums.size() * sizeof(math::SumOverTime<Real>));
+  sum_tiles_ = static_cast<std::size_t>((length_ + math::sum_tile - 1) / math::sum_tile);
+  tile_sums_at_ = layout_.take(program_.row_sums.size() * sum_tiles_ * sizeof(double));
+  reductions_at_ = layout_.take(reductions_ * sizeof(ReductionRow<Real>));
+  reduction_sums_at_ = layout_.take(reductions_ * sum_tiles_ * sizeof(double));
+
+  for (const TileOperand& operand : program_.operands) {
+    Binding binding;
+    binding.place = operand.place;
+    const auto bind_stored = [&](int n, void* data) {
+      const PlanNode& node = plan.nodes[static_cast<std::size_t>(n)];
+      binding.rows = std::make_unique<RowMap>(node.shape.with_length(1), stage_rows);
+      if (node.signal) {
+        binding.samples = static_cast<Real*>(data);
+        binding.scratch = layout_.take(tile_bytes);
+      } else {
+        binding.numbers = static_cast<const double*>(data);
+        binding.scratch = layout_.take(math::block * sizeof(Real));
+      }
+    };
+    switch (operand.place) {
+      case Place::none:
+        binding.scratch = zeros_at_;
+        break;
+      case Place::slot:
+        binding.scratch = slots_at + static_cast<std::size_t>(operand.index) * aligned(tile_bytes);
+        break;
+      case Place::value:
+        bind_stored(operand.index, storage.value_data(operand.index));
+        break;
+      case Place::adjoint:
+        bind_stored(operand.index, storage.adjoint(operand.index).data());
+        break;
+      case Place::row_adjoint:
+        binding.row_adjoint = row_adjoints + operand.index;
+        break;
+      case Place::row_sum:
+        binding.scratch =
+            sums_at_ + static_cast<std::size_t>(operand.index) * sizeof(math::SumOverTime<Real>);
+        break;
+    }
+    bindings_.push_back(std::move(binding));
+  }
+
+  const auto level = static_cast<std::size_t>(math::simd_level());
+  for (const TileStep& step : program_.steps) {
+    const PlanNode& node = plan.nodes[static_cast<std::size_t>(step.node)];
+    const auto n = static_cast<std::size_t>(step.node);
+    const bool is_forward = step.kind == TileStep::Kind::forward;
+    Step bound{nullptr,          node.data, step.operands.data(),   step.modes.data(),
+               states.offset[n], -1,        states.reduction_of[n], is_forward};
+    if (step.kind == TileStep::Kind::copy) {
+      bound.kernel = math::Kernel<Copy, Real>::at(static_cast<math::SimdLevel>(level));
+    } else {
+      const Kernels::PerType& kernels = find_kernels(*node.type).of(element_type_of<Real>);
+      bound.kernel = is_forward ? kernels.forward[level] : kernels.adjoint[step.input][level];
+      if (!is_forward && node.type->kind == NodeKind::causal) {
+        bound.carry = static_cast<std::ptrdiff_t>(carry_offset_.size());
+        carry_offset_.push_back(layout_.take(kernels.carry_bytes));
+        start_carry_.push_back(kernels.start_carry);
+      }
+    }
+    const std::size_t targets = is_forward ? 0 : step.operands.size() - step.modes.size();
+    for (std::size_t i = targets; i < (is_forward ? 1 : step.operands.size()); ++i)
+      bindings_[static_cast<std::size_t>(step.operands[i])].is_written = true;
+    steps_.push_back(bound);
+  }
+  for (Step& step : steps_)
+    if (step.carry >= 0)
+      step.carry = static_cast<std::ptrdiff_t>(carry_offset_[static_cast<std::size_t>(step.carry)]);
+}
+
+template <class Real>
+typename BoundProgram<Real>::Workspace BoundProgram<Real>::make_workspace() const {
+  Workspace workspace;
+  workspace.memory_ = Buffer(layout_.bytes());
+  std::byte* base = workspace.memory_.data();
+  workspace.operands_ = reinterpret_cast<Operand*>(base + operands_at_);
+  workspace.states_ = base + states_at_;
+  workspace.carries_ = base;
+  workspace.sums_ = reinterpret_cast<math::SumOverTime<Real>*>(base + sums_at_);
+  auto* tile_sums = reinterpret_cast<double*>(base + tile_sums_at_);
+  for (std::size_t i = 0; i < program_.row_sums.size(); ++i) {
+    workspace.sums_[i].tile_sums = tile_sums + i * sum_tiles_;
+    workspace.sums_[i].tiles = static_cast<std::int64_t>(sum_tiles_);
+  }
+  workspace.reductions_ = reinterpret_cast<ReductionRow<Real>*>(base + reductions_at_);
+  auto* reduction_sums = reinterpret_cast<double*>(base + reduction_sums_at_);
+  for (std::size_t i = 0; i < reductions_; ++i)
+    workspace.reductions_[i].tile_sums = reduction_sums + i * sum_tiles_;
+  for (std::size_t o = 0; o < bindings_.size(); ++o) {
+    const Binding& binding = bindings_[o];
+    const bool repeats = binding.place == Place::none || binding.numbers != nullptr;
+    workspace.operands_[o] = {base + binding.scratch, repeats ? 0 : math::block, 0.0};
+  }
+  return workspace;
+}
+
+template <class Real>
+void BoundProgram<Real>::begin_row(Workspace& workspace, std::int64_t row) const {
+  for (std::size_t o = 0; o < bindings_.size(); ++o) {
+    const Binding& binding = bindings_[o];
+    if (binding.numbers == nullptr) continue;
+    Operand& operand = workspace.operands_[o];
+    operand.constant = binding.numbers[binding.rows->source(row)];
+    std::fill_n(static_cast<Real*>(operand.data), math::block, static_cast<Real>(operand.constant));
+  }
+}
+
+template <class Real>
+void BoundProgram<Real>::begin_adjoint(Workspace& workspace) const {
+  for (std::size_t i = 0; i < start_carry_.size(); ++i)
+    start_carry_[i](workspace.carries_ + carry_offset_[i]);
+  for (std::size_t i = 0; i < program_.row_sums.size(); ++i) workspace.sums_[i].start();
+}
+
+template <class Real>
+Real* BoundProgram<Real>::signal_at(const Binding& binding, std::int64_t row, std::int64_t start,
+                                    std::int64_t chunk_start) const {
+  if (binding.row_adjoint != nullptr) return *binding.row_adjoint + row * chunk_ + (start - chunk_start);
+  if (binding.samples != nullptr) return binding.samples + binding.rows->source(row) * length_ + start;
+  return nullptr;
+}
+
+template <class Real>
+void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::int64_t start, int count,
+                                  const std::byte* states, std::int64_t chunk_start) const {
+  // Loops run over whole blocks of 16. A tile that ends within a block works on copies of the stored signals,
+  // so that nothing beyond the row is touched.
+  const bool is_ragged = count % math::block != 0;
+  std::byte* base = workspace.memory_.data();
+  for (std::size_t o = 0; o < bindings_.size(); ++o) {
+    const Binding& binding = bindings_[o];
+    Real* samples = signal_at(binding, row, start, chunk_start);
+    if (samples == nullptr) continue;
+    if (is_ragged && binding.samples != nullptr) {
+      Real* copy = reinterpret_cast<Real*>(base + binding.scratch);
+      std::copy_n(samples, count, copy);
+      std::fill(copy + count, copy + (count + math::block - 1) / math::block * math::block, Real(0.0));
+      samples = copy;
+    }
+    workspace.operands_[o].data = samples;
+  }
+
+  TileCall call;
+  call.operands = workspace.operands_;
+  call.start = start;
+  call.count = count;
+  call.is_last = start + count == length_;
+  for (const Step& step : steps_) {
+    call.node = step.node;
+    call.index = step.index;
+    call.modes = step.modes;
+    call.state = step.state < 0    ? nullptr
+                 : step.is_forward ? workspace.states_ + step.state
+                                   : const_cast<std::byte*>(states) + step.state;
+    call.carry = step.carry < 0 ? nullptr : base + step.carry;
+    call.row = step.reduction < 0 ? nullptr : &workspace.reductions_[step.reduction];
+    step.kernel(call);
+  }
+
+  if (!is_ragged) return;
+  for (const Binding& binding : bindings_)
+    if (binding.is_written && binding.samples != nullptr)
+      std::copy_n(reinterpret_cast<const Real*>(base + binding.scratch), count,
+                  signal_at(binding, row, start, 0));
+}
+
+template class BoundProgram<float>;
+template class BoundProgram<double>;
+
+}  // namespace retrograd::cpu

@@ -1,0 +1,101 @@
+// A tile program with its memory: operands bound to values, steps to kernels. Whoever runs it owns a
+// workspace.
+#pragma once
+
+#include <retrograd/backends/cpu/buffer.hpp>
+#include <retrograd/backends/cpu/kernels.hpp>
+#include <retrograd/backends/cpu/row_map.hpp>
+#include <retrograd/backends/cpu/storage.hpp>
+#include <retrograd/tape/plan.hpp>
+
+#include <memory>
+#include <vector>
+
+namespace retrograd::cpu {
+
+/// What a stage's programs share: where each causal node's state lies in the block of all states, and each
+/// reduction.
+struct StageStates {
+  std::vector<std::ptrdiff_t> offset;  ///< by plan node; -1 where it keeps none
+  std::size_t bytes = 0;
+  std::vector<int> reductions;    ///< the stage's reduction nodes
+  std::vector<int> reduction_of;  ///< by plan node; -1
+
+  StageStates(const Plan& plan, int stage, ElementType type);
+  /// Every causal node's state before the first sample.
+  void start(const Plan& plan, int stage, ElementType type, std::byte* states) const;
+};
+
+template <class Real>
+class BoundProgram {
+ public:
+  BoundProgram(TileProgram program, const Plan& plan, int stage, Storage& storage, const StageStates& states,
+               int tile, Real* const* row_adjoints = nullptr, std::int64_t chunk = 0);
+
+  /// Scratch for running the program, for one row at a time.
+  class Workspace {
+   public:
+    Workspace() = default;
+    std::byte* states() const { return states_; }
+    ReductionRow<Real>& reduction(std::size_t i) const { return reductions_[i]; }
+    math::SumOverTime<Real>& row_sum(std::size_t i) const { return sums_[i]; }
+
+   private:
+    friend class BoundProgram;
+    Buffer memory_;
+    Operand* operands_ = nullptr;
+    std::byte* states_ = nullptr;
+    std::byte* carries_ = nullptr;
+    math::SumOverTime<Real>* sums_ = nullptr;
+    ReductionRow<Real>* reductions_ = nullptr;
+  };
+  Workspace make_workspace() const;
+  std::size_t workspace_bytes() const { return layout_.bytes(); }
+
+  /// Places the operands of `row`.
+  void begin_row(Workspace& workspace, std::int64_t row) const;
+  /// Before the last tile of a row's way back: carries and row sums at their beginning.
+  void begin_adjoint(Workspace& workspace) const;
+  /// Runs all steps on one tile. `states` are those at the tile's start; workspace.states() must hold a copy,
+  /// which the forward steps move to the tile's end. `chunk_start`: the first sample of the row adjoints'
+  /// buffers.
+  void run_tile(Workspace& workspace, std::int64_t row, std::int64_t start, int count,
+                const std::byte* states, std::int64_t chunk_start = 0) const;
+
+  const TileProgram& program() const { return program_; }
+
+ private:
+  struct Binding {
+    TileOperand::Place place = TileOperand::Place::none;
+    std::size_t scratch = 0;  ///< slot, 16 equal lanes, row sum, or where an incomplete block is copied to
+    Real* samples = nullptr;  ///< a stored signal
+    const double* numbers = nullptr;  ///< a stored value constant over time
+    Real* const* row_adjoint = nullptr;
+    bool is_written = false;
+    std::unique_ptr<RowMap> rows;
+  };
+  struct Step {
+    TileKernel kernel;
+    const void* node;
+    const int* index;
+    const AdjointMode* modes;
+    std::ptrdiff_t state, carry;
+    int reduction;
+    bool is_forward;
+  };
+
+  Real* signal_at(const Binding& binding, std::int64_t row, std::int64_t start,
+                  std::int64_t chunk_start) const;
+
+  TileProgram program_;
+  std::int64_t length_, chunk_;
+  std::vector<Binding> bindings_;
+  std::vector<Step> steps_;
+  std::vector<void (*)(void*)> start_carry_;
+  std::vector<std::size_t> carry_offset_;
+  Layout layout_;
+  std::size_t operands_at_, zeros_at_, states_at_, sums_at_, tile_sums_at_, reductions_at_,
+      reduction_sums_at_, sum_tiles_, reductions_;
+};
+
+}  // namespace retrograd::cpu

@@ -1,0 +1,242 @@
+// A tiled stage: rows over threads, tiles one after the other, every intermediate in scratch.
+//
+// Forwards, the states of the causal nodes are saved at each tile's start. Backwards the tiles are visited in
+// reverse: restore the states, recompute the tile, run the adjoints, carry on to the tile before.
+#include <retrograd/backends/cpu/stage.hpp>
+#include <retrograd/backends/cpu/tile_program.hpp>
+
+#include <algorithm>
+#include <sstream>
+
+namespace retrograd::cpu {
+
+namespace {
+
+constexpr std::size_t scratch_budget = 32 * 1024;  // bytes: the smallest L1 data cache we expect
+constexpr std::int64_t chunk_samples =
+    4096;  // of row adjoints that are kept before they are added over the rows
+
+template <class Real>
+class TiledStage final : public StageRunner {
+ public:
+  TiledStage(const StageContext& context, int stage)
+      : context_(context),
+        stage_(stage),
+        rows_(shape().rows()),
+        length_(shape().length()),
+        states_(context.plan, stage, context.type),
+        tile_(choose_tile()),
+        tiles_((length_ + tile_ - 1) / tile_),
+        forward_(forward_program(context.plan, stage), context.plan, stage, context.storage, states_, tile_),
+        first_states_(states_.bytes) {
+    states_.start(context.plan, stage, context.type, first_states_.data());
+    for (int worker = 0; worker < context.executor.workers(); ++worker)
+      workspaces_.push_back(forward_.make_workspace());
+    if (is_trainable()) saved_ = Buffer(static_cast<std::size_t>(rows_ * tiles_) * states_.bytes);
+    reduction_index_.resize(states_.reductions.size() * static_cast<std::size_t>(rows_));
+  }
+
+  void play() override {
+    run_tasks(context_.executor, static_cast<int>(rows_),
+              [&](int row, int worker) { play_row(row, workspaces_[static_cast<std::size_t>(worker)]); });
+  }
+
+  int prepare_rewind(std::vector<bool>& has_adjoint) override {
+    auto prepared = std::make_unique<Rewind>(*this, backward_program(context_.plan, stage_, has_adjoint));
+    for (const int n : prepared->bound.program().row_sums) has_adjoint[static_cast<std::size_t>(n)] = true;
+    rewinds_.push_back(std::move(prepared));
+    return static_cast<int>(rewinds_.size()) - 1;
+  }
+
+  void rewind(int prepared) override {
+    Rewind& rewind = *rewinds_[static_cast<std::size_t>(prepared)];
+    if (rewind.bound.program().steps.empty()) return;
+    if (rewind.row_adjoints.empty()) {
+      run_tasks(context_.executor, static_cast<int>(rows_), [&](int row, int worker) {
+        auto& workspace = rewind.workspaces[static_cast<std::size_t>(worker)];
+        rewind.bound.begin_adjoint(workspace);
+        rewind_row(rewind, workspace, row, 0, length_);
+        finish_row(rewind, workspace, row);
+      });
+    } else {
+      for (auto& workspace : rewind.workspaces) rewind.bound.begin_adjoint(workspace);
+      for (std::int64_t start = (length_ - 1) / chunk_samples * chunk_samples; start >= 0;
+           start -= chunk_samples) {
+        const std::int64_t end = std::min(length_, start + chunk_samples);
+        run_tasks(context_.executor, static_cast<int>(rows_), [&](int row, int) {
+          rewind_row(rewind, rewind.workspaces[static_cast<std::size_t>(row)], row, start, end);
+        });
+        run_tasks(context_.executor, static_cast<int>(rewind.row_adjoints.size()),
+                  [&](int i, int) { add_over_rows(rewind, static_cast<std::size_t>(i), start, end); });
+      }
+      for (std::int64_t row = 0; row < rows_; ++row)
+        finish_row(rewind, rewind.workspaces[static_cast<std::size_t>(row)], row);
+    }
+    for (std::size_t i = 0; i < rewind.sum_rows.size(); ++i)
+      rewind.sum_rows[i].add_sums(
+          rewind.row_totals.data() + i * static_cast<std::size_t>(rows_),
+          context_.storage.adjoint(rewind.bound.program().row_sums[i]).template as<double>().data(),
+          rewind.work.data());
+  }
+
+  std::string describe() const override {
+    std::ostringstream text;
+    text << rows_ << (rows_ == 1 ? " row" : " rows") << " x " << length_ << " samples in tiles of " << tile_
+         << ": " << forward_.program().slots << " slots of scratch, "
+         << static_cast<std::size_t>(forward_.program().slots * tile_) * sizeof(Real) << " bytes";
+    for (const auto& rewind : rewinds_)
+      if (!rewind->bound.program().steps.empty())
+        text << "; backwards " << rewind->bound.program().slots << " slots";
+    if (saved_.bytes() > 0) text << "; " << saved_.bytes() << " bytes of saved states";
+    return text.str();
+  }
+  std::size_t bytes() const override {
+    std::size_t bytes = saved_.bytes() + workspaces_.size() * forward_.workspace_bytes();
+    for (const auto& rewind : rewinds_) bytes += rewind->bytes();
+    return bytes;
+  }
+
+ private:
+  struct Rewind {
+    Rewind(TiledStage& stage, TileProgram program)
+        : row_adjoint_data(program.row_adjoints.size()),
+          bound(std::move(program), stage.context_.plan, stage.stage_, stage.context_.storage, stage.states_,
+                stage.tile_, row_adjoint_data.data(), chunk_samples) {
+      const Plan& plan = stage.context_.plan;
+      const Shape rows = stage.shape().with_length(1);
+      const auto row_count = static_cast<std::size_t>(stage.rows_);
+      const auto shape_of = [&](int n) {
+        return plan.nodes[static_cast<std::size_t>(n)].shape.with_length(1);
+      };
+      for (const int n : bound.program().row_adjoints) {
+        row_adjoints.emplace_back(row_count * chunk_samples * sizeof(Real));
+        row_adjoint_data[row_adjoints.size() - 1] = reinterpret_cast<Real*>(row_adjoints.back().data());
+        adjoint_rows.emplace_back(shape_of(n), rows);
+        stage.context_.storage.adjoint(n);
+      }
+      for (const int n : bound.program().row_sums) {
+        sum_rows.emplace_back(shape_of(n), rows);
+        stage.context_.storage.adjoint(n);
+      }
+      row_totals.resize(sum_rows.size() * row_count);
+      work.resize(row_count);
+      const std::size_t count = row_adjoints.empty() ? stage.workspaces_.size() : row_count;
+      for (std::size_t i = 0; i < count; ++i) workspaces.push_back(bound.make_workspace());
+    }
+    std::size_t bytes() const {
+      std::size_t total = workspaces.size() * bound.workspace_bytes();
+      for (const Buffer& buffer : row_adjoints) total += buffer.bytes();
+      return total;
+    }
+
+    std::vector<Real*> row_adjoint_data;
+    BoundProgram<Real> bound;
+    std::vector<Buffer> row_adjoints;  // rows x chunk each
+    std::vector<RowMap> adjoint_rows, sum_rows;
+    std::vector<double> row_totals;  // [row sum][row]
+    std::vector<double> work;
+    std::vector<typename BoundProgram<Real>::Workspace>
+        workspaces;  // one per worker, or per row where chunks need it
+  };
+
+  const Shape& shape() const { return context_.plan.stages[static_cast<std::size_t>(stage_)].shape; }
+
+  bool is_trainable() const {
+    for (const int n : context_.plan.stages[static_cast<std::size_t>(stage_)].nodes)
+      if (context_.plan.nodes[static_cast<std::size_t>(n)].trainable) return true;
+    return false;
+  }
+
+  // The largest tile whose scratch, with the adjoints', fits the budget.
+  int choose_tile() const {
+    int tile = context_.tile;
+    if (tile == 0) {
+      std::vector<bool> has_adjoint(context_.plan.nodes.size(), true);
+      const int slots = std::max(forward_program(context_.plan, stage_).slots,
+                                 backward_program(context_.plan, stage_, has_adjoint).slots);
+      for (tile = 1024; tile > 128; tile /= 2)
+        if (static_cast<std::size_t>(slots * tile) * sizeof(Real) <= scratch_budget) break;
+    }
+    const std::int64_t whole_row = (length_ + math::sum_lanes - 1) / math::sum_lanes * math::sum_lanes;
+    return static_cast<int>(std::min<std::int64_t>(tile, whole_row));
+  }
+
+  std::byte* saved_states(std::int64_t row, std::int64_t tile) const {
+    return saved_.data() + static_cast<std::size_t>(row * tiles_ + tile) * states_.bytes;
+  }
+  int samples_in(std::int64_t tile) const {
+    return static_cast<int>(std::min<std::int64_t>(tile_, length_ - tile * tile_));
+  }
+
+  void play_row(std::int64_t row, typename BoundProgram<Real>::Workspace& workspace) {
+    forward_.begin_row(workspace, row);
+    if (states_.bytes > 0) std::memcpy(workspace.states(), first_states_.data(), states_.bytes);
+    for (std::int64_t tile = 0; tile < tiles_; ++tile) {
+      if (saved_.bytes() > 0) std::memcpy(saved_states(row, tile), workspace.states(), states_.bytes);
+      forward_.run_tile(workspace, row, tile * tile_, samples_in(tile), nullptr);
+    }
+    for (std::size_t i = 0; i < states_.reductions.size(); ++i) {
+      const ReductionRow<Real>& reduction = workspace.reduction(i);
+      static_cast<double*>(context_.storage.value_data(states_.reductions[i]))[row] = reduction.value;
+      reduction_index_[i * static_cast<std::size_t>(rows_) + static_cast<std::size_t>(row)] = reduction.index;
+    }
+  }
+
+  void rewind_row(Rewind& rewind, typename BoundProgram<Real>::Workspace& workspace, std::int64_t row,
+                  std::int64_t from, std::int64_t to) {
+    rewind.bound.begin_row(workspace, row);
+    for (std::size_t i = 0; i < states_.reductions.size(); ++i)
+      workspace.reduction(i).index =
+          reduction_index_[i * static_cast<std::size_t>(rows_) + static_cast<std::size_t>(row)];
+    for (std::int64_t tile = (to - 1) / tile_; tile * tile_ >= from && tile >= 0; --tile) {
+      const std::byte* states = states_.bytes > 0 ? saved_states(row, tile) : nullptr;
+      if (states_.bytes > 0) std::memcpy(workspace.states(), states, states_.bytes);
+      rewind.bound.run_tile(workspace, row, tile * tile_, samples_in(tile), states, from);
+    }
+  }
+
+  void finish_row(Rewind& rewind, typename BoundProgram<Real>::Workspace& workspace, std::int64_t row) {
+    for (std::size_t i = 0; i < rewind.sum_rows.size(); ++i)
+      rewind.row_totals[i * static_cast<std::size_t>(rows_) + static_cast<std::size_t>(row)] =
+          workspace.row_sum(i).finish();
+  }
+
+  // The adjoint of a signal that rows share: the rows' adjoints of one chunk, added in row order.
+  void add_over_rows(Rewind& rewind, std::size_t i, std::int64_t from, std::int64_t to) {
+    const RowMap& rows = rewind.adjoint_rows[i];
+    const bool accumulates = rewind.bound.program().row_adjoint_accumulates[i];
+    Real* adjoint =
+        context_.storage.adjoint(rewind.bound.program().row_adjoints[i]).template as<Real>().data();
+    for (std::int64_t source = 0; source < rows.sources(); ++source) {
+      Real* gx = adjoint + source * length_ + from;
+      for (std::int64_t user = 0; user < rows.users(source); ++user) {
+        const Real* row = rewind.row_adjoint_data[i] + rows.user(source, user) * chunk_samples;
+        if (user == 0 && !accumulates)
+          std::copy_n(row, to - from, gx);
+        else
+          for (std::int64_t n = 0; n < to - from; ++n) gx[n] += row[n];
+      }
+    }
+  }
+
+  StageContext context_;
+  int stage_;
+  std::int64_t rows_, length_;
+  StageStates states_;
+  int tile_;
+  std::int64_t tiles_;
+  BoundProgram<Real> forward_;
+  Buffer first_states_, saved_;
+  std::vector<typename BoundProgram<Real>::Workspace> workspaces_;  // one per worker
+  std::vector<std::int64_t> reduction_index_;                       // [reduction][row]
+  std::vector<std::unique_ptr<Rewind>> rewinds_;
+};
+
+}  // namespace
+
+std::unique_ptr<StageRunner> make_tiled_stage(const StageContext& context, int stage) {
+  if (context.type == ElementType::f32) return std::make_unique<TiledStage<float>>(context, stage);
+  return std::make_unique<TiledStage<double>>(context, stage);
+}
+
+}  // namespace retrograd::cpu

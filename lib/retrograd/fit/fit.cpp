@@ -1,0 +1,174 @@
+#include <retrograd/fit/fit.hpp>
+#include <retrograd/patches/record.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace retrograd {
+
+namespace {
+
+// The pitch may follow the recording by so much: a fit that could retune would trade the pitch for a slightly
+// better spectrum.
+constexpr double most_detuning = 1.003;  // about 5 cents
+
+// How fast a kind of parameter moves, relative to the learning rate. A partial that moves by more than the
+// width of a bin sees no slope towards where it came from, so tuning is slow and that of the operators that
+// are heard the slowest.
+double rate_of(ParameterKind kind, bool is_heard) {
+  switch (kind) {
+    case ParameterKind::frequency:
+      return 0.3;
+    case ParameterKind::ratio:
+      return is_heard ? 0.0005 : 0.04;
+    case ParameterKind::gain:
+    case ParameterKind::time:
+    case ParameterKind::level:
+      return 1.0;
+  }
+  return 1.0;
+}
+
+// The rows of one batch: a patch each, all of one routing.
+struct Batch {
+  Batch(const FitTarget& target, std::span<const Patch> patches, const FitOptions& options)
+      : tape([&] {
+          TapeOptions tape_of = tape_options(patches[0]);
+          tape_of.executor = options.executor;
+          return tape_of;
+        }()),
+        recorded(record(tape, patches[0], static_cast<std::int64_t>(patches.size()),
+                        [&](const PatchParameter& parameter) {
+                          return parameter.kind == ParameterKind::frequency
+                                     ? range(target.frequency / most_detuning,
+                                             target.frequency * most_detuning)
+                                     : parameter.domain();
+                        })),
+        loss(multi_resolution_stft_loss(
+            recorded.audio, tape.input("target", Tensor(std::span(target.samples))), options.loss)) {
+    set(patches);
+  }
+
+  void set(std::span<const Patch> patches) {
+    std::vector<Patch> rows(patches.begin(), patches.end());
+    std::vector<std::vector<PatchParameter>> of_row;
+    for (Patch& patch : rows) of_row.push_back(parameters(patch));
+    for (std::size_t p = 0; p < recorded.parameters.size(); ++p) {
+      Tensor value(recorded.parameters[p].shape());
+      for (std::size_t row = 0; row < rows.size(); ++row) value.as<double>()[row] = of_row[row][p].value;
+      tape.set(recorded.parameters[p], value);
+    }
+  }
+
+  double loss_of(std::size_t row) const { return tape.value(loss).at(static_cast<std::int64_t>(row)); }
+
+  Tape tape;
+  RecordedPatch recorded;
+  Var loss;
+};
+
+// The rows a fit begins with: the initial patch, and the best of a larger draw.
+std::vector<Patch> first_rows(const FitTarget& target, const Patch& initial, const FitOptions& options) {
+  constexpr int draws_per_row = 8;
+  std::vector<Patch> rows{tuned_to(target, initial)};
+  const int wanted = options.restarts - 1;
+  if (wanted == 0) return rows;
+  std::vector<Patch> drawn;
+  for (int i = 0; i < draws_per_row * wanted; ++i)
+    drawn.push_back(random_patch(target, initial, options.seed, i));
+  const std::vector<double> losses = losses_of(target, drawn, options);
+  std::vector<std::size_t> order(drawn.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return losses[i]; });
+  for (int i = 0; i < wanted; ++i) rows.push_back(drawn[order[static_cast<std::size_t>(i)]]);
+  return rows;
+}
+
+// Falls with the steps done alone, so that a fit that is resumed goes on as if it had never stopped.
+double learning_rate_at(const FitOptions& options, int step) {
+  return options.learning_rate / (1.0 + step / 100.0);
+}
+
+}  // namespace
+
+std::vector<double> losses_of(const FitTarget& target, std::span<const Patch> patches,
+                              const FitOptions& options) {
+  constexpr std::size_t batch = 16;
+  std::vector<double> losses;
+  for (std::size_t first = 0; first < patches.size(); first += batch) {
+    const auto some = patches.subspan(first, std::min(batch, patches.size() - first));
+    Batch rows(target, some, options);
+    rows.tape.play({rows.loss});
+    for (std::size_t row = 0; row < some.size(); ++row) losses.push_back(rows.loss_of(row));
+  }
+  return losses;
+}
+
+FitResult fit(const FitTarget& target, const Patch& initial, const FitOptions& options,
+              const FitWatcher& watcher, const FitState* resume) {
+  if (options.restarts < 1)
+    raise<DomainError>("a fit of " + std::to_string(options.restarts) + " rows; at least 1");
+  if (options.steps < 0)
+    raise<DomainError>("a fit of " + std::to_string(options.steps) + " steps; at least 0");
+  const auto rows = static_cast<std::size_t>(options.restarts);
+  if (resume != nullptr && (resume->best.size() != rows || resume->best_loss.size() != rows))
+    raise<DomainError>("the fit to resume had " + std::to_string(resume->best.size()) + " rows, and " +
+                       std::to_string(rows) + " are asked for");
+
+  if (resume != nullptr)
+    for (const Patch& patch : resume->best)
+      if (patch.fm.operators.size() != initial.fm.operators.size() || patch.fm.routing != initial.fm.routing)
+        raise<DomainError>("the fit to resume was of another patch: its operators or its routing differ");
+
+  FitResult result;
+  FitState& state = result.state;
+  if (resume != nullptr)
+    state = *resume;
+  else
+    state.best = first_rows(target, initial, options);
+  Batch batch(target, state.best, options);
+  Adam adam(batch.tape, {.learning_rate = options.learning_rate, .clip = 10.0});
+  for (std::size_t p = 0; p < batch.recorded.parameters.size(); ++p) {
+    Patch patch = initial;
+    const PatchParameter parameter = parameters(patch)[p];
+    const std::vector<int> heard = audible_operators(patch);
+    const bool is_heard = std::ranges::any_of(
+        heard, [&](int i) { return parameter.name.starts_with("fm.operator." + std::to_string(i) + "."); });
+    adam.scale_rate(batch.recorded.parameters[p], rate_of(parameter.kind, is_heard));
+  }
+  if (resume != nullptr) adam.load(resume->optimizer);
+
+  const auto keep_best = [&] {
+    batch.tape.play({batch.loss});
+    if (state.best_loss.empty()) state.best_loss.assign(rows, std::numeric_limits<double>::infinity());
+    for (std::size_t row = 0; row < rows; ++row)
+      if (batch.loss_of(row) < state.best_loss[row]) {
+        state.best_loss[row] = batch.loss_of(row);
+        read_parameters(batch.tape, batch.recorded, static_cast<std::int64_t>(row), state.best[row]);
+      }
+  };
+  const auto best_row = [&] {
+    return static_cast<std::size_t>(std::ranges::min_element(state.best_loss) - state.best_loss.begin());
+  };
+
+  keep_best();
+  result.loss_before = losses_of(target, std::vector{tuned_to(target, initial)}, options)[0];
+  for (int step = 1; step <= options.steps; ++step) {
+    adam.set_learning_rate(learning_rate_at(options, state.steps_done));
+    batch.tape.rewind(batch.loss);
+    adam.step();
+    ++state.steps_done;
+    keep_best();
+    if (watcher && !watcher({step, options.steps, state.best_loss[best_row()]})) break;
+  }
+  state.optimizer = adam.save();
+  result.patch = state.best[best_row()];
+  result.loss_after = state.best_loss[best_row()];
+  result.steps_done = state.steps_done;
+  validate(result.patch, "the fitted patch");
+  return result;
+}
+
+}  // namespace retrograd

@@ -1,0 +1,62 @@
+// Fitting a patch to a recording: restarts are the rows of one batch, each row descends the multi-resolution
+// spectral loss on its own, and the best row wins.
+#pragma once
+
+#include <retrograd/fit/random_patch.hpp>
+#include <retrograd/fit/target.hpp>
+#include <retrograd/losses/losses.hpp>
+#include <retrograd/optimizers/optimizer.hpp>
+#include <retrograd/patches/patch.hpp>
+#include <retrograd/tape/executor.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace retrograd {
+
+struct FitOptions {
+  int steps = 300;
+  int restarts = 8;
+  std::uint64_t seed = 0;
+  double learning_rate = 0.15;
+  SpectralLossOptions loss;
+  Executor* executor = nullptr;  ///< null: the calling thread
+};
+
+/// Told after every step; returning false ends the fit with the best so far.
+struct FitProgress {
+  int step = 0;   ///< steps done
+  int steps = 0;  ///< steps asked for
+  double best_loss = 0.0;
+};
+using FitWatcher = std::function<bool(const FitProgress&)>;
+
+/// All that a later fit needs to go on where this one stopped.
+struct FitState {
+  int steps_done = 0;
+  std::vector<Patch> best;        ///< of each row
+  std::vector<double> best_loss;  ///< of each row
+  OptimizerState optimizer;
+};
+
+struct FitResult {
+  Patch patch;               ///< the best of all rows and steps; one that the loader accepts
+  double loss_before = 0.0;  ///< of the initial patch, tuned to the recording's pitch and gate
+  double loss_after = 0.0;   ///< of `patch`
+  int steps_done = 0;
+  FitState state;
+};
+
+/// `initial`, at the target's pitch, gate and duration: the first row. The other rows are drawn by
+/// random_patch. Deterministic for a seed, whatever the executor. Throws DomainError where `resume` does not
+/// belong to this patch and these options.
+FitResult fit(const FitTarget& target, const Patch& initial, const FitOptions& options = {},
+              const FitWatcher& watcher = {}, const FitState* resume = nullptr);
+
+/// The multi-resolution spectral loss of each patch (all of one routing) against the target.
+std::vector<double> losses_of(const FitTarget& target, std::span<const Patch> patches,
+                              const FitOptions& options = {});
+
+}  // namespace retrograd

@@ -1,0 +1,88 @@
+#include <retrograd/gradcheck/checked_node.hpp>
+#include <retrograd/nodes/all.hpp>
+#include <retrograd/tape/graph.hpp>
+
+#include <algorithm>
+
+namespace retrograd::gradcheck {
+
+namespace {
+
+constexpr std::size_t node_count = [] {
+  std::size_t count = 0;
+  for_each_node([&]<class N>() { ++count; });
+  return count;
+}();
+
+constexpr std::array<CheckedNode, node_count> make_list() {
+  std::array<CheckedNode, node_count> list{};
+  std::size_t i = 0;
+  for_each_node([&]<class N>() {
+    static_assert(Checkable<N>, "a listed node without `static Check check()`: see nodes/node.hpp");
+    list[i++] = checked_node<N>;
+  });
+  return list;
+}
+constexpr std::array<CheckedNode, node_count> library_nodes = make_list();
+
+const CheckedNode* find(std::span<const CheckedNode> nodes, const char* name) {
+  const auto found = std::ranges::find(nodes, std::string_view(name),
+                                       [](const CheckedNode& node) { return std::string_view(node.name); });
+  return found == nodes.end() ? nullptr : &*found;
+}
+
+DualTensor leaf_on_duals(const Leaf& leaf, const Tensor* along) {
+  DualTensor x{leaf.value.shape(), {}};
+  for (std::int64_t i = 0; i < x.shape.elements(); ++i)
+    x.elements.emplace_back(leaf.value.view().at(i), along != nullptr ? along->view().at(i) : 0.0);
+  return x;
+}
+
+}  // namespace
+
+std::span<const CheckedNode> checked_nodes() { return library_nodes; }
+
+DualTensor evaluate_on_duals(Var y, std::span<const Direction> directions, std::span<const CheckedNode> own) {
+  const Graph& graph = graph_of(y.tape());
+  const auto last = static_cast<std::size_t>(y.id());
+  std::vector<bool> needed(last + 1, false);
+  needed[last] = true;
+  for (std::size_t n = last + 1; n-- > 0;)
+    if (needed[n])
+      for (const int input : graph.nodes[n].inputs) needed[static_cast<std::size_t>(input)] = true;
+
+  std::vector<DualTensor> values(last + 1);
+  for (std::size_t n = 0; n <= last; ++n) {
+    if (!needed[n]) continue;
+    const RecordedNode& node = graph.nodes[n];
+    if (node.leaf >= 0) {
+      const auto direction = std::ranges::find_if(
+          directions, [&](const Direction& d) { return d.leaf.id() == static_cast<int>(n); });
+      values[n] = leaf_on_duals(graph.leaves[static_cast<std::size_t>(node.leaf)],
+                                direction == directions.end() ? nullptr : &direction->along);
+      continue;
+    }
+    const CheckedNode* checked = find(checked_nodes(), node.type->name);
+    if (checked == nullptr) checked = find(own, node.type->name);
+    if (checked == nullptr)
+      raise<TapeError>(std::string("[gradcheck] '") + node.type->name +
+                       "' is not a node of the library, and no check of it was given");
+    std::vector<const DualTensor*> inputs;
+    std::vector<DualTensor> without_tangent;
+    without_tangent.reserve(node.inputs.size());
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const DualTensor& input = values[static_cast<std::size_t>(node.inputs[i])];
+      if ((checked->differentiable & (1u << std::min<std::size_t>(i, 31))) == 0) {
+        for (Number& element : without_tangent.emplace_back(input).elements) element.tangent = 0.0;
+        inputs.push_back(&without_tangent.back());
+      } else {
+        inputs.push_back(&input);
+      }
+    }
+    values[n].shape = node.shape;
+    checked->evaluate(node.data.get(), inputs, values[n]);
+  }
+  return std::move(values[last]);
+}
+
+}  // namespace retrograd::gradcheck

@@ -1,0 +1,76 @@
+// The SIMD levels of one binary: the same loop compiled for each, and the level chosen when the program runs.
+//
+// A loop is a struct with a static, always-inline `run<T>(arguments...)` (T is the scalar it computes in).
+// `Kernel` compiles it three times through function attributes; no -march flag is needed and no symbol
+// depends on one:
+//
+//     struct Scale {
+//       template <class T>
+//       RETROGRAD_INLINE static void run(real_t<T>* x, int count) { ... }
+//     };
+//     Kernel<Scale, float>::at(simd_level())(x, count);
+//
+// The levels v3 and v4 have fused multiply-add and give the same bits; `plain` computes in Unfused<T>, whose
+// fma is a*b + c, and may differ from them in the last bits rather than emulate what the processor lacks.
+#pragma once
+
+#include <retrograd/math/scalar.hpp>
+
+namespace retrograd::math {
+
+enum class SimdLevel { plain, v3, v4 };
+
+/// "plain", "x86-64-v3 (AVX2)" or "x86-64-v4 (AVX-512)"; on ARM "plain" is Neon, which has fused
+/// multiply-add.
+const char* name(SimdLevel level);
+
+/// The best level this processor runs.
+SimdLevel best_simd_level();
+
+/// The level in use: the best one, or what RETROGRAD_SIMD=plain|v3|v4 in the environment asks for (never
+/// above the best), or what `set_simd_level` set last.
+SimdLevel simd_level();
+
+/// For tests: use `level` from now on. Call it while no tape is playing; returns false where the processor
+/// lacks it.
+bool set_simd_level(SimdLevel level);
+
+#if defined(__x86_64__)
+#if defined(__clang__)
+#define RETROGRAD_V3 __attribute__((target("arch=x86-64-v3")))
+#define RETROGRAD_V4 __attribute__((target("arch=x86-64-v4"), min_vector_width(512)))
+#else
+#define RETROGRAD_V3 __attribute__((target("arch=x86-64-v3")))
+#define RETROGRAD_V4 __attribute__((target("arch=x86-64-v4,prefer-vector-width=512")))
+#endif
+
+template <class Loop, class Real, class Run>
+struct KernelLevels;
+
+template <class Loop, class Real, class... Arguments>
+struct KernelLevels<Loop, Real, void(Arguments...)> {
+  using Function = void (*)(Arguments...);
+  static void plain(Arguments... arguments) { Loop::template run<Unfused<Real>>(arguments...); }
+  RETROGRAD_V3 static void v3(Arguments... arguments) { Loop::template run<Real>(arguments...); }
+  RETROGRAD_V4 static void v4(Arguments... arguments) { Loop::template run<Real>(arguments...); }
+  static constexpr Function at(SimdLevel level) {
+    return level == SimdLevel::v4 ? &v4 : level == SimdLevel::v3 ? &v3 : &plain;
+  }
+};
+#else
+template <class Loop, class Real, class Run>
+struct KernelLevels;
+
+template <class Loop, class Real, class... Arguments>
+struct KernelLevels<Loop, Real, void(Arguments...)> {
+  using Function = void (*)(Arguments...);
+  static void plain(Arguments... arguments) { Loop::template run<Real>(arguments...); }
+  static constexpr Function at(SimdLevel) { return &plain; }
+};
+#endif
+
+/// `Loop::run` compiled for every level, for Real = float or double. `at(level)` is a plain function pointer.
+template <class Loop, class Real>
+struct Kernel : KernelLevels<Loop, Real, std::remove_pointer_t<decltype(&Loop::template run<Real>)>> {};
+
+}  // namespace retrograd::math

@@ -1,0 +1,396 @@
+// Attack, decay, sustain, release: an envelope that follows a gate.
+//
+// With k the samples since the gate rose, counting from 1, and A, D, S, R the attack, decay, sustain and
+// release (times in samples, at least one):
+//
+//     attack    start + (1 - start) * k/A           while k <= A
+//     decay     S + (1 - S) * exp(-(k - A)/D)       then
+//     release   level * exp(-m/R)                   after the gate fell, m counting from 1
+//
+// `level` is what the envelope had when the gate fell, `start` what the release had when it rose: a retrigger
+// goes on from there, any number of times. Source: gradrack's ADSR, with exact retriggers. Values under
+// 2^-100 are zero.
+//
+// The gate is high at 0.5 and above, and is data: no derivative flows to it. At k == A the derivative is the
+// attack's side.
+#pragma once
+
+#include <retrograd/math/functions.hpp>
+#include <retrograd/nodes/node.hpp>
+#include <retrograd/nodes/tile.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+namespace retrograd {
+
+struct Adsr : Causal<5> {
+  static constexpr const char* name = "adsr";
+  static constexpr unsigned differentiable = 0b11110;  // the gate is data
+  enum InputIndex { gate, attack, decay, sustain, release };
+
+  double samples_per_unit = 1.0;  ///< of the times: the sample rate, or 1
+
+  /// The segment under way: `position` is k after the gate rose, -m after it fell, `level` what it began
+  /// from.
+  struct State {
+    double level = 0.0;
+    std::int64_t position = 0;
+    bool is_high() const { return position > 0; }
+  };
+
+  /// The times in samples, and whether each follows its parameter (a time under one sample does not).
+  struct Times {
+    double attack, decay, sustain, release;
+    bool attack_follows, decay_follows, release_follows;
+    std::int64_t attack_samples;  ///< how many k lie in the attack
+    double attack_rest;           ///< A - attack_samples
+
+    template <class Real>
+    Times(const Tile<Real>& tile, double samples_per_unit)
+        : Times(tile.x[Adsr::attack].constant * samples_per_unit,
+                tile.x[Adsr::decay].constant * samples_per_unit, tile.x[Adsr::sustain].constant,
+                tile.x[Adsr::release].constant * samples_per_unit) {}
+    Times(double a, double d, double s, double r)
+        : attack(a < 1.0 ? 1.0 : a),
+          decay(d < 1.0 ? 1.0 : d),
+          sustain(s),
+          release(r < 1.0 ? 1.0 : r),
+          attack_follows(a >= 1.0),
+          decay_follows(d >= 1.0),
+          release_follows(r >= 1.0) {
+      const double whole = attack >= 1.0 ? std::min(std::floor(attack), 0x1p52) : 1.0;  // 1 for NaN too
+      attack_samples = static_cast<std::int64_t>(whole);
+      attack_rest = attack - whole;
+    }
+  };
+
+  /// One of the three formulas over a run of samples: sample i of it has q = rate * (j + i) + offset inside.
+  struct Piece {
+    enum class Kind { attack, decay, release } kind;
+    int first, last;      ///< samples of the tile, last excluded
+    double start;         ///< the level the segment began from
+    std::int64_t j;       ///< attack: k, decay: k - attack_samples, release: m, of the first sample
+    bool begins_by_edge;  ///< the gate's edge lies before the first sample
+  };
+
+  // The exponent, base 2, of a decay or release at j = 0 and how it changes with j.
+  struct Exponent {
+    double rate, offset;
+    Exponent(const Times& times, Piece::Kind kind)
+        : rate(-1.4426950408889634 / (kind == Piece::Kind::decay ? times.decay : times.release)),
+          offset(kind == Piece::Kind::decay ? -rate * times.attack_rest : 0.0) {}
+  };
+
+  /// y at step `j` of a piece: the one place where the three formulas stand.
+  template <class T>
+  struct Formula {
+    T scale, shift, rate, offset;
+    Piece::Kind kind;
+    Formula(const Times& times, Piece::Kind k, double start) : kind(k) {
+      using Real = real_t<T>;
+      const Exponent exponent(times, k);
+      const bool is_attack = k == Piece::Kind::attack, is_decay = k == Piece::Kind::decay;
+      // Levels of an attack or decay lie under 2^-100 only where its slope or its sustain does.
+      const auto or_zero = [](double x) { return std::abs(x) < 0x1p-100 ? 0.0 : x; };
+      scale = T(static_cast<Real>(is_attack  ? or_zero((1.0 - start) / times.attack)
+                                  : is_decay ? 1.0 - times.sustain
+                                             : start));
+      shift = T(static_cast<Real>(is_attack ? start : is_decay ? or_zero(times.sustain) : 0.0));
+      rate = T(static_cast<Real>(exponent.rate));
+      offset = T(static_cast<Real>(exponent.offset));
+    }
+    RETROGRAD_INLINE T attack_at(T k) const { return math::fma(scale, k, shift); }
+    RETROGRAD_INLINE T fall(T j) const { return math::decay_exp2(math::fma(rate, j, offset)); }
+    RETROGRAD_INLINE T decay_at(T j) const { return math::fma(scale, fall(j), shift); }
+    RETROGRAD_INLINE T release_at(T m) const {
+      const T y = scale * fall(m);
+      return y < T(real_t<T>(0x1p-100)) ? T(real_t<T>(0.0)) : y;
+    }
+  };
+
+  template <class T>
+  RETROGRAD_INLINE void forward(const Tile<real_t<T>>& tile, State& state) const {
+    using Real = real_t<T>;
+    const Times times(tile, samples_per_unit);
+    for_each_piece<T>(tile, times, state, [&](const Piece& piece) RETROGRAD_INLINE_LAMBDA {
+      const Formula<T> formula(times, piece.kind, piece.start);
+      const int j0 = whole(piece.j) - piece.first;  // j of the tile's sample 0
+      const auto fill = [&](const auto& at) RETROGRAD_INLINE_LAMBDA {
+        const auto sample = [&](int i)
+                                RETROGRAD_INLINE_LAMBDA { return Real(at(T(static_cast<Real>(j0 + i)))); };
+        Real* __restrict y = tile.y;
+        const int first_whole =
+            std::min(piece.last, (piece.first + math::block - 1) / math::block * math::block);
+        for (int i = piece.first; i < first_whole; ++i) y[i] = sample(i);
+        int i = first_whole;
+        for (; i + math::block <= piece.last; i += math::block)
+          for (int l = 0; l < math::block; ++l) y[i + l] = sample(i + l);
+        for (; i < piece.last; ++i) y[i] = sample(i);
+      };
+      switch (piece.kind) {
+        case Piece::Kind::attack:
+          fill([&](T k) RETROGRAD_INLINE_LAMBDA { return formula.attack_at(k); });
+          break;
+        case Piece::Kind::decay:
+          fill([&](T k) RETROGRAD_INLINE_LAMBDA { return formula.decay_at(k); });
+          break;
+        case Piece::Kind::release:
+          if (piece.start == 0.0)
+            std::fill(tile.y + piece.first, tile.y + piece.last, Real(0.0));
+          else
+            fill([&](T m) RETROGRAD_INLINE_LAMBDA { return formula.release_at(m); });
+      }
+    });
+  }
+
+  /// Over one piece only three sums are needed; with q the exponential:
+  ///
+  ///     attack    sum g, sum g*k               d/d start = sum g - sum g*k / A
+  ///                                            d/dA      = -(1 - start)/A^2 * sum g*k
+  ///     decay     sum g, sum g*q, sum g*q*j    d/dS      = sum g - sum g*q
+  ///                                            d/dA      = (1 - S)/D * sum g*q
+  ///                                            d/dD      = (1 - S)/D^2 * sum g*q*(k - A)
+  ///     release   sum g*q, sum g*q*m           d/d level = sum g*q
+  ///                                            d/dR      = level/R^2 * sum g*q*m
+  ///
+  /// The chain rule is applied once, where the piece begins, in double; what flows to its start level is one
+  /// more term at the last sample of the segment before. Sums add up over tiles from the last to the first,
+  /// in double.
+  template <class Real>
+  struct Carry {
+    alignas(64) Real lanes[3][math::sum_lanes];  ///< of the tile of 512 under way
+    double sum[3] = {0.0, 0.0, 0.0};             ///< g; g*q (attack: g*k); g*q*j
+    double to_level = 0.0;  ///< the adjoint of the level that the segment just passed began from
+    Carry() { std::fill(&lanes[0][0], &lanes[0][0] + 3 * math::sum_lanes, Real(-0.0)); }
+  };
+
+  template <class T>
+  RETROGRAD_INLINE void adjoint(const Tile<real_t<T>>& tile, const State& at_start,
+                                Carry<real_t<T>>& carry) const {
+    using Real = real_t<T>;
+    const Times times(tile, samples_per_unit);
+    Piece pieces[2 * Tile<Real>::max_samples + 1];
+    int count = 0;
+    State state = at_start;
+    for_each_piece<T>(tile, times, state,
+                      [&](const Piece& piece) RETROGRAD_INLINE_LAMBDA { pieces[count++] = piece; });
+    while (count-- > 0) {
+      const Piece& piece = pieces[count];
+      add_level_adjoint(times, piece, carry);
+      add_terms<T>(tile, times, piece, carry);
+      const bool begins = piece.kind == Piece::Kind::decay ? piece.j == 1 : piece.begins_by_edge;
+      if (begins) finish(tile, times, piece, carry);
+    }
+  }
+
+  /// The same, sample by sample on any scalar.
+  template <class T>
+  void trace(const T* const* x, T* y, std::int64_t count) const {
+    const auto at_least_one = [](T samples) { return samples < T(1.0) ? T(1.0) : samples; };
+    const T a = at_least_one(x[attack][0] * T(samples_per_unit)),
+            d = at_least_one(x[decay][0] * T(samples_per_unit));
+    const T s = x[sustain][0], r = at_least_one(x[release][0] * T(samples_per_unit));
+    T start = T(0.0), level = T(0.0);
+    std::int64_t k = 0, m = 0;
+    for (std::int64_t n = 0; n < count; ++n) {
+      if (x[gate][n] >= T(0.5)) {
+        if (k == 0) start = level;
+        const T step = T(static_cast<double>(++k));
+        m = 0;
+        y[n] =
+            step <= a ? start + (T(1.0) - start) * step / a : s + (T(1.0) - s) * math::exp(-(step - a) / d);
+      } else {
+        if (m == 0) start = level;
+        const T step = T(static_cast<double>(++m));
+        k = 0;
+        y[n] = start * math::exp(-step / r);
+      }
+      level = y[n];
+    }
+  }
+
+  static Check check();
+
+ private:
+  // Far beyond where an exponential is zero or a float can count; keeps the conversion in range.
+  static int whole(std::int64_t j) { return static_cast<int>(std::min<std::int64_t>(j, 1 << 30)); }
+
+  // The value of the sample that `state` is at: what the next segment begins from.
+  template <class T>
+  static double level_at(const Times& times, const State& state) {
+    using Real = real_t<T>;
+    const auto value = [&](Piece::Kind kind, std::int64_t j) RETROGRAD_INLINE_LAMBDA {
+      const Formula<T> formula(times, kind, state.level);
+      const T step = T(static_cast<Real>(whole(j)));
+      return static_cast<double>(Real(kind == Piece::Kind::attack  ? formula.attack_at(step)
+                                      : kind == Piece::Kind::decay ? formula.decay_at(step)
+                                                                   : formula.release_at(step)));
+    };
+    if (state.position == 0) return 0.0;
+    if (state.position < 0) return value(Piece::Kind::release, -state.position);
+    if (state.position <= times.attack_samples) return value(Piece::Kind::attack, state.position);
+    return value(Piece::Kind::decay, state.position - times.attack_samples);
+  }
+
+  // Walks through the tile's pieces in time order; leaves `state` at the tile's last sample.
+  template <class T, class Visit>
+  RETROGRAD_INLINE static void for_each_piece(const Tile<real_t<T>>& tile, const Times& times, State& state,
+                                              const Visit& visit) {
+    using Real = real_t<T>;
+    const Input<Real>& gate_samples = tile.x[gate];
+    const auto is_high = [&](int i) RETROGRAD_INLINE_LAMBDA { return gate_samples.sample(i) >= Real(0.5); };
+    for (int first = 0; first < tile.count;) {
+      const bool high = is_high(first);
+      const int last = end_of_run<T>(gate_samples, first, tile.count, high);
+      const bool edge = high != state.is_high();
+      if (edge) state = {level_at<T>(times, state), 0};
+      const std::int64_t before = state.position;
+      const int length = last - first;
+      if (high) {
+        const auto in_attack =
+            static_cast<int>(std::clamp<std::int64_t>(times.attack_samples - before, 0, length));
+        if (in_attack > 0)
+          visit(Piece{Piece::Kind::attack, first, first + in_attack, state.level, before + 1, edge});
+        if (in_attack < length)
+          visit(Piece{Piece::Kind::decay, first + in_attack, last, state.level,
+                      before + in_attack + 1 - times.attack_samples, false});
+      } else {
+        visit(Piece{Piece::Kind::release, first, last, state.level, 1 - before, edge});
+      }
+      state.position = high ? before + length : before - length;
+      first = last;
+    }
+  }
+
+  // The first sample from `first` on at which the gate is no longer `high`. Most tiles have no edge: they are
+  // looked at whole.
+  template <class T>
+  RETROGRAD_INLINE static int end_of_run(const Input<real_t<T>>& gate_samples, int first, int count,
+                                         bool high) {
+    using Real = real_t<T>;
+    if (first == 0) {
+      alignas(64) Real highs[math::block] = {};
+      const int whole_blocks = count / math::block;
+      for (int b = 0; b < whole_blocks; ++b) {
+        const Real* g = gate_samples.block(b);
+        for (int l = 0; l < math::block; ++l)
+          highs[l] = highs[l] + (g[l] >= Real(0.5) ? Real(1.0) : Real(0.0));
+      }
+      Real sum = Real(0.0);
+      for (int l = 0; l < math::block; ++l) sum = sum + highs[l];
+      if (sum == (high ? static_cast<Real>(whole_blocks * math::block) : Real(0.0)))
+        first = whole_blocks * math::block;
+    }
+    while (first < count && (gate_samples.sample(first) >= Real(0.5)) == high) ++first;
+    return first;
+  }
+
+  // What flowed to the level that the next segment began from is one more term at this piece's last sample.
+  template <class Real>
+  static void add_level_adjoint(const Times& times, const Piece& piece, Carry<Real>& carry) {
+    if (carry.to_level == 0.0) return;
+    const double g = std::exchange(carry.to_level, 0.0);
+    const double j = static_cast<double>(piece.j + (piece.last - piece.first) - 1);
+    carry.sum[0] += g;
+    if (piece.kind == Piece::Kind::attack) {
+      carry.sum[1] += g * j;
+    } else {
+      const Exponent exponent(times, piece.kind);
+      const double q = math::decay_exp2(math::fma(exponent.rate, j, exponent.offset));
+      carry.sum[1] += g * q;
+      carry.sum[2] += g * q * j;
+    }
+  }
+
+  template <class T>
+  RETROGRAD_INLINE static void add_terms(const Tile<real_t<T>>& tile, const Times& times, const Piece& piece,
+                                         Carry<real_t<T>>& carry) {
+    using Real = real_t<T>;
+    if (piece.kind == Piece::Kind::release && piece.start == 0.0) return;
+    const Formula<T> formula(times, piece.kind, piece.start);
+    const int j0 = whole(piece.j) - piece.first;  // j of the tile's sample 0
+    const bool is_attack = piece.kind == Piece::Kind::attack;
+    const auto g = tile.gy;
+    const int offset = static_cast<int>(tile.start % math::sum_tile);
+    for (int last = piece.last; last > piece.first;) {
+      const int first = std::max(piece.first, (last - 1 + offset) / math::sum_tile * math::sum_tile - offset);
+      math::add_to_lanes<T>(carry.lanes, first, last,
+                            [&](int b, int l, Real(&term)[3]) RETROGRAD_INLINE_LAMBDA {
+                              const Real gy = g.block(b)[l], j = static_cast<Real>(j0 + b * math::block + l);
+                              term[0] = gy;
+                              term[1] = gy * (is_attack ? j : Real(formula.fall(T(j))));
+                              term[2] = term[1] * j;
+                            });
+      if ((tile.start + first) % math::sum_tile == 0) flush(carry);
+      last = first;
+    }
+  }
+
+  // Adds the lanes of the tile of 512 under way to the piece's sums.
+  template <class Real>
+  static void flush(Carry<Real>& carry) {
+    for (int s = 0; s < 3; ++s) {
+      carry.sum[s] += static_cast<double>(math::combine_lanes(carry.lanes[s]));
+      std::fill(carry.lanes[s], carry.lanes[s] + math::sum_lanes, Real(-0.0));
+    }
+  }
+
+  // The chain rule at the piece's beginning.
+  template <class Real>
+  void finish(const Tile<Real>& tile, const Times& times, const Piece& piece, Carry<Real>& carry) const {
+    flush(carry);
+    const double g = carry.sum[0], gq = carry.sum[1], gqj = carry.sum[2];
+    const auto gain = [&](InputIndex input, double adjoint) {
+      if (tile.gx[input].mode == AdjointMode::sum) tile.gx[input].sum->total += adjoint;
+    };
+    switch (piece.kind) {
+      case Piece::Kind::attack: {
+        const double gk = gq;
+        if (times.attack_follows)
+          gain(attack, -(1.0 - piece.start) / (times.attack * times.attack) * gk * samples_per_unit);
+        carry.to_level = g - gk / times.attack;
+        break;
+      }
+      case Piece::Kind::decay: {
+        const double room = 1.0 - times.sustain;
+        gain(sustain, g - gq);
+        if (times.attack_follows) gain(attack, room / times.decay * gq * samples_per_unit);
+        if (times.decay_follows)
+          gain(decay, room / (times.decay * times.decay) * (gqj - times.attack_rest * gq) * samples_per_unit);
+        carry.to_level = 0.0;
+        break;
+      }
+      case Piece::Kind::release:
+        if (times.release_follows)
+          gain(release, piece.start / (times.release * times.release) * gqj * samples_per_unit);
+        carry.to_level = gq;
+        break;
+    }
+    carry.sum[0] = carry.sum[1] = carry.sum[2] = 0.0;
+  }
+};
+
+/// The four parameters of an envelope: times in seconds (in samples on a tape without a sample rate), sustain
+/// a level in [0, 1]. Each is constant over time, a number or one value per row.
+struct EnvelopeParameters {
+  Var attack, decay, sustain, release;
+};
+
+/// The envelope of `gate`, between 0 and 1. Throws ShapeError where a parameter varies over time. A parameter
+/// that is an input of the tape and holds a negative, NaN or infinite time, or a sustain outside [0, 1], is a
+/// DomainError.
+Var adsr(Var gate, const EnvelopeParameters& parameters);
+
+inline Check Adsr::check() {
+  return {.inputs = {{.low = 0.0, .high = 1.0, .is_gate = true},
+                     {.low = 3.25, .high = 40.75, .is_constant = true, .kink_every = 1.0},  // where k == A
+                     {.low = 5.0, .high = 50.0, .is_constant = true},
+                     {.low = 0.1, .high = 0.9, .is_constant = true},
+                     {.low = 5.0, .high = 50.0, .is_constant = true}},
+          .record = [](std::span<const Var> x) {
+            return adsr(x[0], {x[1], x[2], x[3], x[4]});
+          }};
+}
+
+}  // namespace retrograd

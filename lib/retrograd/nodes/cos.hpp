@@ -1,0 +1,24 @@
+// Cosine of an angle in radians.
+#pragma once
+
+#include <retrograd/math/functions.hpp>
+#include <retrograd/nodes/node.hpp>
+
+namespace retrograd {
+
+struct Cos : Pointwise<1> {
+  static constexpr const char* name = "cos";
+  template <class T>
+  RETROGRAD_INLINE T forward(T x) const {
+    return math::cos(x);
+  }
+  template <class T>
+  RETROGRAD_INLINE std::array<T, 1> adjoint(T gy, T, T x) const {
+    return {-(gy * math::sin(x))};
+  }
+  static Check check() { return {.inputs = {{-10.0, 10.0}}}; }
+};
+
+inline Var cos(Var x) { return pointwise(Cos{}, x); }
+
+}  // namespace retrograd

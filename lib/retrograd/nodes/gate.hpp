@@ -1,0 +1,25 @@
+// Gates: when a note is held, as pairs of times, and the signal an envelope follows.
+#pragma once
+
+#include <retrograd/tape/tape.hpp>
+
+#include <initializer_list>
+#include <span>
+
+namespace retrograd {
+
+/// The gate rises at `on` and falls at `off`, in seconds (in samples on a tape without a sample rate): 0 <=
+/// on < off.
+struct GatePair {
+  double on = 0.0;
+  double off = 0.0;
+  bool operator==(const GatePair&) const = default;
+};
+
+/// A gate signal of `tape`'s length: 1 from each `on` up to its `off`, both rounded to the nearest sample,
+/// else 0. Throws DomainError for pairs that run backwards or overlap, LengthMismatchError where the tape has
+/// no length.
+Tensor gate(std::span<const GatePair> pairs, const Tape& tape);
+Tensor gate(std::initializer_list<GatePair> pairs, const Tape& tape);
+
+}  // namespace retrograd

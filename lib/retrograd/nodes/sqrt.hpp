@@ -1,0 +1,26 @@
+// Square root. Its derivative at 0 is infinite.
+#pragma once
+
+#include <retrograd/math/functions.hpp>
+#include <retrograd/nodes/node.hpp>
+
+namespace retrograd {
+
+struct Sqrt : Pointwise<1> {
+  static constexpr const char* name = "sqrt";
+  static constexpr bool adjoint_reads_inputs = false;
+  static constexpr bool adjoint_reads_output = true;
+  template <class T>
+  RETROGRAD_INLINE T forward(T x) const {
+    return math::sqrt(x);
+  }
+  template <class T>
+  RETROGRAD_INLINE std::array<T, 1> adjoint(T gy, T y, T) const {
+    return {gy / (y + y)};
+  }
+  static Check check() { return {.inputs = {{0.2, 3.0}}}; }
+};
+
+inline Var sqrt(Var x) { return pointwise(Sqrt{}, x); }
+
+}  // namespace retrograd

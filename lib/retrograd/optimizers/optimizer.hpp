@@ -1,0 +1,112 @@
+// Optimisers: after a rewind, `step` moves the tape's parameters against their gradients.
+//
+// Each parameter moves in the free space of its domain (parameter_space.hpp), so that no step leaves it.
+// State is in double and kept for each element; a row whose gradient is not finite stays where it is.
+#pragma once
+
+#include <retrograd/tape/tape.hpp>
+
+#include <limits>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace retrograd {
+
+/// What an optimiser remembers, by parameter name and quantity ("pitch/first_moment"), and its step count
+/// ("/steps").
+using OptimizerState = std::map<std::string, std::vector<double>>;
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+
+  /// Moves every parameter once. Throws TapeError before the first rewind. Allocates nothing.
+  void step();
+
+  /// This parameter's learning rate is `factor` times the optimiser's. 1 at first.
+  void scale_rate(Var parameter, double factor);
+  double learning_rate() const { return learning_rate_; }
+  void set_learning_rate(double rate) { learning_rate_ = rate; }
+
+  OptimizerState save() const;
+  /// Throws TapeError where a parameter of the tape is missing or has another number of elements.
+  void load(const OptimizerState& state);
+
+ protected:
+  /// One parameter's elements in free space.
+  struct Moving {
+    Moving(Var v, const Domain& d, std::string n, Tensor x)
+        : var(v), domain(d), name(std::move(n)), value(std::move(x)) {}
+    Var var;
+    Domain domain;
+    std::string name;
+    double rate = 1.0;
+    std::int64_t row_length = 1;  ///< elements per row
+    Tensor value;                 ///< scratch for tape.set
+    std::vector<double> free, gradient;
+    std::vector<double> memory[2];  ///< what the method keeps: velocity, or first and second moment
+  };
+
+  /// `tape` must outlive the optimiser; `parameters`: all of the tape's that are not frozen, where none are
+  /// given. `clip`: the largest norm of a row's gradient over all parameters, in free space; infinite: none.
+  Optimizer(Tape& tape, std::span<const Var> parameters, double learning_rate, double clip,
+            std::vector<std::string> memory_names);
+
+  /// Moves `parameter.free[i]` against `parameter.gradient[i]`.
+  virtual void move(Moving& parameter, std::size_t i) = 0;
+
+  std::int64_t steps_ = 0;
+
+ private:
+  void gather_gradients();
+  void clip_rows();
+  void set_value(Moving& parameter);
+
+  Tape& tape_;
+  double learning_rate_;
+  double clip_;
+  std::vector<std::string> memory_names_;
+  std::vector<Moving> parameters_;
+  std::size_t rows_ = 1;
+  std::vector<double> row_norm_;  // squared; the last is that of parameters all rows share
+};
+
+/// Gradient descent with momentum: v = momentum * v + gradient, u -= learning_rate * v.
+struct SgdOptions {
+  double learning_rate = 1e-2;
+  double momentum = 0.9;
+  double clip = std::numeric_limits<double>::infinity();
+};
+class Sgd final : public Optimizer {
+ public:
+  explicit Sgd(Tape& tape, const SgdOptions& options = {}, std::span<const Var> parameters = {})
+      : Optimizer(tape, parameters, options.learning_rate, options.clip, {"velocity"}),
+        momentum_(options.momentum) {}
+
+ private:
+  void move(Moving& parameter, std::size_t i) override;
+  double momentum_;
+};
+
+/// Adam (Kingma and Ba, 2015), with each row's gradient clipped to a norm first.
+struct AdamOptions {
+  double learning_rate = 1e-2;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double clip = std::numeric_limits<double>::infinity();
+};
+class Adam final : public Optimizer {
+ public:
+  explicit Adam(Tape& tape, const AdamOptions& options = {}, std::span<const Var> parameters = {})
+      : Optimizer(tape, parameters, options.learning_rate, options.clip, {"first_moment", "second_moment"}),
+        options_(options) {}
+
+ private:
+  void move(Moving& parameter, std::size_t i) override;
+  AdamOptions options_;
+};
+
+}  // namespace retrograd

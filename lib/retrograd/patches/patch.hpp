@@ -1,0 +1,120 @@
+// A patch: everything that makes a synth's sound, as plain data. Times in seconds, frequencies in Hz, gains
+// linear.
+//
+// This is what a patch file holds (toml.hpp reads and writes it), and what is recorded on a tape. Nothing
+// here checks itself while it is being filled in; `validate` checks the whole.
+#pragma once
+
+#include <retrograd/nodes/gate.hpp>
+#include <retrograd/nodes/routing.hpp>
+#include <retrograd/tape/domain.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace retrograd {
+
+/// An ADSR. The times are seconds, 0 or more; `sustain` is a level from 0 to 1.
+struct Envelope {
+  double attack = 0.0;
+  double decay = 0.0;
+  double sustain = 1.0;
+  double release = 0.0;
+  bool operator==(const Envelope&) const = default;
+};
+
+/// One operator: its frequency is the note's times `ratio` (above 0), its amplitude `gain` (0 or more) times
+/// the envelope. For a modulator the amplitude is the depth of the modulation, in radians.
+struct FMOperator {
+  double ratio = 1.0;
+  double gain = 1.0;
+  Envelope envelope;
+  bool operator==(const FMOperator&) const = default;
+};
+
+/// What is played. The gate has at least one pair; pairs come one after the other. A pair that begins exactly
+/// where the one before it ends holds the note without a retrigger.
+struct Note {
+  double frequency = 440.0;
+  std::vector<GatePair> gate;
+  bool operator==(const Note&) const = default;
+};
+
+/// The operators and how they modulate each other. `audible` names the operators that are heard; when it is
+/// empty those are heard that modulate nobody.
+struct FM {
+  std::vector<Route> routing;
+  std::vector<int> audible;
+  std::vector<FMOperator> operators;
+  bool operator==(const FM&) const = default;
+};
+
+/// `sample_rate` is a whole number of Hz from 1 to 768000. `duration` times it, rounded, is 1 to 2^31
+/// samples.
+struct Patch {
+  double sample_rate = 44100.0;
+  double duration = 1.0;
+  Note note;
+  FM fm;
+  bool operator==(const Patch&) const = default;
+};
+
+/// The patch that serves where none is given: operator 1 modulates operator 0, 300 Hz, one second.
+Patch default_patch();
+
+/// The patch a fit begins with where none is given: three pairs of operators, a modulator and a carrier each,
+/// with the envelopes of the default patch and carriers on the pitch and its first harmonics. Two operators
+/// cannot follow a bell; these can.
+Patch default_patch_to_fit();
+
+/// The patch's length: duration times sample rate, rounded to the nearest sample. The patch must be valid.
+std::int64_t length_in_samples(const Patch& patch);
+
+/// The indices of the operators that are heard, ascending. The routing must be valid (else RoutingError).
+std::vector<int> audible_operators(const Patch& patch);
+
+/// What a parameter means, and with it its unit and its domain.
+enum class ParameterKind {
+  frequency,  ///< Hz, above 0
+  ratio,      ///< of the note's frequency, above 0
+  gain,       ///< linear, 0 or more
+  time,       ///< seconds, 0 or more
+  level,      ///< 0 to 1, both included
+};
+
+/// The values a parameter of this kind may take.
+Domain domain_of(ParameterKind kind);
+
+/// The unit for people: "Hz", "s", or nothing.
+std::string unit_of(ParameterKind kind);
+
+/// A parameter of a patch, named by its path, for example "fm.operator.0.envelope.attack". `value` refers
+/// into the patch and lives as long as its operators stay where they are.
+struct PatchParameter {
+  std::string name;
+  double& value;
+  ParameterKind kind;
+
+  Domain domain() const { return domain_of(kind); }
+};
+
+/// The numbers a fit may change, always in this order: note.frequency, then for each operator ratio, gain,
+/// envelope.attack, envelope.decay, envelope.sustain, envelope.release.
+std::vector<PatchParameter> parameters(Patch& patch);
+
+/// One thing wrong with a patch: the path of the key, and what was wrong and what would be right.
+struct PatchProblem {
+  std::string key;
+  std::string message;
+};
+
+/// Everything wrong with a patch's values; empty when it is valid. Of a routing only the first problem is
+/// found.
+std::vector<PatchProblem> find_problems(const Patch& patch);
+
+/// Throws DomainError with a line "where: key: problem" for each problem of the patch. A patch that passes
+/// can be written to a file and read back.
+void validate(const Patch& patch, const std::string& where);
+
+}  // namespace retrograd

@@ -1,0 +1,14 @@
+// Everything a synth needs, in one include: tapes, nodes, synths, losses, optimisers, patches and fits.
+#pragma once
+
+#include <retrograd/backends/cpu/own_node.hpp>
+#include <retrograd/fit/fit.hpp>
+#include <retrograd/losses/losses.hpp>
+#include <retrograd/nodes/all.hpp>
+#include <retrograd/nodes/gate.hpp>
+#include <retrograd/optimizers/optimizer.hpp>
+#include <retrograd/patches/record.hpp>
+#include <retrograd/patches/toml.hpp>
+#include <retrograd/synths/fm_synth.hpp>
+#include <retrograd/synths/oscillator.hpp>
+#include <retrograd/tape/tape.hpp>

@@ -1,0 +1,32 @@
+#include <retrograd/tape/domain.hpp>
+
+#include <sstream>
+
+namespace retrograd {
+
+std::string to_string(const Domain& domain) {
+  if (domain == real) return "finite";
+  if (domain == positive) return "positive";
+  std::ostringstream text;
+  text << "in " << (domain.low_is_open ? '(' : '[') << domain.low << ", " << domain.high << ']';
+  return text.str();
+}
+
+bool contains(const Domain& domain, const TensorView& values) {
+  for (std::int64_t i = 0; i < values.shape.elements(); ++i)
+    if (!domain.contains(values.at(i))) return false;
+  return true;
+}
+
+void check_domain(const Domain& domain, const TensorView& values, const std::string& what) {
+  for (std::int64_t i = 0; i < values.shape.elements(); ++i) {
+    if (domain.contains(values.at(i))) continue;
+    std::ostringstream text;
+    text << what << " is " << values.at(i);
+    if (values.shape.elements() > 1) text << " at element " << i;
+    text << ", but must be " << to_string(domain);
+    raise<DomainError>(text.str());
+  }
+}
+
+}  // namespace retrograd

@@ -1,0 +1,53 @@
+// What the tape and the plan know of a node: its name, its kind and what its adjoint reads. What it computes
+// is in nodes/, and only backends look inside.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+namespace retrograd {
+
+enum class NodeKind {
+  leaf,       ///< an input or a parameter: a value set from outside
+  pointwise,  ///< this sample's inputs give this sample's output
+  causal,     ///< keeps a small state from sample to sample
+  reduction,  ///< a sum or maximum over time: a whole node that tiles can feed one by one
+  whole,      ///< must see the whole signal
+};
+
+constexpr const char* name(NodeKind kind) {
+  constexpr const char* names[] = {"leaf", "pointwise", "causal", "reduction", "whole"};
+  return names[static_cast<int>(kind)];
+}
+
+/// One operation, type-erased. `node_type<N>` in nodes/node.hpp makes it from the node's struct.
+struct NodeType {
+  const char* name;
+  NodeKind kind;
+  unsigned differentiable;          ///< bit i: input i has an adjoint
+  bool adjoint_reads_inputs;        ///< the adjoint needs the inputs' values, so they are recomputed for it
+  bool adjoint_reads_output;        ///< the adjoint needs the output's value
+  unsigned passes_through;          ///< bit i: input i's adjoint is the output's adjoint, unchanged
+  bool keeps_state;                 ///< causal: a state is saved at each tile's start
+  const NodeType* chain = nullptr;  ///< what op(op(a, b), c) is when merged into one node; null: nothing
+  const void* own_kernels =
+      nullptr;  ///< the kernels of a user's own node; null: the backend has them built in
+};
+
+/// A node's own fields (a window size, a sample rate), owned and type-erased.
+class NodeData {
+ public:
+  NodeData() : data_(nullptr, [](void*) {}) {}
+  template <class N>
+  static NodeData of(N node) {
+    NodeData data;
+    data.data_ = {new N(std::move(node)), [](void* n) { delete static_cast<N*>(n); }};
+    return data;
+  }
+  const void* get() const { return data_.get(); }
+
+ private:
+  std::unique_ptr<void, void (*)(void*)> data_;
+};
+
+}  // namespace retrograd

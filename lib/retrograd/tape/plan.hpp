@@ -1,0 +1,102 @@
+// The plan: a recorded graph cut into stages, and each tiled stage turned into a list of steps.
+//
+// A run of pointwise and causal nodes (and of sums over time) on the same rows and length becomes one tiled
+// stage: it runs tile by tile, and only values that a later stage or the caller needs are stored at full
+// length. Stages are found from the graph alone.
+#pragma once
+
+#include <retrograd/tape/node.hpp>
+#include <retrograd/tensor/element_type.hpp>
+#include <retrograd/tensor/shape.hpp>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace retrograd {
+
+struct Graph;
+
+/// A node as a plan sees it. Indices are positions in Plan::nodes, which is in recording order.
+struct PlanNode {
+  const NodeType* type = nullptr;
+  const void* data = nullptr;
+  std::vector<int> inputs;
+  Shape shape;
+  bool signal = false;  ///< varies over time: element type of the tape; otherwise f64
+  bool stored = false;  ///< kept at full length (or, constant over time, as numbers) rather than in scratch
+  bool trainable = false;  ///< gradients flow through or to it
+  int id = -1;             ///< of the recorded node
+  int stage = -1;          ///< leaves have none
+};
+
+enum class StageKind { constants, tiled, whole };
+
+struct Stage {
+  StageKind kind = StageKind::tiled;
+  Shape shape;             ///< tiled: the rows and length all its nodes share
+  std::vector<int> nodes;  ///< in an order in which each follows its inputs
+};
+
+struct Plan {
+  std::vector<PlanNode> nodes;
+  std::vector<Stage> stages;  ///< in the order they run
+  std::vector<int> index_of;  ///< recorded id -> index in `nodes`; -1 where the plan does not need it
+
+  /// Whether `input` of a tiled `stage` has one row for each of the stage's.
+  bool same_rows(int input, int stage) const;
+};
+
+/// Plans the computation of `outputs` and of the kept values among what they need.
+Plan make_plan(const Graph& graph, std::span<const int> outputs);
+
+// --- the steps of a tiled stage ------------------------------------------------------------------
+
+/// What an adjoint does with its target.
+enum class AdjointMode : std::uint8_t { none, overwrite, accumulate, sum };
+
+/// Where a step finds or leaves the samples of one tile.
+struct TileOperand {
+  enum class Place : std::uint8_t {
+    none,         ///< not there: an adjoint reads no such value
+    slot,         ///< scratch
+    value,        ///< a node's stored value (a constant over time as 16 equal lanes)
+    adjoint,      ///< a node's stored adjoint (of a constant over time likewise)
+    row_adjoint,  ///< the adjoint of a signal that several rows share: kept per row, then added in row order
+    row_sum,      ///< the adjoint of a constant over time: a sum over the row's samples
+  };
+  Place place = Place::none;
+  int index = 0;  ///< slot, node, or position in TileProgram::row_adjoints / row_sums
+  bool operator==(const TileOperand&) const = default;
+};
+
+/// One node's forward or adjoint over one tile.
+struct TileStep {
+  enum class Kind : std::uint8_t { forward, adjoint, copy };
+  Kind kind = Kind::forward;
+  int node = 0;
+  /// adjoint of a pointwise node: which input's. Causal nodes and reductions do all at once (0).
+  int input = 0;
+  /// forward: {y, x...}. adjoint: {gy, y, x..., gx...}, with a pointwise node's gx just that of `input`.
+  /// copy: {x, gx}: gx = x or gx += x.
+  std::vector<int> operands;
+  /// One for each gx.
+  std::vector<AdjointMode> modes;
+};
+
+struct TileProgram {
+  std::vector<TileOperand> operands;
+  std::vector<TileStep> steps;
+  int slots = 0;
+  std::vector<int> row_adjoints;  ///< nodes whose adjoint is kept per row first
+  std::vector<bool> row_adjoint_accumulates;
+  std::vector<int> row_sums;  ///< the constant node each row sum belongs to
+};
+
+TileProgram forward_program(const Plan& plan, int stage);
+
+/// `has_adjoint[node]`: something is in the node's stored adjoint already; updated for what this stage adds.
+/// Seeds are the stage's nodes that have one. Recomputes what the adjoints read, then runs them in reverse.
+TileProgram backward_program(const Plan& plan, int stage, std::vector<bool>& has_adjoint);
+
+}  // namespace retrograd

@@ -1,0 +1,309 @@
+#include <retrograd/math/floating_point.hpp>
+#include <retrograd/tape/backend.hpp>
+#include <retrograd/tape/tape.hpp>
+
+#include <algorithm>
+#include <map>
+
+namespace retrograd {
+
+struct TapeState {
+  TapeOptions options;
+  Graph graph;
+  std::vector<Var> parameters;
+  std::map<std::string, int> leaf_by_name;  // -> node id
+
+  struct PlannedOutputs {
+    std::vector<int> outputs;
+    std::unique_ptr<CompiledPlan> plan;
+  };
+  std::vector<PlannedOutputs> plans;
+  CompiledPlan* played = nullptr;  // the plan whose values can be read
+  bool rewound = false;
+  bool stale = false;  // something was set since the last play
+
+  RecordedNode& node(int id) { return graph.nodes[static_cast<std::size_t>(id)]; }
+  Leaf& leaf(Var var) { return graph.leaves[static_cast<std::size_t>(node(own(var)).leaf)]; }
+  int own(Var var) const;
+  int own_leaf(Var var, const char* operation);
+  void forget_plans();
+};
+
+namespace {
+
+constexpr NodeType input_type{"input", NodeKind::leaf, 0, false, false, 0, false};
+constexpr NodeType parameter_type{"parameter", NodeKind::leaf, 0, false, false, 0, false};
+constexpr NodeType constant_type{"constant", NodeKind::leaf, 0, false, false, 0, false};
+
+void check_own(const TapeState* state, Var var, const char* operation) {
+  if (var.tape() == nullptr)
+    raise<TapeError>(
+        std::string("[") + operation +
+        "] a Var that belongs to no tape; Vars come from tape.input, tape.parameter and the nodes");
+  if (var.tape() != state)
+    raise<TapeError>(std::string("[") + operation +
+                     "] a Var of another tape; one operation works on the Vars of one tape");
+}
+
+Var record_leaf(TapeState& state, const NodeType& type, const std::string& name, const TensorView& value,
+                const Domain& domain) {
+  const math::DefaultFloatingPoint environment;
+  const bool signal = value.shape.length() > 1;
+  if (!name.empty() && state.leaf_by_name.contains(name))
+    raise<TapeError>("the tape has an input or parameter named '" + name + "' already; names are unique");
+  Tensor stored(value.shape, signal ? state.options.type : ElementType::f64);
+  stored.assign(value);
+  const bool is_parameter = &type == &parameter_type;
+  const int id = static_cast<int>(state.graph.nodes.size());
+  state.graph.leaves.push_back({name, std::move(stored), domain, is_parameter, !is_parameter});
+  RecordedNode node{&type, NodeData(), {}, value.shape, signal};
+  node.leaf = static_cast<int>(state.graph.leaves.size()) - 1;
+  state.graph.nodes.push_back(std::move(node));
+  if (!name.empty()) state.leaf_by_name.emplace(name, id);
+  const Var var(&state, id);
+  if (is_parameter) state.parameters.push_back(var);
+  return var;
+}
+
+}  // namespace
+
+int TapeState::own(Var var) const {
+  check_own(this, var, "tape");
+  return var.id();
+}
+
+int TapeState::own_leaf(Var var, const char* operation) {
+  check_own(this, var, operation);
+  if (node(var.id()).leaf < 0)
+    raise<TapeError>(std::string("[") + operation +
+                     "] wants an input or a parameter, and this Var is the output of '" +
+                     node(var.id()).type->name + "'");
+  return var.id();
+}
+
+void TapeState::forget_plans() {
+  plans.clear();
+  played = nullptr;
+  rewound = false;
+}
+
+const Shape& Var::shape() const {
+  if (tape_ == nullptr) raise<TapeError>("a Var that belongs to no tape has no shape");
+  return tape_->node(id_).shape;
+}
+
+bool Var::is_signal() const {
+  if (tape_ == nullptr) raise<TapeError>("a Var that belongs to no tape has no value");
+  return tape_->node(id_).signal;
+}
+
+Tape::Tape(const TapeOptions& options) : state_(std::make_unique<TapeState>()) {
+  if (!is_available(options.device))
+    raise<DeviceError>(std::string("device ") + retrograd::name(options.device) +
+                       " is not available: this build of retrograd has only cpu");
+  if (options.sample_rate && !(*options.sample_rate > 0 && *options.sample_rate - *options.sample_rate == 0))
+    raise<DomainError>("the sample rate is " + std::to_string(*options.sample_rate) +
+                       " Hz, but must be positive and finite");
+  if (options.length && *options.length < 1)
+    raise<DomainError>("the length is " + std::to_string(*options.length) +
+                       " samples, but must be at least 1");
+  if (options.tile != 0 && options.tile != 128 && options.tile != 256 && options.tile != 512 &&
+      options.tile != 1024)
+    raise<DomainError>("a tile of " + std::to_string(options.tile) +
+                       " samples; it must be 128, 256, 512 or 1024, or 0 to have it chosen");
+  state_->options = options;
+}
+
+Tape::~Tape() = default;
+Tape::Tape(Tape&&) noexcept = default;
+Tape& Tape::operator=(Tape&&) noexcept = default;
+
+const TapeOptions& Tape::options() const { return state_->options; }
+const TapeOptions& options_of(const TapeState* tape) { return tape->options; }
+const Graph& graph_of(const TapeState* tape) { return tape->graph; }
+
+Var Tape::input(const std::string& name, const TensorView& value) {
+  if (name.empty()) raise<TapeError>("an input needs a name; tape.constant needs none");
+  return record_leaf(*state_, input_type, name, value, real);
+}
+
+Var Tape::parameter(const std::string& name, const Tensor& value, const Domain& domain) {
+  const math::DefaultFloatingPoint environment;
+  if (name.empty()) raise<TapeError>("a parameter needs a name");
+  check_domain(domain, value, "parameter '" + name + "'");
+  return record_leaf(*state_, parameter_type, name, value, domain);
+}
+
+Var Tape::constant(const Tensor& value) { return retrograd::constant(state_.get(), value); }
+
+Var constant(TapeState* tape, const Tensor& value) {
+  if (tape == nullptr) raise<TapeError>("[constant] a Var that belongs to no tape was mixed with a number");
+  return record_leaf(*tape, constant_type, "", value, real);
+}
+
+const Tensor* leaf_value(const TapeState* tape, Var var) {
+  const int leaf = tape->graph.nodes[static_cast<std::size_t>(var.id())].leaf;
+  return leaf < 0 ? nullptr : &tape->graph.leaves[static_cast<std::size_t>(leaf)].value;
+}
+
+void Tape::set(Var var, const TensorView& value) {
+  const math::DefaultFloatingPoint environment;
+  state_->own_leaf(var, "set");
+  Leaf& leaf = state_->leaf(var);
+  if (value.shape != leaf.value.shape())
+    raise<ShapeError>("[set] '" + leaf.name + "' has the shape " + to_string(leaf.value.shape()) +
+                      " and was given a value of shape " + to_string(value.shape));
+  if (leaf.is_parameter && !contains(leaf.domain, value))  // a message costs an allocation
+    check_domain(leaf.domain, value, "parameter '" + leaf.name + "'");
+  leaf.value.assign(value);
+  ++leaf.version;
+  state_->stale = true;
+}
+
+void Tape::freeze(Var var) {
+  state_->own_leaf(var, "freeze");
+  Leaf& leaf = state_->leaf(var);
+  if (leaf.frozen) return;
+  leaf.frozen = true;
+  state_->forget_plans();
+}
+
+void Tape::unfreeze(Var var) {
+  state_->own_leaf(var, "unfreeze");
+  Leaf& leaf = state_->leaf(var);
+  if (!leaf.frozen) return;
+  leaf.frozen = false;
+  state_->forget_plans();
+}
+
+bool Tape::is_frozen(Var var) const {
+  state_->own_leaf(var, "is_frozen");
+  return state_->leaf(var).frozen;
+}
+
+void Tape::keep(Var var) {
+  state_->own(var);
+  if (state_->node(var.id()).kept) return;
+  state_->node(var.id()).kept = true;
+  state_->forget_plans();
+}
+
+namespace {
+
+CompiledPlan& plan_for(TapeState& state, std::span<const Var> outputs) {
+  const math::DefaultFloatingPoint environment;  // windows and tables are made here
+  if (outputs.empty()) raise<TapeError>("[play] no outputs; name the values to compute");
+  for (const Var output : outputs) check_own(&state, output, "play");
+  for (TapeState::PlannedOutputs& planned : state.plans) {
+    const bool same = planned.outputs.size() == outputs.size() && std::ranges::all_of(outputs, [&](Var var) {
+                        return std::ranges::find(planned.outputs, var.id()) != planned.outputs.end();
+                      });
+    if (same) return *planned.plan;
+  }
+  TapeState::PlannedOutputs planned;
+  for (const Var output : outputs) planned.outputs.push_back(output.id());
+  planned.plan = compile(state.graph, make_plan(state.graph, planned.outputs), state.options);
+  state.plans.push_back(std::move(planned));
+  return *state.plans.back().plan;
+}
+
+}  // namespace
+
+void Tape::play(std::span<const Var> outputs) {
+  CompiledPlan& plan = plan_for(*state_, outputs);
+  state_->played = &plan;
+  state_->stale = false;
+  plan.play();
+}
+
+void Tape::rewind(Var y) { rewind(y, TensorView{}); }
+
+void Tape::rewind(Var y, const TensorView& seed) {
+  check_own(state_.get(), y, "rewind");
+  if (state_->played == nullptr)
+    raise<TapeError>("[rewind] a gradient was asked for before a play; play the value first");
+  if (state_->stale) raise<TapeError>("[rewind] a value was set since the last play; play again first");
+  const std::vector<int>& index_of = state_->played->plan().index_of;
+  const auto id = static_cast<std::size_t>(y.id());
+  const int index = id < index_of.size() ? index_of[id] : -1;
+  if (index < 0 || !state_->played->plan().nodes[static_cast<std::size_t>(index)].stored)
+    raise<TapeError>(std::string("[rewind] the output of '") + state_->node(y.id()).type->name +
+                     "' was not played; name it in play, or keep it");
+  if (seed.data != nullptr && seed.shape != y.shape())
+    raise<ShapeError>("[rewind] the seed has the shape " + to_string(seed.shape) + " and the value " +
+                      to_string(y.shape()));
+  state_->played->rewind(index, seed.data != nullptr ? &seed : nullptr);
+  state_->rewound = true;
+}
+
+TensorView Tape::value(Var var) const {
+  check_own(state_.get(), var, "value");
+  const RecordedNode& node = state_->node(var.id());
+  if (node.leaf >= 0) return state_->leaf(var).value;
+  const CompiledPlan* played = state_->played;
+  if (played == nullptr) raise<TapeError>("[value] nothing has been played yet");
+  const auto id = static_cast<std::size_t>(var.id());
+  const int index = id < played->plan().index_of.size() ? played->plan().index_of[id] : -1;
+  if (index < 0 || !played->plan().nodes[static_cast<std::size_t>(index)].stored)
+    raise<TapeError>(std::string("[value] the output of '") + node.type->name +
+                     "' was not stored by the last play; name it in play, or keep it");
+  return played->value(index);
+}
+
+TensorView Tape::gradient(Var var) const {
+  state_->own_leaf(var, "gradient");
+  const Leaf& leaf = state_->leaf(var);
+  if (leaf.frozen)
+    raise<TapeError>("[gradient] '" + leaf.name +
+                     "' has no gradient: it is frozen (inputs are until they are unfrozen)");
+  if (!state_->rewound || !leaf.gradient)
+    raise<TapeError>("[gradient] a gradient of '" + leaf.name + "' was asked for before a play and a rewind");
+  return *leaf.gradient;
+}
+
+const std::vector<Var>& Tape::parameters() const { return state_->parameters; }
+
+const std::string& Tape::name(Var var) const {
+  state_->own_leaf(var, "name");
+  return state_->leaf(var).name;
+}
+
+const Domain& Tape::domain(Var var) const {
+  state_->own_leaf(var, "domain");
+  return state_->leaf(var).domain;
+}
+
+Var Tape::find(const std::string& name) const {
+  const auto found = state_->leaf_by_name.find(name);
+  if (found != state_->leaf_by_name.end()) return Var(state_.get(), found->second);
+  std::string known;
+  for (const auto& [other, id] : state_->leaf_by_name) known += (known.empty() ? "" : ", ") + other;
+  raise<TapeError>("the tape has no input or parameter named '" + name +
+                   "'; it has: " + (known.empty() ? "none" : known));
+}
+
+std::string Tape::describe_plan(std::span<const Var> outputs) {
+  return plan_for(*state_, outputs).describe();
+}
+
+Var record(TapeState* tape, const NodeType& type, NodeData data, std::span<const Var> inputs,
+           const Shape& shape, bool signal) {
+  RecordedNode node{&type, std::move(data), {}, shape, signal};
+  node.inputs.reserve(inputs.size());
+  for (const Var input : inputs) {
+    check_own(tape, input, type.name);
+    node.inputs.push_back(input.id());
+  }
+  tape->graph.nodes.push_back(std::move(node));
+  return Var(tape, static_cast<int>(tape->graph.nodes.size()) - 1);
+}
+
+TapeState* common_tape(std::span<const Var> inputs, const char* operation) {
+  TapeState* tape = inputs.empty() ? nullptr : inputs.front().tape();
+  if (inputs.empty())
+    raise<TapeError>(std::string("[") + operation + "] no inputs; at least one Var is needed");
+  for (const Var input : inputs) check_own(tape, input, operation);
+  return tape;
+}
+
+}  // namespace retrograd

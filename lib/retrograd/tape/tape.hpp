@@ -1,0 +1,121 @@
+// The tape: records nodes, plays them forwards to compute values and backwards to compute gradients.
+//
+//     Tape tape({.sample_rate = 44100, .length = 44100});
+//     Var pitch = tape.parameter("pitch", 300.0, positive);
+//     Var audio = sinusoid(pitch);
+//     Var loss = mean(square(audio - tape.input("target", recording)));
+//     tape.play({loss});
+//     tape.rewind(loss);
+//     double slope = tape.gradient(pitch).item();
+//
+// Recording checks shapes and throws at once. The first play plans the memory; later ones allocate nothing.
+#pragma once
+
+#include <retrograd/tape/domain.hpp>
+#include <retrograd/tape/executor.hpp>
+#include <retrograd/tape/node.hpp>
+#include <retrograd/tape/var.hpp>
+#include <retrograd/tensor/tensor.hpp>
+
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace retrograd {
+
+struct TapeOptions {
+  ElementType type = ElementType::f32;
+  Device device = Device::cpu;
+  /// Hz. Without one, frequencies are in radians per sample and times in samples.
+  std::optional<double> sample_rate = std::nullopt;
+  /// Samples of a signal that is made from constants. Without one, a length is an argument where it is
+  /// needed.
+  std::optional<std::int64_t> length = std::nullopt;
+  /// Samples per execution tile: 128, 256, 512 or 1024; 0: chosen per stage so that its scratch fits the L1
+  /// cache. The results do not depend on it.
+  int tile = 0;
+  /// Runs the rows; it must outlive the tape. Null: the calling thread alone.
+  Executor* executor = nullptr;
+};
+
+class Tape {
+ public:
+  /// Throws DeviceError where the device is not there, DomainError for a rate, length or tile that cannot be.
+  explicit Tape(const TapeOptions& options = {});
+  ~Tape();
+  /// Moving a tape keeps its Vars valid.
+  Tape(Tape&&) noexcept;
+  Tape& operator=(Tape&&) noexcept;
+
+  const TapeOptions& options() const;
+
+  /// A value set from outside that gradients do not flow to (until `unfreeze`). A tensor of length 1 is
+  /// constant over time and kept in f64; a signal is converted to the tape's type. Names are unique;
+  /// TapeError otherwise.
+  Var input(const std::string& name, const TensorView& value);
+  /// A value set from outside that has a gradient: a number, one value per row (rows, 1), or a signal. Throws
+  /// DomainError where `value` lies outside `domain`.
+  Var parameter(const std::string& name, const Tensor& value, const Domain& domain = real);
+  /// A value that needs no name: numbers mixed in with operators.
+  Var constant(const Tensor& value);
+
+  /// Replaces the value of an input or parameter in place; another shape is a ShapeError.
+  void set(Var leaf, const TensorView& value);
+  /// No gradient flows to this input or parameter until it is unfrozen.
+  void freeze(Var leaf);
+  void unfreeze(Var leaf);
+  bool is_frozen(Var leaf) const;
+  /// The value is stored by every plan that computes it, and readable after a play.
+  void keep(Var value);
+
+  /// Computes the outputs. Keeps one plan for each set of outputs.
+  void play(std::initializer_list<Var> outputs) { play(std::span(outputs.begin(), outputs.size())); }
+  void play(std::span<const Var> outputs);
+  /// Gradients of sum(seed * y) for all parameters, overwriting the earlier ones; the seed is one everywhere
+  /// where none is given. `y` is any played output or kept value. Throws TapeError before a play, or after a
+  /// `set` without one.
+  void rewind(Var y);
+  void rewind(Var y, const TensorView& seed);
+
+  /// The value of an input, a parameter, a played output or a kept value; valid until the next play.
+  TensorView value(Var var) const;
+  /// What the last rewind computed for a parameter, in the parameter's own shape; valid until the next
+  /// rewind.
+  TensorView gradient(Var leaf) const;
+
+  /// In order of recording.
+  const std::vector<Var>& parameters() const;
+  const std::string& name(Var leaf) const;
+  const Domain& domain(Var parameter) const;
+  /// The input or parameter of that name; TapeError naming the ones there are otherwise.
+  Var find(const std::string& name) const;
+
+  /// How the tape will compute `outputs`: stages, the nodes in each, scratch and stored bytes.
+  std::string describe_plan(std::span<const Var> outputs);
+
+  TapeState* state() const { return state_.get(); }
+
+ private:
+  std::unique_ptr<TapeState> state_;
+};
+
+/// Records one operation. `signal`: the output varies over time. What the functions in nodes/ are made of.
+Var record(TapeState* tape, const NodeType& type, NodeData data, std::span<const Var> inputs,
+           const Shape& shape, bool signal);
+
+/// The one tape of `inputs`; TapeError where there are two, or where a Var belongs to none.
+TapeState* common_tape(std::span<const Var> inputs, const char* operation);
+
+/// The options of the tape a Var lives on.
+const TapeOptions& options_of(const TapeState* tape);
+
+/// The value of an input, parameter or constant; null where the Var is computed. Valid until the next call.
+const Tensor* leaf_value(const TapeState* tape, Var var);
+
+/// A nameless constant on `tape`.
+Var constant(TapeState* tape, const Tensor& value);
+
+}  // namespace retrograd

@@ -1,0 +1,30 @@
+// A handle to one value on a tape. Operators on Vars are in nodes/arithmetic.hpp.
+#pragma once
+
+#include <retrograd/tensor/shape.hpp>
+
+namespace retrograd {
+
+struct TapeState;
+
+class Var {
+ public:
+  /// A Var of no tape; using it throws TapeError.
+  Var() = default;
+
+  const Shape& shape() const;
+  /// True where the value varies over time (element type of the tape); false where it is constant (always
+  /// f64).
+  bool is_signal() const;
+
+  // The tape's own view of the handle.
+  Var(TapeState* tape, int id) : tape_(tape), id_(id) {}
+  TapeState* tape() const { return tape_; }
+  int id() const { return id_; }
+
+ private:
+  TapeState* tape_ = nullptr;
+  int id_ = -1;
+};
+
+}  // namespace retrograd

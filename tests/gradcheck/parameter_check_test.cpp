@@ -1,0 +1,120 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <retrograd/gradcheck/parameter_check.hpp>
+#include <retrograd/nodes/all.hpp>
+#include <retrograd/nodes/gate.hpp>
+#include <retrograd/synths/fm_synth.hpp>
+
+using namespace retrograd;
+
+namespace {
+
+Tape make_tape(std::int64_t length) {
+  return Tape({.type = ElementType::f64, .sample_rate = 44100, .length = length});
+}
+
+// Two operators, the second modulating the first, with an attack of exactly 200 samples and one between
+// samples.
+Var two_operators(Tape& tape) {
+  const Var pitch = tape.parameter("pitch", Tensor(std::array{300.0, 310.0}, Shape{2, 1}), positive);
+  const auto envelope = [&](const std::string& name, double attack) {
+    constexpr Domain time{0.0, 10.0, false};
+    return EnvelopeParameters{
+        tape.parameter(name + ".attack", attack, time), tape.parameter(name + ".decay", 0.01, time),
+        tape.parameter(name + ".sustain", 0.4, unit_interval), tape.parameter(name + ".release", 0.02, time)};
+  };
+  const std::vector<FMOperatorParameters> operators{
+      {tape.parameter("0.ratio", 1.0, positive), tape.parameter("0.gain", 0.8), envelope("0", 200.0 / 44100)},
+      {tape.parameter("1.ratio", 2.0, positive), tape.parameter("1.gain", 1.3), envelope("1", 0.0031)}};
+  const Var gate = tape.input("gate", retrograd::gate({{0.0, 0.03}, {0.035, 0.06}}, tape));
+  return FMSynth(2, {{1, 0}})(gate, pitch, operators);
+}
+
+}  // namespace
+
+TEST_CASE("every parameter of a patch has its gradient beside a numeric one") {
+  Tape tape = make_tape(4000);
+  const Var loss = mean_over_time(square(two_operators(tape) - 0.1));
+  const std::vector<ParameterReport> reports = check_parameters(tape, loss);
+  REQUIRE(reports.size() == 14);
+  CHECK(reports[0].name == "pitch[0]");
+  CHECK(reports[1].name == "pitch[1]");
+  CHECK(reports[2].name == "0.ratio");
+  for (const ParameterReport& report : reports) {
+    CAPTURE(report.name);
+    CAPTURE(report.analytic);
+    CAPTURE(report.numeric);
+    CHECK(report.relative_error < 1e-6);
+    CHECK(std::abs(report.numeric) > 0.0);
+    CHECK(report.at_kink == (report.name == "0.attack"));
+  }
+}
+
+TEST_CASE("after the check the tape is as it was, played and rewound") {
+  Tape tape({.type = ElementType::f64});
+  const Var x = tape.parameter("x", 3.0, positive);
+  const Var loss = square(x);
+  const auto reports = check_parameters(tape, loss);
+  REQUIRE(reports.size() == 1);
+  CHECK(reports[0].analytic == 6.0);
+  CHECK(reports[0].numeric == doctest::Approx(6.0).epsilon(1e-9));
+  CHECK(tape.value(x).item() == 3.0);
+  CHECK(tape.value(loss).item() == 9.0);
+  CHECK(tape.gradient(x).item() == 6.0);
+}
+
+TEST_CASE("a gradient that does not flow stands out against its numeric value") {
+  Tape tape({.type = ElementType::f64});
+  const Var x = tape.parameter("x", 3.0);
+  const auto reports = check_parameters(tape, x * stop_gradient(x));
+  REQUIRE(reports.size() == 1);
+  CHECK(reports[0].analytic == 3.0);
+  CHECK(reports[0].numeric == doctest::Approx(6.0).epsilon(1e-8));
+  CHECK(reports[0].relative_error == doctest::Approx(0.5).epsilon(1e-8));
+}
+
+TEST_CASE("a value at the end of its domain is moved inside only, and frozen parameters are left out") {
+  Tape tape({.type = ElementType::f64});
+  const Var level = tape.parameter("level", 1.0, unit_interval);
+  const Var frozen = tape.parameter("frozen", 2.0);
+  tape.freeze(frozen);
+  const auto reports = check_parameters(tape, exp(level) * frozen);
+  REQUIRE(reports.size() == 1);
+  CHECK(reports[0].name == "level");
+  CHECK(reports[0].numeric == doctest::Approx(2.0 * std::exp(1.0)).epsilon(1e-8));
+  CHECK(reports[0].relative_error < 1e-8);
+}
+
+TEST_CASE("at a kink either side or their mean is right") {
+  Tape tape({.type = ElementType::f64});
+  const Var x = tape.parameter("x", 0.0);
+  const auto of_abs = check_parameters(tape, abs(x));
+  CHECK(of_abs[0].at_kink);
+  CHECK(of_abs[0].analytic == 0.0);
+  CHECK(of_abs[0].relative_error == 0.0);
+  const auto of_max = check_parameters(tape, max(x, 0.0));
+  CHECK(of_max[0].at_kink);
+  CHECK(of_max[0].analytic == 1.0);
+  CHECK(of_max[0].relative_error < 1e-9);
+}
+
+TEST_CASE("a parameter that is a signal is moved along one direction") {
+  Tape tape({.type = ElementType::f64});
+  std::vector<double> samples(100);
+  for (std::size_t n = 0; n < samples.size(); ++n) samples[n] = std::sin(0.3 * static_cast<double>(n));
+  const Var x = tape.parameter("x", Tensor(samples));
+  const auto reports = check_parameters(tape, sum(square(x) * x));
+  REQUIRE(reports.size() == 1);
+  CHECK(reports[0].name.starts_with("x "));
+  CHECK(std::abs(reports[0].analytic) > 0.1);
+  CHECK(reports[0].relative_error < 1e-8);
+}
+
+TEST_CASE("a loss that varies over time and an f32 tape are refused") {
+  Tape tape({.type = ElementType::f64});
+  const Var x = tape.parameter("x", Tensor({1.0, 2.0}));
+  CHECK_THROWS_AS(check_parameters(tape, x), ShapeError);
+  Tape single;
+  CHECK_THROWS_AS(check_parameters(single, square(single.parameter("x", 1.0))), TapeError);
+}

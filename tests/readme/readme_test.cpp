@@ -1,0 +1,137 @@
+// The programs that README shows, compiled and run. The parts between marks stand in README letter for letter.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+// README: begin
+#include <retrograd/retrograd.hpp>
+namespace rg = retrograd;
+
+struct Triangle : rg::OwnPointwise<Triangle, 1> {
+  static constexpr const char* name = "triangle";
+  template <class T>
+  T forward(T phase_turns) const {
+    return T(1) - T(4) * rg::math::abs(phase_turns);
+  }
+  template <class T>
+  std::array<T, 1> adjoint(T gy, T, T phase_turns) const {
+    return {phase_turns > T(0) ? T(-4) * gy : T(4) * gy};
+  }
+};
+// README: end
+
+// README: begin
+struct OnePole : rg::OwnCausal<OnePole, 2> {  // y[n] = y[n-1] + c * (x[n] - y[n-1])
+  static constexpr const char* name = "one_pole";
+  template <class T>
+  struct State {
+    T y{};
+  };
+  template <class T>
+  T forward(State<T>& s, T x, T c) const {
+    return s.y = s.y + c * (x - s.y);
+  }
+  template <class T>
+  std::array<T, 2> adjoint(State<T>& gs, const State<T>& s, T gy, T x, T c) const {
+    const T g = gy + gs.y;  // of y[n]: from the output and from the next sample
+    gs.y = g * (T(1) - c);  // of y[n-1]
+    return {g * c, g * (x - s.y)};
+  }
+};
+// README: end
+
+namespace {
+
+std::vector<float> a_recording() {
+  std::vector<float> samples(4410);
+  for (std::size_t n = 0; n < samples.size(); ++n)
+    samples[n] = 0.3f * std::sin(0.05f * static_cast<float>(n));
+  return samples;
+}
+
+// The marked parts of this file, each as it stands in README, without the indentation they share.
+std::vector<std::string> parts(const std::string& source) {
+  std::vector<std::string> found;
+  std::istringstream lines(source);
+  bool inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t mark = line.find("// README: ");
+    const bool is_mark = mark != std::string::npos && line.find('"') == std::string::npos;
+    if (is_mark) {
+      inside = line.ends_with("begin");
+      if (inside) found.emplace_back();
+    } else if (inside) {
+      const bool is_in_function = found.size() > 2 && line.starts_with("  ");
+      found.back() += (is_in_function ? line.substr(2) : line) + "\n";
+    }
+  }
+  return found;
+}
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
+TEST_CASE("README's synth falls towards its target") {
+  const std::vector<float> recording = a_recording();
+  double first = 0.0, last = 0.0;
+  // README: begin
+  rg::Tape tape({.sample_rate = 44100, .length = 4410});
+  rg::Var gate = tape.input("gate", rg::gate({{0.0, 0.05}}, tape));  // on and off times in seconds
+  rg::Var pitch = tape.parameter("pitch", 300.0, rg::positive);
+  rg::EnvelopeParameters envelope{
+      tape.parameter("attack", 0.01, rg::positive), tape.parameter("decay", 0.2, rg::positive),
+      tape.parameter("sustain", 0.5, rg::unit_interval), tape.parameter("release", 0.1, rg::positive)};
+  std::vector<rg::FMOperatorParameters> operators{{tape.parameter("carrier ratio", 1.0, rg::positive),
+                                                   tape.parameter("loudness", 0.5, rg::positive), envelope},
+                                                  {tape.parameter("modulator ratio", 2.0, rg::positive),
+                                                   tape.parameter("depth", 1.0, rg::positive), envelope}};
+  rg::FMSynth synth(2, {{1, 0}});  // operator 1 modulates operator 0
+  rg::Var audio = synth(gate, pitch, operators);
+  rg::Var target = tape.input("target", rg::Tensor(std::span<const float>(recording)));
+  rg::Var loss = rg::multi_resolution_stft_loss(audio, target);
+  rg::Adam adam(tape, {.learning_rate = 1e-2});
+  for (int step = 0; step < 100; ++step) {
+    tape.play({loss});
+    tape.rewind(loss);
+    adam.step();
+    // README: end
+    if (step == 0) first = tape.value(loss).item();
+    last = tape.value(loss).item();
+  }
+  CHECK(last < 0.8 * first);
+}
+
+TEST_CASE("README's own nodes play and have gradients") {
+  rg::Tape tape({.sample_rate = 44100, .length = 1000});
+  // README: begin
+  rg::Var pitch = tape.parameter("pitch", 220.0, rg::positive);
+  rg::Var cutoff = tape.parameter("cutoff", 0.1, rg::unit_interval);
+  rg::Var audio = rg::causal(OnePole{}, rg::Oscillator<Triangle>()(pitch), cutoff);
+  // README: end
+  rg::Var loss = rg::sum(rg::square(audio));
+  tape.play({audio, loss});
+  tape.rewind(loss);
+  CHECK(tape.value(audio).at(500) != 0.0);
+  for (rg::Var parameter : tape.parameters()) CHECK(tape.gradient(parameter).item() != 0.0);
+}
+
+TEST_CASE("the programs in README are those that were compiled") {
+  const std::string root = RETROGRAD_SOURCE_ROOT;
+  const std::string readme = contents(root + "/README.md");
+  const std::vector<std::string> shown = parts(contents(root + "/tests/readme/readme_test.cpp"));
+  REQUIRE(shown.size() == 4);
+  for (const std::string& part : shown) {
+    INFO(part);
+    CHECK(readme.find(part) != std::string::npos);
+  }
+}

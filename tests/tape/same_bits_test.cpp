@@ -1,0 +1,236 @@
+// Outputs and gradients have the same bits for any execution tile, any number of threads, any SIMD level with
+// fused multiply-add, and any rerun.
+#include <doctest/doctest.h>
+
+#include "../synths/fm_fixture.hpp"
+#include "bits.hpp"
+
+#include <retrograd/math/simd.hpp>
+#include <retrograd/nodes/all.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <string>
+#include <vector>
+
+using namespace retrograd;
+using math::SimdLevel;
+
+namespace {
+
+constexpr double rate = 44100.0;
+
+struct Recorded {
+  std::vector<Var> values;  // to be played and compared
+  Var loss;
+};
+
+struct Case {
+  std::string name;
+  std::int64_t length;
+  std::function<Recorded(Tape&)> record;
+};
+
+// Rises and falls on both sides of the edges of every tile size.
+Tensor restless_gate(const Tape& tape) {
+  Tensor signal(Shape{*tape.options().length}, tape.options().type);
+  std::vector<double> values(static_cast<std::size_t>(*tape.options().length), 0.0);
+  bool is_high = true;
+  std::size_t next = 0;
+  const std::size_t edges[] = {3,    90,   127,  128,  129,  255,  300,  511,  512,  640,  1023,
+                               1024, 1025, 1535, 1540, 2047, 2050, 2559, 3000, 4095, 4097, 4608};
+  for (const std::size_t edge : edges) {
+    for (; next < std::min(edge, values.size()); ++next) values[next] = is_high ? 1.0 : 0.0;
+    is_high = !is_high;
+  }
+  for (; next < values.size(); ++next) values[next] = is_high ? 1.0 : 0.0;
+  signal.assign(Tensor(std::span<const double>(values)).to(signal.type()));
+  return signal;
+}
+
+Tensor wave(const Shape& shape, double size, double turns) {
+  Tensor values(shape);
+  for (std::int64_t i = 0; i < shape.elements(); ++i)
+    values.as<double>()[static_cast<std::size_t>(i)] =
+        size *
+        std::sin(turns * 6.283185307179586 * static_cast<double>(i) / static_cast<double>(shape.elements()));
+  return values;
+}
+
+// Three voices, every number per voice; pitch constant over time.
+Recorded record_voices(Tape& tape, const FmNumbers& fm) {
+  const Var gate = tape.input("gate", restless_gate(tape));
+  const Var pitch = tape.parameter(
+      "pitch", Tensor{fm.frequency, fm.frequency * 1.5, fm.frequency * 0.77}.reshaped(Shape{3, 1}));
+  const Var audio = record_fm(tape, fm, gate, pitch, 3).audio;
+  const Var target =
+      tape.input("target", wave(audio.shape().with_length(*tape.options().length), 0.4, 701.0));
+  const Var loss = mean(square(audio - target));
+  return {{audio, loss, maximum(audio)}, loss};
+}
+
+// Pitch bent over time, by a curve that all voices share and that has a gradient.
+Recorded record_bend(Tape& tape, const FmNumbers& fm) {
+  const std::int64_t length = *tape.options().length;
+  const Var gate = tape.input("gate", restless_gate(tape));
+  const Var bend = tape.parameter("bend", wave(Shape{1, length}, 0.05, 3.0));
+  const Var vibrato = tape.parameter("vibrato", wave(Shape{3, length}, 2.0, 60.0));
+  const Var pitch =
+      tape.parameter("pitch", Tensor{200.0, 310.0, 470.0}.reshaped(Shape{3, 1})) * (bend + 1.0) + vibrato;
+  const Var audio = record_fm(tape, fm, gate, pitch, 3).audio;
+  const Var drift = cumulative_sum(audio * 0.001) * bend;
+  const Var loss = mean(square(audio + drift - tape.input("target", wave(Shape{3, length}, 0.4, 701.0))));
+  return {{audio, drift, loss}, loss};
+}
+
+// Every function of the library, in a chain.
+Recorded record_functions(Tape& tape) {
+  const std::int64_t length = *tape.options().length;
+  const Var x = tape.parameter("x", wave(Shape{2, length}, 1.5, 5.0));
+  const Var a = tape.parameter("a", 0.7), b = tape.parameter("b", Tensor{0.3, 1.1}.reshaped(Shape{2, 1}));
+  const Var positive = softplus(x * a) + 0.1;
+  const Var y = pow(positive, b) + log(positive) * sqrt(positive) + exp(-square(x)) +
+                tanh(x) * sigmoid(x / positive) + sin(x * 9.0) * cos(x) + clamp(x, -a, b) +
+                select(x > 0.2, min(x, b), max(x, a)) + abs(x);
+  const Var z = y * a * b + product(x, y, a) + exp(a) * log(b + 1.0);
+  const Var loss = mean(square(z)) + maximum(z);
+  return {{y, z, loss}, loss};
+}
+
+std::vector<Case> cases() {
+  return {{"two operators, three voices", 5003,
+           [](Tape& t) { return record_voices(t, FmNumbers::two_operators()); }},
+          {"six operators, three voices", 3001,
+           [](Tape& t) { return record_voices(t, FmNumbers::six_operators()); }},
+          {"bent pitch", 9001, [](Tape& t) { return record_bend(t, FmNumbers::two_operators()); }},
+          {"all functions", 2777, [](Tape& t) { return record_functions(t); }}};
+}
+
+std::vector<Bits> bits_of_all(Tape& tape, const Recorded& recorded) {
+  std::vector<Bits> all;
+  for (std::size_t i = 0; i < recorded.values.size(); ++i)
+    all.push_back(bits_of("output " + std::to_string(i), tape.value(recorded.values[i])));
+  for (const Var parameter : tape.parameters())
+    all.push_back(bits_of("gradient of " + tape.name(parameter), tape.gradient(parameter)));
+  return all;
+}
+
+std::vector<Bits> run(const Case& c, ElementType type, int tile, int threads, int plays = 1) {
+  ThreadPool pool(threads);
+  Tape tape({.type = type, .sample_rate = rate, .length = c.length, .tile = tile, .executor = &pool});
+  const Recorded recorded = c.record(tape);
+  for (int i = 0; i < plays; ++i) {
+    tape.play(recorded.values);
+    tape.rewind(recorded.loss);
+  }
+  return bits_of_all(tape, recorded);
+}
+
+struct AtLevel {
+  explicit AtLevel(SimdLevel level) : before(math::simd_level()) { math::set_simd_level(level); }
+  ~AtLevel() { math::set_simd_level(before); }
+  AtLevel(const AtLevel&) = delete;
+  AtLevel& operator=(const AtLevel&) = delete;
+  SimdLevel before;
+};
+
+constexpr ElementType types[] = {ElementType::f32, ElementType::f64};
+
+std::string label(const Case& c, ElementType type) { return c.name + " in " + name(type); }
+
+}  // namespace
+
+TEST_CASE("the bits do not depend on the execution tile or on the number of threads") {
+  for (const Case& c : cases())
+    for (const ElementType type : types) {
+      const std::vector<Bits> expected = run(c, type, 512, 1);
+      for (const int tile : {128, 256, 512, 1024, 0})
+        for (const int threads : {1, 2, 3}) {
+          if (threads == 2 && tile != 0 && tile != 512) continue;
+          INFO(label(c, type) << ", tile " << tile << ", " << threads << " threads");
+          CHECK(first_difference(run(c, type, tile, threads), expected) == "");
+        }
+    }
+}
+
+TEST_CASE("the bits do not depend on the SIMD level, as long as it has fused multiply-add") {
+  if (math::best_simd_level() != SimdLevel::v4) {
+    MESSAGE("this machine has fewer than two levels with fused multiply-add: nothing to compare");
+    return;
+  }
+  for (const Case& c : cases())
+    for (const ElementType type : types) {
+      std::vector<Bits> v3, v4;
+      {
+        const AtLevel level(SimdLevel::v3);
+        v3 = run(c, type, 512, 1);
+      }
+      {
+        const AtLevel level(SimdLevel::v4);
+        v4 = run(c, type, 512, 1);
+        INFO(label(c, type) << ", tile 128");
+        CHECK(first_difference(run(c, type, 128, 3), v3) == "");
+      }
+      INFO(label(c, type));
+      CHECK(first_difference(v4, v3) == "");
+    }
+}
+
+TEST_CASE("playing again and recording again give the same bits") {
+  for (const Case& c : cases())
+    for (const ElementType type : types) {
+      const std::vector<Bits> expected = run(c, type, 0, 2);
+      INFO(label(c, type));
+      CHECK(first_difference(run(c, type, 0, 2), expected) == "");
+      CHECK(first_difference(run(c, type, 0, 2, 3), expected) == "");
+    }
+}
+
+TEST_CASE("what else is played with it does not change a value") {
+  for (const Case& c : cases())
+    for (const ElementType type : types) {
+      const std::vector<Bits> expected = run(c, type, 0, 1);
+      Tape tape({.type = type, .sample_rate = rate, .length = c.length});
+      const Recorded recorded = c.record(tape);
+      tape.play({recorded.loss});  // nothing else is stored now
+      tape.rewind(recorded.loss);
+      CHECK(bits_of("loss", tape.value(recorded.loss)).bytes ==
+            expected[static_cast<std::size_t>(
+                         std::find_if(recorded.values.begin(), recorded.values.end(),
+                                      [&](Var v) { return v.id() == recorded.loss.id(); }) -
+                         recorded.values.begin())]
+                .bytes);
+      std::size_t i = recorded.values.size();
+      for (const Var parameter : tape.parameters()) {
+        INFO(label(c, type) << ", " << tape.name(parameter));
+        CHECK(bits_of(expected[i].name, tape.gradient(parameter)) == expected[i]);
+        ++i;
+      }
+    }
+}
+
+TEST_CASE("without fused multiply-add the sound stays within 1e-6 of full scale") {
+  for (const Case& c : cases()) {
+    if (c.name == "all functions") continue;
+    for (const ElementType type : types) {
+      const auto play = [&](SimdLevel at) {
+        const AtLevel level(at);
+        Tape tape({.type = type, .sample_rate = rate, .length = c.length});
+        const Var audio = c.record(tape).values[0];
+        tape.play({audio});
+        return Tensor(tape.value(audio));
+      };
+      const Tensor best = play(math::best_simd_level()), plain = play(SimdLevel::plain);
+      double squares = 0.0, errors = 0.0;
+      for (std::int64_t i = 0; i < best.shape().elements(); ++i) {
+        const double difference = best.view().at(i) - plain.view().at(i);
+        squares += best.view().at(i) * best.view().at(i);
+        errors += difference * difference;
+      }
+      INFO(label(c, type));
+      CHECK(std::sqrt(errors / squares) <= (type == ElementType::f32 ? 1e-6 : 1e-14));
+      CHECK(squares > 0.0);
+    }
+  }
+}

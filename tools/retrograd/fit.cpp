@@ -1,0 +1,292 @@
+// retrograd fit: a patch that sounds like a recording.
+#include <retrograd/audio/trim.hpp>
+#include <retrograd/fit/fit.hpp>
+#include <retrograd/patches/toml.hpp>
+
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "atomic_file.hpp"
+#include "command.hpp"
+#include "fit_file.hpp"
+#include "interrupt.hpp"
+#include "options.hpp"
+#include "progress.hpp"
+#include "rendering.hpp"
+#include "sound_file.hpp"
+#include "text.hpp"
+
+namespace retrograd::tool {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct FitCommand {
+  std::string target;
+  std::optional<std::string> patch;
+  std::string output = "fitted.toml";
+  std::string rendered = "fitted.wav";
+  std::optional<std::string> resume;
+  std::string frequency, gate;  // as written; empty where not given
+  std::string seed = "0";
+  FitOptions fit;
+  bool json = false;
+  ComputeOptions compute;
+};
+
+std::optional<double> parse_frequency(std::string_view text) {
+  const auto frequency = parse_number(text);
+  return frequency && *frequency > 0.0 ? frequency : std::nullopt;
+}
+
+std::optional<GatePair> parse_gate(std::string_view text) {
+  const std::size_t comma = text.find(',');
+  if (comma == std::string_view::npos) return std::nullopt;
+  const auto on = parse_number(text.substr(0, comma));
+  const auto off = parse_number(text.substr(comma + 1));
+  if (!on || !off || *on < 0.0 || *off <= *on) return std::nullopt;
+  return GatePair{*on, *off};
+}
+
+std::optional<std::uint64_t> parse_seed(std::string_view text) {
+  std::uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return seed;
+}
+
+/// No output may replace another or the recording, and each must be possible to write, before hours are spent
+/// on what it will hold.
+void check_outputs(const FitCommand& command) {
+  std::vector<std::pair<std::string, fs::path>> files{
+      {"TARGET", command.target}, {"--output", command.output}, {"--render", command.rendered}};
+  if (command.resume) files.emplace_back("--resume", *command.resume);
+  const auto real = [](const fs::path& path) {
+    std::error_code error;
+    const fs::path followed = fs::weakly_canonical(fs::absolute(path, error), error);
+    return error ? path : followed;
+  };
+  for (std::size_t a = 0; a < files.size(); ++a)
+    for (std::size_t b = a + 1; b < files.size(); ++b) {
+      std::error_code ignored;
+      const bool is_same =
+          real(files[a].second) == real(files[b].second) && !fs::is_character_file(files[a].second, ignored);
+      if (is_same)
+        throw CLI::ValidationError(
+            files[b].first, "'" + files[b].second.string() + "' would replace " + files[a].first + " itself");
+    }
+  for (std::size_t i = 1; i < files.size(); ++i) check_can_write(files[i].second);
+}
+
+FitTarget read_target(const FitCommand& command, double patch_rate) {
+  const Sound sound = read_sound(command.target);
+  try {
+    const std::vector<double> mono = mix_to_mono(sound.samples, sound.channels);
+    std::optional<double> frequency;
+    std::optional<GatePair> gate;
+    if (!command.frequency.empty()) frequency = parse_frequency(command.frequency);
+    if (!command.gate.empty()) gate = parse_gate(command.gate);
+    const FitTarget target = prepare_target(mono, sound.sample_rate, patch_rate, frequency, gate);
+    const double duration = static_cast<double>(target.samples.size()) / target.sample_rate;
+    if (target.gate.on >= duration)
+      raise<DomainError>("the gate rises at " + number(target.gate.on) +
+                         " s, and without leading silence the recording is " + number(duration) + " s long");
+    return target;
+  } catch (const DomainError& error) {
+    raise<FileError>("cannot fit to '" + command.target + "': " + error.what());
+  }
+}
+
+/// Below this the pitch found may well not be the recording's.
+constexpr double trusted_confidence = 0.5;
+
+void describe(const FitCommand& command, const FitTarget& target) {
+  const std::string confidence = "confidence " + number(std::round(target.confidence * 100) / 100);
+  std::cerr << command.target << ": "
+            << number(static_cast<double>(target.samples.size()) / target.sample_rate) << " s at "
+            << number(target.sample_rate) << " Hz, pitch " << number(target.frequency) << " Hz"
+            << (command.frequency.empty() ? " (" + confidence + ")" : " (given)") << ", gate "
+            << number(target.gate.on) << " to " << number(target.gate.off) << " s"
+            << (command.gate.empty() ? "" : " (given)") << '\n';
+  if (target.confidence < trusted_confidence)
+    std::cerr << command.target << ": warning: the pitch is uncertain (" << confidence
+              << " of 1); if it is another, give it with --frequency HZ\n";
+}
+
+/// Where an earlier fit stopped, if the file is there. Raises a FileError where it is of something else.
+std::optional<FitState> state_to_resume(const FitCommand& command, const SavedFit& now) {
+  if (!command.resume || !fs::exists(*command.resume)) return std::nullopt;
+  const SavedFit saved = load_fit(*command.resume);
+  const auto refuse = [&](const std::string& why) {
+    raise<FileError>("cannot go on from '" + *command.resume + "': " + why);
+  };
+  if (saved.recording != now.recording)
+    refuse("it is of another recording, or of another pitch or gate in it");
+  if (!(saved.initial == now.initial)) refuse("it began with another patch");
+  if (saved.seed != now.seed)
+    refuse("its seed was " + std::to_string(saved.seed) + ", not " + std::to_string(now.seed));
+  if (saved.state.best.size() != static_cast<std::size_t>(command.fit.restarts))
+    refuse("it has " + count(static_cast<long long>(saved.state.best.size()), "restart") + ", not " +
+           std::to_string(command.fit.restarts));
+  return saved.state;
+}
+
+/// Shows each step on a progress line, until there is a request to stop.
+class Watcher {
+ public:
+  explicit Watcher(const Interrupt& interrupt) : interrupt_(interrupt) {
+    line_.show("drawing the patches to begin with");
+  }
+
+  bool operator()(const FitProgress& progress) {
+    if (progress.step == 1) first_ = Clock::now();
+    if (line_.is_due() && progress.step > 1) {
+      const std::chrono::duration<double> spent = Clock::now() - first_;
+      const double rate = (progress.step - 1) / std::max(spent.count(), 1e-9);
+      line_.show("step " + std::to_string(progress.step) + "/" + std::to_string(progress.steps) +
+                 "  best loss " + number(progress.best_loss) + "  " + rounded(rate) + " steps/s  " +
+                 duration_text((progress.steps - progress.step) / rate) + " left");
+    }
+    return !interrupt_.is_requested();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static std::string rounded(double rate) {
+    return rate < 10.0 ? number(std::round(rate * 10.0) / 10.0) : number(std::round(rate));
+  }
+  const Interrupt& interrupt_;
+  ProgressLine line_;
+  Clock::time_point first_;  // when the first step was done: drawing the patches is no step
+};
+
+void report(const FitCommand& command, const FitTarget& target, Patch before, FitResult& result,
+            const std::vector<std::string>& files, bool was_interrupted) {
+  if (was_interrupted)
+    std::cerr << "interrupted after " << count(result.steps_done, "step") << "; the best so far is kept\n";
+  std::cerr << "loss " << number(result.loss_before) << " before, " << number(result.loss_after) << " after "
+            << count(result.steps_done, "step") << '\n';
+
+  const std::vector<PatchParameter> old = parameters(before);
+  const std::vector<PatchParameter> fitted = parameters(result.patch);
+  if (command.json) {
+    nlohmann::ordered_json values;
+    for (const PatchParameter& parameter : fitted) values[parameter.name] = parameter.value;
+    const nlohmann::ordered_json json{{"loss_before", result.loss_before},
+                                      {"loss_after", result.loss_after},
+                                      {"steps", result.steps_done},
+                                      {"interrupted", was_interrupted},
+                                      {"parameters", values},
+                                      {"frequency", target.frequency},
+                                      {"gate", {target.gate.on, target.gate.off}},
+                                      {"files", files}};
+    std::cout << json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+    return;
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (std::size_t p = 0; p < fitted.size(); ++p)
+    rows.push_back({fitted[p].name, number(old[p].value), number(fitted[p].value), unit_of(fitted[p].kind)});
+  print_table(std::cout, {{"parameter"}, {"before", true}, {"after", true}, {"unit"}}, rows);
+  std::cout << '\n';
+  for (const std::string& file : files) std::cout << "wrote " << file << '\n';
+}
+
+ExitCode run_fit(FitCommand command) {
+  available_device(command.compute);
+  const Interrupt interrupt;
+  command.fit.seed = parse_seed(command.seed).value();
+  const Patch initial = command.patch ? load_patch(*command.patch) : default_patch_to_fit();
+  check_outputs(command);
+  const FitTarget target = read_target(command, initial.sample_rate);
+  const Patch before = tuned_to(target, initial);
+  SavedFit saved{fingerprint(target), command.fit.seed, before, {}};
+  const std::optional<FitState> resumed = state_to_resume(command, saved);
+  describe(command, target);
+  if (resumed)
+    std::cerr << *command.resume << ": going on after " << count(resumed->steps_done, "step") << '\n';
+
+  ThreadPool threads(command.compute.threads);
+  command.fit.executor = &threads;
+  FitResult result;
+  try {
+    Watcher watcher(interrupt);
+    result = fit(target, initial, command.fit, std::ref(watcher), resumed ? &*resumed : nullptr);
+  } catch (const Error& error) {
+    if (!resumed) throw;
+    raise<FileError>("cannot go on from '" + *command.resume + "': " + error.what());
+  }
+
+  std::vector<std::string> files;
+  write_text(command.output, format_patch(result.patch));
+  files.push_back(command.output);
+  if (command.resume) {
+    saved.state = result.state;
+    write_text(*command.resume, format_fit(saved));
+    files.push_back(*command.resume);
+  }
+  render_to_file(result.patch, command.rendered, WavFormat::f32, threads);
+  files.push_back(command.rendered);
+  report(command, target, before, result, files, interrupt.is_requested());
+  return ExitCode::done;
+}
+
+}  // namespace
+
+void add_fit(CLI::App& program, Action& action) {
+  const auto options = std::make_shared<FitCommand>();
+  CLI::App* command = program.add_subcommand("fit", "Fit a patch to a recording");
+  command->add_option("TARGET", options->target, "The recording: any file libsndfile reads")
+      ->type_name("")
+      ->required();
+  command->add_option("--patch", options->patch, "The patch to begin with; the built-in one where not given")
+      ->type_name("INIT");
+  command->add_option("-o,--output", options->output, "The patch file to write")
+      ->type_name("OUT.toml")
+      ->default_str("fitted.toml");
+  command->add_option("--render", options->rendered, "The fitted patch's sound, to write")
+      ->type_name("OUT.wav")
+      ->default_str("fitted.wav");
+  command->add_option("--frequency", options->frequency, "The recording's pitch; detected where not given")
+      ->type_name("HZ")
+      ->check([](const std::string& text) {
+        return parse_frequency(text) ? "" : "'" + text + "' is not a frequency in Hz above 0";
+      });
+  command
+      ->add_option("--gate", options->gate,
+                   "When the note is on, in seconds after leading silence; detected where not given")
+      ->type_name("ON,OFF")
+      ->check([](const std::string& text) {
+        return parse_gate(text) ? "" : "'" + text + "' is not two times in seconds, 0 <= ON < OFF";
+      });
+  command->add_option("--steps", options->fit.steps, "Steps of gradient descent")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000000000).description(""))
+      ->default_str("300");
+  command->add_option("--restarts", options->fit.restarts, "Patches fitted side by side; the best one wins")
+      ->type_name("K")
+      ->check(CLI::Range(1, 10000).description(""))
+      ->default_str("8");
+  command->add_option("--seed", options->seed, "Draws the patches of the other restarts")
+      ->type_name("S")
+      ->check([](const std::string& text) {
+        return parse_seed(text) ? "" : "'" + text + "' is not a whole number from 0 to 2^64 - 1";
+      })
+      ->default_str("0");
+  command
+      ->add_option("--resume", options->resume,
+                   "Go on from this file if it is there; where the fit stopped is written to it")
+      ->type_name("F");
+  add_json_option(*command, options->json);
+  add_compute_options(*command, options->compute);
+  command->footer(
+      "Ctrl-C ends the fit and keeps the best patch so far; a second one ends the program at once.");
+  command->callback([options, &action] { action = [options] { return run_fit(*options); }; });
+}
+
+}  // namespace retrograd::tool

@@ -1,0 +1,186 @@
+// retrograd gradcheck: every node's adjoint against its derivative, or every parameter's gradient of a patch
+// against differences.
+#include <retrograd/gradcheck/node_check.hpp>
+#include <retrograd/gradcheck/parameter_check.hpp>
+#include <retrograd/nodes/arithmetic.hpp>
+#include <retrograd/nodes/square.hpp>
+#include <retrograd/nodes/sum_over_rows.hpp>
+#include <retrograd/patches/record.hpp>
+#include <retrograd/patches/toml.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "command.hpp"
+#include "options.hpp"
+#include "progress.hpp"
+#include "text.hpp"
+
+namespace retrograd::tool {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// A patch's gradients pass where they agree with differences to this, relative. The differences of a second
+// of sound are themselves no better than about a hundredth of it.
+constexpr double parameter_tolerance = 1e-6;
+
+struct GradcheckOptions {
+  std::vector<std::string> what;
+  bool list = false;
+  bool json = false;
+  ComputeOptions compute;
+};
+
+ExitCode verdict(bool passed) { return passed ? ExitCode::done : ExitCode::check_failed; }
+
+void print_json(const Json& json) {
+  std::cout << json.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+}
+
+ExitCode list_nodes(bool json) {
+  if (json) {
+    print_json({{"nodes", checkable_nodes()}});
+  } else {
+    for (const std::string& name : checkable_nodes()) std::cout << name << '\n';
+  }
+  return ExitCode::done;
+}
+
+ExitCode check_nodes(const std::vector<std::string>& names, bool json) {
+  const std::vector<std::string> known = checkable_nodes();
+  for (const std::string& name : names)
+    if (std::ranges::find(known, name) == known.end())
+      throw CLI::ValidationError("gradcheck", "'" + name +
+                                                  "' is neither a node ('retrograd gradcheck "
+                                                  "--list' names them) nor a patch file");
+  std::vector<NodeReport> reports;
+  {
+    ProgressLine line;
+    for (const std::string& name : names) {
+      line.show("checking " + name + ", " + std::to_string(reports.size() + 1) + "/" +
+                std::to_string(names.size()));
+      reports.push_back(check_node(name));
+    }
+  }
+  const bool passed = std::ranges::all_of(reports, &NodeReport::passed);
+  if (json) {
+    Json nodes = Json::array();
+    for (const NodeReport& report : reports)
+      nodes.push_back({{"node", report.node},
+                       {"dot_product_cases", report.dot_product_cases},
+                       {"worst_dot_product", report.worst_dot_product},
+                       {"difference_cases", report.difference_cases},
+                       {"worst_difference", report.worst_difference},
+                       {"passed", report.passed},
+                       {"failure", report.failure}});
+    print_json({{"passed", passed},
+                {"dot_product_tolerance", dot_product_tolerance},
+                {"difference_tolerance", difference_tolerance},
+                {"nodes", nodes}});
+    return verdict(passed);
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const NodeReport& report : reports)
+    rows.push_back({report.node, std::to_string(report.dot_product_cases + report.difference_cases),
+                    brief(report.worst_dot_product), brief(report.worst_difference),
+                    report.passed ? "ok" : "FAIL"});
+  print_table(std::cout, {{"node"}, {"cases", true}, {"dot product", true}, {"difference", true}, {"result"}},
+              rows);
+  std::cerr << "allowed: dot product " << brief(dot_product_tolerance) << ", difference "
+            << brief(difference_tolerance) << ", of the sum of the terms' magnitudes\n";
+  for (const NodeReport& report : reports)
+    if (!report.passed) std::cerr << report.node << ": " << report.failure << '\n';
+  return verdict(passed);
+}
+
+ExitCode check_patch(const std::string& path, const GradcheckOptions& options) {
+  const Patch patch = load_patch(path);
+  ThreadPool threads(options.compute.threads);
+  TapeOptions tape_of = tape_options(patch);
+  tape_of.type = ElementType::f64;
+  tape_of.executor = &threads;
+  Tape tape(tape_of);
+  const Var loss = mean_over_time(square(record(tape, patch).audio));
+  std::vector<ParameterReport> reports;
+  {
+    ProgressLine line;
+    line.show("checking " + count(static_cast<long long>(tape.parameters().size()), "parameter"));
+    reports = check_parameters(tape, loss);
+  }
+  const auto passes = [](const ParameterReport& report) {
+    return report.relative_error <= parameter_tolerance;  // not for NaN
+  };
+  const bool passed = std::ranges::all_of(reports, passes);
+  if (options.json) {
+    Json list = Json::array();
+    for (const ParameterReport& report : reports)
+      list.push_back({{"name", report.name},
+                      {"analytic", report.analytic},
+                      {"numeric", report.numeric},
+                      {"relative_error", report.relative_error},
+                      {"at_kink", report.at_kink},
+                      {"passed", passes(report)}});
+    print_json({{"passed", passed},
+                {"loss", "mean square"},
+                {"tolerance", parameter_tolerance},
+                {"parameters", list}});
+    return verdict(passed);
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const ParameterReport& report : reports)
+    rows.push_back({report.name, precise(report.analytic), precise(report.numeric),
+                    brief(report.relative_error), passes(report) ? "ok" : "FAIL",
+                    report.at_kink ? "at a kink" : ""});
+  std::cout << "gradients of the mean square of the sound, " << number(tape.value(loss).item())
+            << ", in f64\n\n";
+  print_table(
+      std::cout,
+      {{"parameter"}, {"analytic", true}, {"numeric", true}, {"relative error", true}, {"result"}, {""}},
+      rows);
+  std::cerr << "allowed: a relative error of " << brief(parameter_tolerance)
+            << "; 0 stands for less than the rounding of the differences\n";
+  return verdict(passed);
+}
+
+ExitCode gradcheck(const GradcheckOptions& options) {
+  available_device(options.compute);
+  if (options.list) return list_nodes(options.json);
+  const auto is_patch = [](const std::string& what) {
+    std::error_code ignored;
+    return what.ends_with(".toml") || std::filesystem::exists(what, ignored);
+  };
+  const std::vector<std::string> known = checkable_nodes();
+  for (const std::string& what : options.what) {
+    if (std::ranges::find(known, what) != known.end() || !is_patch(what)) continue;
+    if (options.what.size() > 1)
+      throw CLI::ValidationError("gradcheck", "'" + what + "' is a file, and a patch is checked alone");
+    return check_patch(what, options);
+  }
+  return check_nodes(options.what.empty() ? known : options.what, options.json);
+}
+
+}  // namespace
+
+void add_gradcheck(CLI::App& program, Action& action) {
+  const auto options = std::make_shared<GradcheckOptions>();
+  CLI::App* command = program.add_subcommand("gradcheck", "Check gradients: of nodes, or of a patch");
+  command
+      ->add_option("NODE", options->what, "Nodes by name, or one patch file; all nodes where none is given")
+      ->type_name("");
+  command->add_flag("--list", options->list, "Print the nodes' names and check nothing");
+  add_json_option(*command, options->json);
+  add_compute_options(*command, options->compute);
+  command->get_option("--threads")
+      ->description("How many threads compute a patch; all cores where not given. Nodes are checked on one");
+  command->footer(
+      "Nodes are checked in f64 by the dot-product test, on dual numbers, and by central differences. For a "
+      "patch, each\nparameter's gradient of the sound's mean square stands beside one from differences.\n"
+      "Exits with 1 where a check failed.");
+  command->callback([options, &action] { action = [options] { return gradcheck(*options); }; });
+}
+
+}  // namespace retrograd::tool

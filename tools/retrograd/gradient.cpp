@@ -1,0 +1,118 @@
+// retrograd gradient: how a patch's distance from a recording changes with each of its parameters.
+#include <retrograd/audio/resample.hpp>
+#include <retrograd/audio/trim.hpp>
+#include <retrograd/losses/losses.hpp>
+#include <retrograd/patches/record.hpp>
+#include <retrograd/tape/tape.hpp>
+
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "command.hpp"
+#include "options.hpp"
+#include "sound_file.hpp"
+#include "text.hpp"
+
+namespace retrograd::tool {
+namespace {
+
+struct GradientOptions {
+  std::optional<std::string> patch;
+  std::string target;
+  std::string loss = "mse";
+  std::string type = "f32";
+  bool json = false;
+  ComputeOptions compute;
+};
+
+/// The recording as the patch could play it: mono, at its rate, of its length. What was changed is said on
+/// stderr.
+std::vector<double> target_for(const Patch& patch, const std::string& path) {
+  const Sound sound = read_sound(path);
+  std::vector<double> samples = mix_to_mono(sound.samples, sound.channels);
+  if (sound.channels > 1) std::cerr << path << ": " << count(sound.channels, "channel") << " mixed to one\n";
+  if (sound.sample_rate != patch.sample_rate) {
+    try {
+      samples = resample(samples, sound.sample_rate, patch.sample_rate);
+    } catch (const DomainError& error) {
+      raise<FileError>("cannot use '" + path + "': " + error.what());
+    }
+    std::cerr << path << ": resampled from " << number(sound.sample_rate) << " to "
+              << number(patch.sample_rate) << " Hz\n";
+  }
+  const auto length = static_cast<std::size_t>(length_in_samples(patch));
+  if (samples.size() > length)
+    std::cerr << path << ": " << count(static_cast<long long>(samples.size()), "sample")
+              << " cut to the patch's " << length << '\n';
+  if (samples.size() < length)
+    std::cerr << path << ": " << count(static_cast<long long>(samples.size()), "sample")
+              << " followed by silence, to the patch's " << length << '\n';
+  samples.resize(length, 0.0);
+  return samples;
+}
+
+ExitCode gradient(const GradientOptions& options) {
+  const Device device = available_device(options.compute);
+  Patch patch = patch_or_default(options.patch);
+  const std::vector<double> target = target_for(patch, options.target);
+
+  ThreadPool threads(options.compute.threads);
+  TapeOptions tape_of = tape_options(patch);
+  tape_of.type = options.type == "f64" ? ElementType::f64 : ElementType::f32;
+  tape_of.device = device;
+  tape_of.executor = &threads;
+  Tape tape(tape_of);
+  const RecordedPatch recorded = record(tape, patch);
+  const Var wanted = tape.input("target", Tensor(std::span(target)));
+  const Var loss = options.loss == "mss" ? multi_resolution_stft_loss(recorded.audio, wanted)
+                                         : mean_squared_loss(recorded.audio, wanted);
+  tape.play({loss});
+  tape.rewind(loss);
+
+  const double value = tape.value(loss).item();
+  const std::vector<PatchParameter> named = parameters(patch);
+  if (options.json) {
+    nlohmann::ordered_json gradients;
+    for (std::size_t p = 0; p < named.size(); ++p)
+      gradients[named[p].name] = tape.gradient(recorded.parameters[p]).item();
+    std::cout << nlohmann::ordered_json{{"loss", value}, {"gradients", gradients}}.dump(2) << '\n';
+    return ExitCode::done;
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (std::size_t p = 0; p < named.size(); ++p)
+    rows.push_back({named[p].name, number(named[p].value), unit_of(named[p].kind),
+                    number(tape.gradient(recorded.parameters[p]).item())});
+  std::cout << "loss " << number(value) << "\n\n";
+  print_table(std::cout, {{"parameter"}, {"value", true}, {"unit"}, {"gradient", true}}, rows);
+  return ExitCode::done;
+}
+
+}  // namespace
+
+void add_gradient(CLI::App& program, Action& action) {
+  const auto options = std::make_shared<GradientOptions>();
+  CLI::App* command =
+      program.add_subcommand("gradient", "Print a loss's gradient with respect to a patch's parameters");
+  command->add_option("PATCH", options->patch, "A patch file; the built-in patch where not given")
+      ->type_name("");
+  command->add_option("--target", options->target, "The recording the patch is compared with")
+      ->type_name("T.wav")
+      ->required();
+  command->add_option("--loss", options->loss, "mse: mean squared; mss: multi-resolution spectral")
+      ->type_name("LOSS")
+      ->check(CLI::IsMember({"mse", "mss"}).description(""))
+      ->default_str("mse");
+  command->add_option("--dtype", options->type, "Of the signals: f32 or f64")
+      ->type_name("TYPE")
+      ->check(CLI::IsMember({"f32", "f64"}).description(""))
+      ->default_str("f32");
+  add_json_option(*command, options->json);
+  add_compute_options(*command, options->compute);
+  command->footer(
+      "The recording may be any file libsndfile reads. It is mixed to mono, resampled to the patch's rate, "
+      "and cut or\nfollowed by silence to the patch's length.");
+  command->callback([options, &action] { action = [options] { return gradient(*options); }; });
+}
+
+}  // namespace retrograd::tool

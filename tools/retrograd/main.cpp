@@ -1,0 +1,98 @@
+// The program: reads the command line, runs what it asks for, and turns what goes wrong into one message and
+// an exit code.
+#include <CLI/CLI.hpp>
+#include <retrograd/tensor/errors.hpp>
+
+#include <exception>
+#include <iostream>
+#include <new>
+#include <string>
+
+#include "atomic_file.hpp"
+#include "build.hpp"
+#include "command.hpp"
+
+namespace retrograd::tool {
+namespace {
+
+constexpr const char* examples = R"(Examples:
+  retrograd render -o note.wav                     the built-in patch, as a sound
+  retrograd fit bell.flac                          a patch like a recording: fitted.toml, fitted.wav
+  retrograd render fitted.toml -o bell.wav --format pcm16
+  retrograd gradient fitted.toml --target bell.flac --loss mss --json
+  retrograd gradcheck                              every node's adjoint, checked
+  retrograd info fitted.toml                       what the patch holds and how it will run
+
+'retrograd SUBCOMMAND --help' lists a subcommand's options.
+Exit codes: 0 done, 1 the check failed, 2 bad usage, 3 bad input, 4 device not available.)";
+
+ExitCode complain(const std::string& what, ExitCode code) {
+  std::cout.flush();
+  std::cerr << "retrograd: " << what << std::endl;
+  return code;
+}
+
+ExitCode run(int argc, char** argv) {
+  CLI::App program("Retrograd: synthesisers that play forwards to sound and backwards to gradients.",
+                   "retrograd");
+  program.set_version_flag("--version", std::string("retrograd ") + version);
+  program.require_subcommand(1);
+  program.failure_message([](const CLI::App* app, const CLI::Error& error) {
+    return "retrograd: " + CLI::FailureMessage::simple(app, error);
+  });
+  program.get_formatter()->column_width(34);
+  Action action;
+  add_render(program, action);
+  add_gradient(program, action);
+  add_gradcheck(program, action);
+  add_fit(program, action);
+  add_bench(program, action);
+  add_info(program, action);
+  program.footer(examples);  // last, or the subcommands would have it too
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_name() == "RequiredError" && program.get_subcommands().empty() && argc > 1)
+      return complain("'" + std::string(argv[1]) +
+                          "' is neither a subcommand nor an option; 'retrograd --help' lists them",
+                      ExitCode::bad_usage);
+    return program.exit(error) == 0 ? ExitCode::done : ExitCode::bad_usage;
+  }
+  return action();
+}
+
+/// Runs `body`; whatever it raises ends as a message on stderr.
+template <class Body>
+ExitCode reported(Body body) {
+  try {
+    return body();
+  } catch (const DeviceError& error) {
+    return complain(error.what(), ExitCode::no_device);
+  } catch (const TapeError& error) {
+    return complain(std::string("a mistake in the program itself: ") + error.what(), ExitCode::broken);
+  } catch (const Error& error) {
+    return complain(error.what(), ExitCode::bad_input);
+  } catch (const CLI::Error& error) {
+    return complain(error.what(), ExitCode::bad_usage);
+  } catch (const std::bad_alloc&) {
+    return complain("out of memory: the patch or recording is too long, or there are too many rows",
+                    ExitCode::bad_input);
+  } catch (const std::exception& error) {
+    return complain(std::string("unexpected: ") + error.what(), ExitCode::broken);
+  } catch (...) {
+    return complain("an unexpected exception", ExitCode::broken);
+  }
+}
+
+}  // namespace
+}  // namespace retrograd::tool
+
+int main(int argc, char** argv) {
+  using namespace retrograd::tool;
+  remove_partial_file_on_signals();
+  ExitCode code = reported([&] { return run(argc, argv); });
+  std::cout.flush();
+  if (!std::cout && code == ExitCode::done)
+    code = complain("cannot write to standard output", ExitCode::bad_input);
+  return static_cast<int>(code);
+}

@@ -1,0 +1,34 @@
+// Options that several subcommands share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <retrograd/patches/patch.hpp>
+#include <retrograd/tensor/element_type.hpp>
+
+#include <optional>
+#include <string>
+
+namespace retrograd::tool {
+
+/// Where and with how many threads to compute.
+struct ComputeOptions {
+  std::string device = "cpu";
+  int threads = 0;  ///< 0: all cores
+};
+
+/// Adds --device and --threads.
+void add_compute_options(CLI::App& command, ComputeOptions& options);
+
+/// Adds --json.
+void add_json_option(CLI::App& command, bool& json);
+
+/// The device asked for. Raises a DeviceError where this build or machine has none.
+Device available_device(const ComputeOptions& options);
+
+/// The patch in the file, or default_patch() where none is named. Raises a FileError as load_patch does.
+Patch patch_or_default(const std::optional<std::string>& path);
+
+/// The finite number that `text` holds, all of it; nothing where it holds anything else.
+std::optional<double> parse_number(std::string_view text);
+
+}  // namespace retrograd::tool

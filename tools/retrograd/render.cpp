@@ -1,0 +1,60 @@
+// retrograd render: a patch as a WAV file.
+#include <retrograd/patches/record.hpp>
+#include <retrograd/tape/tape.hpp>
+
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include "command.hpp"
+#include "options.hpp"
+#include "rendering.hpp"
+#include "text.hpp"
+
+namespace retrograd::tool {
+namespace {
+
+struct RenderOptions {
+  std::optional<std::string> patch;
+  std::string output;
+  std::string format = "f32";
+  ComputeOptions compute;
+};
+
+const std::map<std::string, WavFormat> formats{
+    {"f32", WavFormat::f32}, {"pcm16", WavFormat::pcm16}, {"pcm24", WavFormat::pcm24}};
+
+ExitCode render(const RenderOptions& options) {
+  available_device(options.compute);
+  const Patch patch = patch_or_default(options.patch);
+  ThreadPool threads(options.compute.threads);
+  const Rendering written = render_to_file(patch, options.output, formats.at(options.format), threads);
+  std::cerr << options.output << ": " << count(written.samples, "sample") << " ("
+            << number(static_cast<double>(written.samples) / patch.sample_rate) << " s) at "
+            << number(patch.sample_rate) << " Hz, " << options.format << ", peak " << number(written.peak)
+            << '\n';
+  if (written.clipped > 0)
+    std::cerr << options.output << ": " << count(static_cast<long long>(written.clipped), "sample")
+              << " beyond full scale clipped\n";
+  return ExitCode::done;
+}
+
+}  // namespace
+
+void add_render(CLI::App& program, Action& action) {
+  const auto options = std::make_shared<RenderOptions>();
+  CLI::App* command = program.add_subcommand("render", "Play a patch into a WAV file");
+  command->add_option("PATCH", options->patch, "A patch file; the built-in patch where not given")
+      ->type_name("");
+  command->add_option("-o,--output", options->output, "The WAV file to write")
+      ->type_name("OUT.wav")
+      ->required();
+  command->add_option("--format", options->format, "Of the samples: f32, pcm16 or pcm24")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"f32", "pcm16", "pcm24"}).description(""))
+      ->default_str("f32");
+  add_compute_options(*command, options->compute);
+  command->callback([options, &action] { action = [options] { return render(*options); }; });
+}
+
+}  // namespace retrograd::tool

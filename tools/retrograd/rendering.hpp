@@ -1,0 +1,26 @@
+// A patch played into a WAV file.
+#pragma once
+
+#include <retrograd/patches/patch.hpp>
+#include <retrograd/tape/executor.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+
+#include "sound_file.hpp"
+
+namespace retrograd::tool {
+
+struct Rendering {
+  std::int64_t samples;
+  double peak;          ///< the largest |sample|, before clipping
+  std::size_t clipped;  ///< samples
+};
+
+/// Plays `patch` on an f32 tape and writes it as mono at its own sample rate, whole or not at all. Raises a
+/// FileError as write_wav does.
+Rendering render_to_file(const Patch& patch, const std::filesystem::path& path, WavFormat format,
+                         Executor& executor);
+
+}  // namespace retrograd::tool
