@@ -770,7 +770,7 @@ TEST_CASE("fit tells how sure it is of the pitch, and warns where it is not") {
   const Arguments fit{"fit", "noise.wav", "--patch", "small.toml", "--steps", "1", "--restarts", "1"};
   const Outcome unsure = run(place, fit);
   CHECK(unsure.code == 0);
-  CHECK(contains(unsure.err, "noise.wav: warning: the pitch is uncertain (confidence 0."));
+  CHECK(contains(unsure.err, "noise.wav: warning: the pitch is uncertain (confidence 0 of 1)"));
   CHECK(contains(unsure.err, "--frequency"));
   const Outcome given = run(place, with(fit, {"--frequency", "300"}));
   CHECK(contains(given.err, "300 Hz (given)"));
