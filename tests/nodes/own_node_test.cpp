@@ -228,6 +228,6 @@ TEST_CASE("one's own nodes are fused with the library's into one stage") {
   const std::size_t at = text.find("one_pole");
   REQUIRE(at != std::string::npos);
   const std::string line = text.substr(text.rfind('\n', at) + 1, text.find('\n', at) - text.rfind('\n', at));
-  for (const char* name : {"phase", "triangle", "one_pole", "saturate", "echo", "sum_over_time"})
+  for (const char* name : {"triangle_oscillator", "one_pole", "saturate", "echo", "sum_over_time"})
     CHECK(line.find(name) != std::string::npos);
 }

@@ -1,6 +1,7 @@
 // The phase of an oscillator: exact after minutes, at any frequency, and broadcast like everything else.
 #include <doctest/doctest.h>
 
+#include <retrograd/nodes/phase.hpp>
 #include <retrograd/synths/oscillator.hpp>
 
 #include <algorithm>

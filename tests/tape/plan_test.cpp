@@ -121,7 +121,7 @@ TEST_CASE("an FM synth and its mean squared error are one tiled stage that store
   CHECK(tiled[0].find("3 rows x 44100 samples") != std::string::npos);
   CHECK(lines_with(text, ", whole").empty());
   for (const char* nodes :
-       {" 6 phase", " 6 sinusoid", " 6 adsr", " 1 subtract", " 1 square", " 1 sum_over_time"})
+       {" 6 sinusoid_oscillator", " 6 adsr", " 1 subtract", " 1 square", " 1 sum_over_time"})
     CHECK(lines_with(text, nodes).size() == 1);
   const std::size_t stage = text.find(tiled[0]);
   CHECK(text.find("stored: 24 bytes", stage) < text.find("stage", stage + 1));  // three sums

@@ -797,8 +797,8 @@ TEST_CASE("info tells what a patch holds and how it will run") {
     CHECK(outcome.code == 0);
     CHECK(outcome.err.empty());
     for (const std::string part : {"an FM patch", "8000 Hz", "800 samples (0.1 s)", "0 to 0.05 s", "1 into 0",
-                                   "fm.operator.1.envelope.release", "How it is rendered", "tiled", "phase",
-                                   "adsr", "its gradient", "subtract", "bytes"})
+                                   "fm.operator.1.envelope.release", "How it is rendered", "tiled",
+                                   "oscillator", "adsr", "its gradient", "subtract", "bytes"})
       CHECK_MESSAGE(contains(outcome.out, part), part);
   }
 }

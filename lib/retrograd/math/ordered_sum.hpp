@@ -11,29 +11,38 @@
 #include <retrograd/math/scalar.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace retrograd::math {
 
 inline constexpr int sum_tile = 512;   ///< samples per tile of a sum
 inline constexpr int sum_lanes = 128;  ///< lanes per tile of a sum
 inline constexpr int block = 16;       ///< samples that a loop handles at once
+inline constexpr int blocks_per_group = sum_lanes / block;
 
-/// The xor tree over 128 lanes. Four lanes at a time as one vector: left to themselves, compilers shuffle
-/// here for longer than they add.
+/// The xor tree over 128 lanes. Four lanes at a time as one vector, and the four groups of 32 as the lanes of
+/// the last steps: left to themselves, compilers shuffle here for longer than they add.
 template <class Real>
 RETROGRAD_INLINE Real combine_lanes(const Real* lanes) {
   typedef Real Four __attribute__((vector_size(4 * sizeof(Real))));
-  Real groups[4];
+  Four y[4];
   for (int group = 0; group < 4; ++group) {
     Four x[8];
     std::memcpy(x, lanes + 32 * group, sizeof(x));
     for (int i = 0; i < 4; ++i) x[i] = x[i] + x[i + 4];  // lanes 16 apart
     for (int i = 0; i < 2; ++i) x[i] = x[i] + x[i + 2];  // 8 apart
-    const Four y = x[0] + x[1];                          // 4 apart
-    groups[group] = (y[0] + y[2]) + (y[1] + y[3]);
+    y[group] = x[0] + x[1];                              // 4 apart
   }
+  const Four a = __builtin_shufflevector(y[0], y[1], 0, 4, 1, 5),
+             b = __builtin_shufflevector(y[2], y[3], 0, 4, 1, 5);
+  const Four c = __builtin_shufflevector(y[0], y[1], 2, 6, 3, 7),
+             d = __builtin_shufflevector(y[2], y[3], 2, 6, 3, 7);
+  const Four ac = a + c, bd = b + d;  // 2 apart: lanes 0 of two groups, lanes 1 of two groups
+  const Four groups =
+      __builtin_shufflevector(ac, bd, 0, 1, 4, 5) + __builtin_shufflevector(ac, bd, 2, 3, 6, 7);  // 1 apart
   return ((groups[0] + groups[1]) + groups[2]) + groups[3];
 }
 
@@ -66,6 +75,11 @@ struct SumOverTime {
   std::int64_t tiles;  ///< how many there are
   double total;        ///< terms that are added as they come, in double
 
+  /// Ends the tile of 512 that begins at sample `start`.
+  RETROGRAD_INLINE void end_tile(std::int64_t start) {
+    tile_sums[start / sum_tile] = static_cast<double>(combine_lanes(lanes[0]));
+    for (int w = 0; w < sum_lanes; ++w) lanes[0][w] = Real(-0.0);
+  }
   void start() {
     std::fill(lanes[0], lanes[0] + sum_lanes, Real(-0.0));
     std::fill(tile_sums, tile_sums + tiles, -0.0);
@@ -74,54 +88,61 @@ struct SumOverTime {
   double finish() { return total + ordered_sum(tile_sums, tiles); }
 };
 
-/// Adds the terms of samples `first` to `last - 1` (within one sum tile; offsets in an execution tile that
-/// begins at a sample that is a multiple of 128) to 128 lanes, from last to first, for `Sums` sums at once.
-/// `terms(b, l, out)` gives the terms of sample 16*b + l.
-template <class T, int Sums, class Terms>
-RETROGRAD_INLINE void add_to_lanes(real_t<T> (&lanes)[Sums][sum_lanes], int first, int last,
-                                   const Terms& terms) {
-  using Real = real_t<T>;
-  constexpr int blocks_per_group = sum_lanes / block;
-  for (int group = (last - 1) / sum_lanes; group >= first / sum_lanes; --group) {
-    for (int c = 0; c < blocks_per_group; ++c) {
-      const int b = group * blocks_per_group + c, sample = b * block;
-      if (sample >= last || sample + block <= first) continue;
-      Real(*__restrict sum)[sum_lanes] = lanes;
-      if (sample >= first && sample + block <= last) {
-        for (int l = 0; l < block; ++l) {
-          Real term[Sums];
-          terms(b, l, term);
-          for (int s = 0; s < Sums; ++s) sum[s][c * block + l] = sum[s][c * block + l] + term[s];
-        }
-      } else {
-        for (int l = 0; l < block; ++l) {
-          Real term[Sums];
-          terms(b, l, term);
-          const bool is_present = (sample + l >= first) & (sample + l < last);
-          for (int s = 0; s < Sums; ++s)
-            sum[s][c * block + l] = sum[s][c * block + l] + (is_present ? term[s] : Real(-0.0));
-        }
+/// run(0), run(1), ... without a loop, which would keep the loop around it from becoming SIMD code.
+template <int Count, class Run>
+RETROGRAD_INLINE void unrolled(std::integral_constant<int, Count>, const Run& run) {
+  [&]<int... j>(std::integer_sequence<int, j...>) RETROGRAD_INLINE_LAMBDA { (run(j), ...); }
+  (std::make_integer_sequence<int, Count>());
+}
+
+/// Calls `visit(blocks, b)` for the blocks of 16 samples of [first, last) (within one sum tile; offsets in an
+/// execution tile that begins at a sample that is a multiple of 128), in the order in which sums add them up:
+/// `blocks` blocks, 8 apart, from b down. Four in a whole sum tile, else one.
+template <class Visit>
+RETROGRAD_INLINE void for_each_block_of_sum(int first, int last, const Visit& visit) {
+  constexpr std::integral_constant<int, 4> four;
+  constexpr std::integral_constant<int, 1> one;
+  if (last - first == sum_tile) {
+    for (int c = 0; c < blocks_per_group; ++c) visit(four, first / block + 3 * blocks_per_group + c);
+  } else {
+    for (int group = (last - 1) / sum_lanes; group >= first / sum_lanes; --group)
+      for (int c = 0; c < blocks_per_group; ++c) {
+        const int b = group * blocks_per_group + c;
+        if (b * block < last && b * block + block > first) visit(one, b);
       }
-    }
   }
 }
 
-/// Adds an execution tile of `count` samples that begins at sample `start` to `sum`; `term(b, l)` is that of
-/// sample 16*b + l.
-template <class T, class Term>
-RETROGRAD_INLINE void add_tile(SumOverTime<real_t<T>>& sum, std::int64_t start, int count, const Term& term) {
+namespace detail {
+
+template <class T, class Terms, std::size_t... S>
+RETROGRAD_INLINE void add_to_lanes(real_t<T> (*lanes)[sum_lanes], int first, int last, const Terms& terms,
+                                   std::index_sequence<S...>) {
   using Real = real_t<T>;
-  const int offset = static_cast<int>(start % sum_tile);  // of the execution tile in its first sum tile
-  for (int last = count; last > 0;) {
-    const int first = std::max(0, (last - 1 + offset) / sum_tile * sum_tile - offset);
-    add_to_lanes<T>(sum.lanes, first, last,
-                    [&](int b, int l, Real(&out)[1]) RETROGRAD_INLINE_LAMBDA { out[0] = term(b, l); });
-    if ((start + first) % sum_tile == 0) {
-      sum.tile_sums[(start + first) / sum_tile] = static_cast<double>(combine_lanes(sum.lanes[0]));
-      for (int w = 0; w < sum_lanes; ++w) sum.lanes[0][w] = real_t<T>(-0.0);
+  for_each_block_of_sum(first, last, [&](auto blocks, int top) RETROGRAD_INLINE_LAMBDA {
+    const int lane = top % blocks_per_group * block;
+    RETROGRAD_INDEPENDENT_LANES
+    for (int l = 0; l < block; ++l) {
+      Real sum[] = {lanes[S][lane + l]...};
+      unrolled(blocks, [&](int j) RETROGRAD_INLINE_LAMBDA {
+        const int b = top - j * blocks_per_group, sample = b * block + l;
+        const std::array<Real, sizeof...(S)> term = terms(b, l);
+        const bool is_present = blocks > 1 || ((sample >= first) & (sample < last));
+        ((sum[S] = sum[S] + (is_present ? term[S] : Real(-0.0))), ...);
+      });
+      ((lanes[S][lane + l] = sum[S]), ...);
     }
-    last = first;
-  }
+  });
+}
+
+}  // namespace detail
+
+/// Adds the terms of samples `first` to `last - 1` (within one sum tile; offsets in an execution tile that
+/// begins at a sample that is a multiple of 128) to 128 lanes, from last to first, for `Sums` sums at once.
+/// `terms(b, l)` gives the terms of sample 16*b + l as an array.
+template <class T, std::size_t Sums, class Terms>
+RETROGRAD_INLINE void add_to_lanes(real_t<T> (*lanes)[sum_lanes], int first, int last, const Terms& terms) {
+  detail::add_to_lanes<T>(lanes, first, last, terms, std::make_index_sequence<Sums>());
 }
 
 }  // namespace retrograd::math

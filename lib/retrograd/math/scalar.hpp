@@ -24,6 +24,16 @@
 /// After a lambda's parameters: it becomes part of the loop it is called in, and of that loop's SIMD level.
 #define RETROGRAD_INLINE_LAMBDA __attribute__((always_inline))
 
+/// In front of a loop over the lanes of a block: no lane reads what another writes, so that the compiler need
+/// not prove it.
+#if defined(__clang__)
+#define RETROGRAD_INDEPENDENT_LANES _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__) && !defined(__CUDACC__)
+#define RETROGRAD_INDEPENDENT_LANES _Pragma("GCC ivdep")
+#else
+#define RETROGRAD_INDEPENDENT_LANES
+#endif
+
 namespace retrograd::math {
 
 /// A float or double whose `fma` rounds twice.

@@ -11,6 +11,9 @@
 // goes on from there, any number of times. Source: gradrack's ADSR, with exact retriggers. Values under
 // 2^-100 are zero.
 //
+// An exponential is a geometric run: with n the sample's place in the row and l = n mod 16, it is computed as
+// that of sample n - l times that of l steps. So a block of 16 needs one exponential.
+//
 // The gate is high at 0.5 and above, and is data: no derivative flows to it. At k == A the derivative is the
 // attack's side.
 #pragma once
@@ -82,31 +85,38 @@ struct Adsr : Causal<5> {
           offset(kind == Piece::Kind::decay ? -rate * times.attack_rest : 0.0) {}
   };
 
-  /// y at step `j` of a piece: the one place where the three formulas stand.
+  /// A piece's formula: the one place where the three stand. A block of 16 samples has one `base`, a lane has
+  /// one `ratio`; `j` is that of the block's lane 0, whether or not the piece has begun there.
   template <class T>
   struct Formula {
+    using Real = real_t<T>;
     T scale, shift, rate, offset;
-    Piece::Kind kind;
-    Formula(const Times& times, Piece::Kind k, double start) : kind(k) {
-      using Real = real_t<T>;
-      const Exponent exponent(times, k);
-      const bool is_attack = k == Piece::Kind::attack, is_decay = k == Piece::Kind::decay;
+    alignas(64) Real ratio[math::block];  // attack: lane l's number; else 2^(rate*l)
+    RETROGRAD_INLINE Formula(const Times& times, Piece::Kind kind, double start) {
+      const Exponent exponent(times, kind);
+      const bool is_attack = kind == Piece::Kind::attack, is_decay = kind == Piece::Kind::decay;
       // Levels of an attack or decay lie under 2^-100 only where its slope or its sustain does.
-      const auto or_zero = [](double x) { return std::abs(x) < 0x1p-100 ? 0.0 : x; };
-      scale = T(static_cast<Real>(is_attack  ? or_zero((1.0 - start) / times.attack)
+      const auto unless_tiny = [](double x) { return std::abs(x) < 0x1p-100 ? 0.0 : x; };
+      scale = T(static_cast<Real>(is_attack  ? unless_tiny((1.0 - start) / times.attack)
                                   : is_decay ? 1.0 - times.sustain
                                              : start));
-      shift = T(static_cast<Real>(is_attack ? start : is_decay ? or_zero(times.sustain) : 0.0));
+      shift = T(static_cast<Real>(is_attack ? start : is_decay ? unless_tiny(times.sustain) : 0.0));
       rate = T(static_cast<Real>(exponent.rate));
       offset = T(static_cast<Real>(exponent.offset));
+      for (int l = 0; l < math::block; ++l) {
+        const Real lane = static_cast<Real>(l);
+        ratio[l] = is_attack ? lane : Real(math::decay_exp2(rate * T(lane)));
+      }
     }
-    RETROGRAD_INLINE T attack_at(T k) const { return math::fma(scale, k, shift); }
-    RETROGRAD_INLINE T fall(T j) const { return math::decay_exp2(math::fma(rate, j, offset)); }
-    RETROGRAD_INLINE T decay_at(T j) const { return math::fma(scale, fall(j), shift); }
-    RETROGRAD_INLINE T release_at(T m) const {
-      const T y = scale * fall(m);
-      return y < T(real_t<T>(0x1p-100)) ? T(real_t<T>(0.0)) : y;
+    RETROGRAD_INLINE T fall(int j) const {
+      return math::decay_exp2(math::fma(rate, T(static_cast<Real>(j)), offset));
     }
+    /// The base of a decay or release, scaled.
+    RETROGRAD_INLINE T scaled_fall(int j) const { return or_zero(scale * fall(j)); }
+    RETROGRAD_INLINE T attack_at(T j, int l) const { return math::fma(scale, j + T(ratio[l]), shift); }
+    RETROGRAD_INLINE T decay_at(T base, int l) const { return or_zero(math::fma(base, T(ratio[l]), shift)); }
+    RETROGRAD_INLINE T release_at(T base, int l) const { return or_zero(base * T(ratio[l])); }
+    RETROGRAD_INLINE static T or_zero(T y) { return y < T(Real(0x1p-100)) ? T(Real(0.0)) : y; }
   };
 
   template <class T>
@@ -114,34 +124,53 @@ struct Adsr : Causal<5> {
     using Real = real_t<T>;
     const Times times(tile, samples_per_unit);
     for_each_piece<T>(tile, times, state, [&](const Piece& piece) RETROGRAD_INLINE_LAMBDA {
+      if (piece.kind == Piece::Kind::release && piece.start == 0.0) {
+        std::fill(tile.y + piece.first, tile.y + piece.last, Real(0.0));
+        return;
+      }
       const Formula<T> formula(times, piece.kind, piece.start);
       const int j0 = whole(piece.j) - piece.first;  // j of the tile's sample 0
+      Bases<Real> bases;
+      if (piece.kind == Piece::Kind::attack)
+        bases.fill(piece,
+                   [&](int b) RETROGRAD_INLINE_LAMBDA { return static_cast<Real>(j0 + b * math::block); });
+      else
+        bases.fill(piece, [&](int b) RETROGRAD_INLINE_LAMBDA {
+          return Real(formula.scaled_fall(j0 + b * math::block));
+        });
       const auto fill = [&](const auto& at) RETROGRAD_INLINE_LAMBDA {
-        const auto sample = [&](int i)
-                                RETROGRAD_INLINE_LAMBDA { return Real(at(T(static_cast<Real>(j0 + i)))); };
+        const auto sample = [&](int i) RETROGRAD_INLINE_LAMBDA {
+          return Real(at(T(bases[i / math::block]), i % math::block));
+        };
         Real* __restrict y = tile.y;
         const int first_whole =
             std::min(piece.last, (piece.first + math::block - 1) / math::block * math::block);
         for (int i = piece.first; i < first_whole; ++i) y[i] = sample(i);
         int i = first_whole;
-        for (; i + math::block <= piece.last; i += math::block)
-          for (int l = 0; l < math::block; ++l) y[i + l] = sample(i + l);
+        for (; i + math::block <= piece.last; i += math::block) {
+          const T base = T(bases[i / math::block]);
+          for (int l = 0; l < math::block; ++l) y[i + l] = Real(at(base, l));
+        }
         for (; i < piece.last; ++i) y[i] = sample(i);
       };
       switch (piece.kind) {
         case Piece::Kind::attack:
-          fill([&](T k) RETROGRAD_INLINE_LAMBDA { return formula.attack_at(k); });
+          fill([&](T j, int l) RETROGRAD_INLINE_LAMBDA { return formula.attack_at(j, l); });
           break;
         case Piece::Kind::decay:
-          fill([&](T k) RETROGRAD_INLINE_LAMBDA { return formula.decay_at(k); });
+          fill([&](T base, int l) RETROGRAD_INLINE_LAMBDA { return formula.decay_at(base, l); });
           break;
         case Piece::Kind::release:
-          if (piece.start == 0.0)
-            std::fill(tile.y + piece.first, tile.y + piece.last, Real(0.0));
-          else
-            fill([&](T m) RETROGRAD_INLINE_LAMBDA { return formula.release_at(m); });
+          fill([&](T base, int l) RETROGRAD_INLINE_LAMBDA { return formula.release_at(base, l); });
       }
     });
+  }
+
+  static constexpr unsigned advance_reads = 0b11111;
+  template <class T>
+  RETROGRAD_INLINE void advance(const Tile<real_t<T>>& tile, State& state) const {
+    for_each_piece<T>(tile, Times(tile, samples_per_unit), state,
+                      [](const Piece&) RETROGRAD_INLINE_LAMBDA {});
   }
 
   /// Over one piece only three sums are needed; with q the exponential:
@@ -156,10 +185,15 @@ struct Adsr : Causal<5> {
   ///
   /// The chain rule is applied once, where the piece begins, in double; what flows to its start level is one
   /// more term at the last sample of the segment before. Sums add up over tiles from the last to the first,
-  /// in double.
+  /// in double. Within a tile of 512 samples a lane adds up g times what is the same for a block, and what
+  /// is the lane's own follows at the tile's end:
+  ///
+  ///     sum g*k   = sum g*j + l * sum g            with j and l the block's lane 0 and the lane
+  ///     sum g*q   = ratio * sum g*base
+  ///     sum g*q*j = ratio * (sum g*base*j + l * sum g*base)
   template <class Real>
   struct Carry {
-    alignas(64) Real lanes[3][math::sum_lanes];  ///< of the tile of 512 under way
+    alignas(64) Real lanes[3][math::sum_lanes];  ///< of g*base (attack: g*j), g*base*j and g
     double sum[3] = {0.0, 0.0, 0.0};             ///< g; g*q (attack: g*k); g*q*j
     double to_level = 0.0;  ///< the adjoint of the level that the segment just passed began from
     Carry() { std::fill(&lanes[0][0], &lanes[0][0] + 3 * math::sum_lanes, Real(-0.0)); }
@@ -216,21 +250,39 @@ struct Adsr : Causal<5> {
   // Far beyond where an exponential is zero or a float can count; keeps the conversion in range.
   static int whole(std::int64_t j) { return static_cast<int>(std::min<std::int64_t>(j, 1 << 30)); }
 
-  // The value of the sample that `state` is at: what the next segment begins from.
+  // What is the same for a block of 16, for every block of a tile that a piece touches.
+  template <class Real>
+  struct Bases {
+    alignas(64) Real of_block[Tile<Real>::max_samples / math::block];
+    template <class Value>
+    RETROGRAD_INLINE void fill(const Piece& piece, const Value& value) {
+      // Sixteen at once, in one vector, even where the piece touches fewer.
+      constexpr int sixteen_blocks = math::block * math::block;
+      const int end = (piece.last + math::block - 1) / math::block;
+      for (int b = piece.first / sixteen_blocks * math::block; b < end; b += math::block)
+        for (int i = 0; i < math::block; ++i) of_block[b + i] = value(b + i);
+    }
+    RETROGRAD_INLINE Real operator[](int b) const { return of_block[b]; }
+  };
+
+  // The value of the sample that `state` is at, `lane` of its block: what the next segment begins from.
   template <class T>
-  static double level_at(const Times& times, const State& state) {
+  RETROGRAD_INLINE static double level_at(const Times& times, const State& state, int lane) {
     using Real = real_t<T>;
-    const auto value = [&](Piece::Kind kind, std::int64_t j) RETROGRAD_INLINE_LAMBDA {
-      const Formula<T> formula(times, kind, state.level);
-      const T step = T(static_cast<Real>(whole(j)));
-      return static_cast<double>(Real(kind == Piece::Kind::attack  ? formula.attack_at(step)
-                                      : kind == Piece::Kind::decay ? formula.decay_at(step)
-                                                                   : formula.release_at(step)));
-    };
     if (state.position == 0) return 0.0;
-    if (state.position < 0) return value(Piece::Kind::release, -state.position);
-    if (state.position <= times.attack_samples) return value(Piece::Kind::attack, state.position);
-    return value(Piece::Kind::decay, state.position - times.attack_samples);
+    const bool is_attack = state.position > 0 && state.position <= times.attack_samples;
+    const Piece::Kind kind = is_attack            ? Piece::Kind::attack
+                             : state.position > 0 ? Piece::Kind::decay
+                                                  : Piece::Kind::release;
+    const std::int64_t j = is_attack            ? state.position
+                           : state.position > 0 ? state.position - times.attack_samples
+                                                : -state.position;
+    const Formula<T> formula(times, kind, state.level);
+    const int j0 = whole(j) - lane;
+    const T y = is_attack            ? formula.attack_at(T(static_cast<Real>(j0)), lane)
+                : state.position > 0 ? formula.decay_at(formula.scaled_fall(j0), lane)
+                                     : formula.release_at(formula.scaled_fall(j0), lane);
+    return static_cast<double>(Real(y));
   }
 
   // Walks through the tile's pieces in time order; leaves `state` at the tile's last sample.
@@ -244,7 +296,7 @@ struct Adsr : Causal<5> {
       const bool high = is_high(first);
       const int last = end_of_run<T>(gate_samples, first, tile.count, high);
       const bool edge = high != state.is_high();
-      if (edge) state = {level_at<T>(times, state), 0};
+      if (edge) state = {level_at<T>(times, state, (first + math::block - 1) % math::block), 0};
       const std::int64_t before = state.position;
       const int length = last - first;
       if (high) {
@@ -270,17 +322,16 @@ struct Adsr : Causal<5> {
                                          bool high) {
     using Real = real_t<T>;
     if (first == 0) {
-      alignas(64) Real highs[math::block] = {};
+      using Bits = math::bits_t<Real>;
+      alignas(64) Bits differs[math::block] = {};
       const int whole_blocks = count / math::block;
       for (int b = 0; b < whole_blocks; ++b) {
         const Real* g = gate_samples.block(b);
-        for (int l = 0; l < math::block; ++l)
-          highs[l] = highs[l] + (g[l] >= Real(0.5) ? Real(1.0) : Real(0.0));
+        for (int l = 0; l < math::block; ++l) differs[l] |= static_cast<Bits>((g[l] >= Real(0.5)) != high);
       }
-      Real sum = Real(0.0);
-      for (int l = 0; l < math::block; ++l) sum = sum + highs[l];
-      if (sum == (high ? static_cast<Real>(whole_blocks * math::block) : Real(0.0)))
-        first = whole_blocks * math::block;
+      Bits any = 0;
+      for (int l = 0; l < math::block; ++l) any |= differs[l];
+      if (any == 0) first = whole_blocks * math::block;
     }
     while (first < count && (gate_samples.sample(first) >= Real(0.5)) == high) ++first;
     return first;
@@ -310,36 +361,77 @@ struct Adsr : Causal<5> {
     if (piece.kind == Piece::Kind::release && piece.start == 0.0) return;
     const Formula<T> formula(times, piece.kind, piece.start);
     const int j0 = whole(piece.j) - piece.first;  // j of the tile's sample 0
-    const bool is_attack = piece.kind == Piece::Kind::attack;
+    Bases<Real> base, base_j;
+    const auto j_of = [&](int b) RETROGRAD_INLINE_LAMBDA { return static_cast<Real>(j0 + b * math::block); };
+    if (piece.kind == Piece::Kind::attack) {
+      base.fill(piece, j_of);
+    } else {
+      base.fill(piece,
+                [&](int b) RETROGRAD_INLINE_LAMBDA { return Real(formula.fall(j0 + b * math::block)); });
+      base_j.fill(piece, [&](int b) RETROGRAD_INLINE_LAMBDA { return base[b] * j_of(b); });
+    }
     const auto g = tile.gy;
     const int offset = static_cast<int>(tile.start % math::sum_tile);
     for (int last = piece.last; last > piece.first;) {
       const int first = std::max(piece.first, (last - 1 + offset) / math::sum_tile * math::sum_tile - offset);
-      math::add_to_lanes<T>(carry.lanes, first, last,
-                            [&](int b, int l, Real(&term)[3]) RETROGRAD_INLINE_LAMBDA {
-                              const Real gy = g.block(b)[l], j = static_cast<Real>(j0 + b * math::block + l);
-                              term[0] = gy;
-                              term[1] = gy * (is_attack ? j : Real(formula.fall(T(j))));
-                              term[2] = term[1] * j;
-                            });
-      if ((tile.start + first) % math::sum_tile == 0) flush(carry);
+      switch (piece.kind) {
+        case Piece::Kind::attack:
+          math::add_to_lanes<T, 3>(carry.lanes, first, last, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
+            const Real gy = g.block(b)[l];
+            return std::array{gy * base[b], Real(-0.0), gy};
+          });
+          break;
+        case Piece::Kind::decay:
+          math::add_to_lanes<T, 3>(carry.lanes, first, last, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
+            const Real gy = g.block(b)[l];
+            return std::array{gy * base[b], gy * base_j[b], gy};
+          });
+          break;
+        case Piece::Kind::release:
+          math::add_to_lanes<T, 2>(carry.lanes, first, last, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
+            const Real gy = g.block(b)[l];
+            return std::array{gy * base[b], gy * base_j[b]};
+          });
+      }
+      if ((tile.start + first) % math::sum_tile == 0) flush<T>(piece, formula, carry);
       last = first;
     }
+    const bool begins = piece.kind == Piece::Kind::decay ? piece.j == 1 : piece.begins_by_edge;
+    if (begins) flush<T>(piece, formula, carry);
   }
 
   // Adds the lanes of the tile of 512 under way to the piece's sums.
-  template <class Real>
-  static void flush(Carry<Real>& carry) {
-    for (int s = 0; s < 3; ++s) {
-      carry.sum[s] += static_cast<double>(math::combine_lanes(carry.lanes[s]));
-      std::fill(carry.lanes[s], carry.lanes[s] + math::sum_lanes, Real(-0.0));
+  template <class T>
+  RETROGRAD_INLINE static void flush(const Piece& piece, const Formula<T>& formula, Carry<real_t<T>>& carry) {
+    using Real = real_t<T>;
+    Real(&base)[math::sum_lanes] = carry.lanes[0], (&base_j)[math::sum_lanes] = carry.lanes[1],
+    (&plain)[math::sum_lanes] = carry.lanes[2];
+    const auto add = [&](int sum, Real(&lanes)[math::sum_lanes]) RETROGRAD_INLINE_LAMBDA {
+      carry.sum[sum] += static_cast<double>(math::combine_lanes(lanes));
+      for (int w = 0; w < math::sum_lanes; ++w) lanes[w] = Real(-0.0);
+    };
+    const auto for_each_lane = [&](const auto& run) RETROGRAD_INLINE_LAMBDA {
+      for (int w = 0; w < math::sum_lanes; w += math::block)
+        for (int l = 0; l < math::block; ++l) run(w + l, T(static_cast<Real>(l)), formula.ratio[l]);
+    };
+    if (piece.kind == Piece::Kind::attack) {
+      for_each_lane([&](int w, T lane, Real) RETROGRAD_INLINE_LAMBDA {
+        base[w] = Real(math::fma(lane, T(plain[w]), T(base[w])));
+      });
+    } else {
+      for_each_lane([&](int w, T lane, Real ratio) RETROGRAD_INLINE_LAMBDA {
+        base_j[w] = Real(math::fma(lane, T(base[w]), T(base_j[w]))) * ratio;
+        base[w] = base[w] * ratio;
+      });
+      add(2, base_j);
     }
+    add(1, base);
+    if (piece.kind != Piece::Kind::release) add(0, plain);
   }
 
   // The chain rule at the piece's beginning.
   template <class Real>
   void finish(const Tile<Real>& tile, const Times& times, const Piece& piece, Carry<Real>& carry) const {
-    flush(carry);
     const double g = carry.sum[0], gq = carry.sum[1], gqj = carry.sum[2];
     const auto gain = [&](InputIndex input, double adjoint) {
       if (tile.gx[input].mode == AdjointMode::sum) tile.gx[input].sum->total += adjoint;

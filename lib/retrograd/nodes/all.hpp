@@ -24,6 +24,7 @@
 #include <retrograd/nodes/multi_resolution_stft.hpp>
 #include <retrograd/nodes/multiply.hpp>
 #include <retrograd/nodes/negate.hpp>
+#include <retrograd/nodes/oscillation.hpp>
 #include <retrograd/nodes/phase.hpp>
 #include <retrograd/nodes/pow.hpp>
 #include <retrograd/nodes/product.hpp>
@@ -60,7 +61,7 @@ using ArithmeticNodes = NodeList<Abs, Add, Clamp, Divide, Less, LessEqual, Maxim
                                  Product, Select, Sqrt, Square, StopGradient, Subtract>;
 using FunctionNodes = NodeList<Cos, Exp, Log, Pow, Sigmoid, Sin, Sinusoid, Softplus, Tanh>;
 using PointwiseNodes = Joined<ArithmeticNodes, FunctionNodes>::type;
-using CausalNodes = NodeList<Adsr, CumulativeSum, Phase>;
+using CausalNodes = NodeList<Adsr, CumulativeSum, Oscillation<Sinusoid>, Phase>;
 using Reductions = NodeList<MaximumOverTime, SumOverTime>;
 using WholeNodes = NodeList<BroadcastTo, Concat, Matmul, MaximumOverRows, MultiResolutionStft, Reshape, Slice,
                             Stack, StftMagnitude, SumOverRows>;

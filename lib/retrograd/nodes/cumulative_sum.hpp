@@ -27,6 +27,12 @@ struct CumulativeSum : Causal<1> {
     state.sum = sum;
   }
 
+  static constexpr unsigned advance_reads = 0b1;
+  template <class T>
+  RETROGRAD_INLINE void advance(const Tile<real_t<T>>& tile, State& state) const {
+    for (int i = 0; i < tile.count; ++i) state.sum += static_cast<double>(tile.x[0].sample(i));
+  }
+
   template <class Real>
   using Carry = math::RunningSumCarry<Real>;
   /// gx[n] = gy[n] + gy[n+1] + ...

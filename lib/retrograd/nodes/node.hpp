@@ -61,6 +61,7 @@ struct NodeDefaults {
   static constexpr bool adjoint_reads_inputs = true;
   static constexpr bool adjoint_reads_output = false;
   static constexpr unsigned passes_through = 0;
+  static constexpr unsigned advance_reads = 0;  ///< of a causal node with `advance`: bit i, input i is needed
   static constexpr const NodeType* chain = nullptr;
 };
 
@@ -96,7 +97,8 @@ inline constexpr NodeType node_type{N::name,
                                     N::passes_through,
                                     N::kind == NodeKind::causal,
                                     N::chain,
-                                    own_kernels_of<N>()};
+                                    own_kernels_of<N>(),
+                                    N::advance_reads};
 
 /// Records a pointwise node: the inputs broadcast as in NumPy.
 template <class N, class... Vars>

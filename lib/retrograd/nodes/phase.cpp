@@ -24,14 +24,7 @@ std::int64_t signal_length(TapeState* tape, const Shape& shape, bool varies,
 }
 
 Var phase(Var frequency, std::optional<Var> phase_mod, std::optional<std::int64_t> length) {
-  const Var modulation = phase_mod ? *phase_mod : constant(frequency.tape(), 0.0);
-  const std::array inputs{frequency, modulation};
-  TapeState* tape = common_tape(inputs, Phase::name);
-  const Shape shape = broadcast(frequency.shape(), modulation.shape(), Phase::name);
-  const bool varies = frequency.is_signal() || modulation.is_signal();
-  Phase node;
-  node.period = options_of(tape).sample_rate.value_or(6.283185307179586);
-  return causal(node, inputs, shape.with_length(signal_length(tape, shape, varies, length, Phase::name)));
+  return record_oscillator(Phase{}, frequency, phase_mod, length);
 }
 
 Var cumulative_sum(Var x, std::optional<std::int64_t> length) {

@@ -49,8 +49,8 @@ struct SumOverTime : Reduction {
     using Real = real_t<T>;
     alignas(64) Real lanes[1][math::sum_lanes];
     for (int w = 0; w < math::sum_lanes; ++w) lanes[0][w] = Real(-0.0);
-    math::add_to_lanes<T>(lanes, first, last,
-                          [&](int b, int l, Real(&out)[1]) RETROGRAD_INLINE_LAMBDA { out[0] = term(b, l); });
+    math::add_to_lanes<T, 1>(lanes, first, last,
+                             [&](int b, int l) RETROGRAD_INLINE_LAMBDA { return std::array{term(b, l)}; });
     row.tile_sums[start / math::sum_tile] = static_cast<double>(math::combine_lanes(lanes[0]));
   }
 };

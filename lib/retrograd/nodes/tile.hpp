@@ -22,10 +22,17 @@
 //
 //     // the same recurrence sample by sample, on any scalar: gradcheck's
 //     template <class T> void trace(const T* const* x, T* y, std::int64_t count) const;
+//
+//     // optional: moves the state over the tile without computing y, from the inputs in this mask alone, so
+//     // that few rows can be split over time
+//     static constexpr unsigned advance_reads = 0b1;
+//     template <class T> void advance(const Tile<real_t<T>>& tile, State& s) const;
 #pragma once
 
 #include <retrograd/math/ordered_sum.hpp>
 #include <retrograd/tape/plan.hpp>
+
+#include <array>
 
 namespace retrograd {
 
@@ -49,7 +56,7 @@ struct Input {
   RETROGRAD_INLINE Real sample(int i) const { return block(i / math::block)[i % math::block]; }
 };
 
-/// What to do with an input's adjoint: overwrite or add to `data`, or add its terms to `sum`.
+/// What to do with an input's adjoint: overwrite `data`, or add its terms to `sum`.
 template <class Real>
 struct Target {
   AdjointMode mode = AdjointMode::none;
@@ -73,29 +80,82 @@ struct Tile {
   int blocks() const { return (count + math::block - 1) / math::block; }
 };
 
-/// Puts the adjoint of one input where its target wants it: `term(b, l)` is that of sample 16*b + l of the
-/// tile.
-template <class T, class Term>
-RETROGRAD_INLINE void give(const Target<real_t<T>>& target, const Tile<real_t<T>>& tile, const Term& term) {
-  switch (target.mode) {
-    case AdjointMode::none:
-      break;
-    case AdjointMode::sum:
-      math::add_tile<T>(*target.sum, tile.start, tile.count, term);
-      break;
-    case AdjointMode::overwrite:
-      for (int b = 0; b < tile.blocks(); ++b) {
-        real_t<T>* __restrict gx = target.data + b * math::block;
-        for (int l = 0; l < math::block; ++l) gx[l] = term(b, l);
-      }
-      break;
-    case AdjointMode::accumulate:
-      for (int b = 0; b < tile.blocks(); ++b) {
-        real_t<T>* __restrict gx = target.data + b * math::block;
-        for (int l = 0; l < math::block; ++l) gx[l] = gx[l] + term(b, l);
-      }
-      break;
+/// A choice that is made once for a tile, between loops that were each compiled without it: calls
+/// `run.operator()<mask>()` for the mask of inputs that are constant over time (bit i: `is_constant[i]`).
+template <std::size_t Inputs, class Run>
+RETROGRAD_INLINE void for_constants(const std::array<bool, Inputs>& is_constant, const Run& run) {
+  unsigned constants = 0;
+  for (std::size_t i = 0; i < Inputs; ++i) constants |= is_constant[i] ? 1u << i : 0u;
+  const auto run_if = [&]<unsigned mask>() RETROGRAD_INLINE_LAMBDA {
+    if (constants == mask) run.template operator()<mask>();
+  };
+  [&]<std::size_t... mask>(std::index_sequence<mask...>) RETROGRAD_INLINE_LAMBDA {
+    (run_if.template operator()<static_cast<unsigned>(mask)>(), ...);
   }
+  (std::make_index_sequence<(std::size_t{1} << Inputs)>());
+}
+
+/// Lane l of block b of an input that is known, when compiled, to be constant over time or not.
+template <bool is_constant, class Real>
+RETROGRAD_INLINE Real lane_of(const Input<Real>& x, int b, int l) {
+  return is_constant ? x.data[l] : x.data[b * math::block + l];
+}
+
+namespace detail {
+
+template <class T, unsigned Sums, class Terms, std::size_t... I>
+RETROGRAD_INLINE void give(const std::array<Target<real_t<T>>, sizeof...(I)>& gx, const Tile<real_t<T>>& tile,
+                           const Terms& terms, std::index_sequence<I...>) {
+  using Real = real_t<T>;
+  constexpr auto is_sum = [](std::size_t i) { return (Sums >> i & 1u) != 0; };
+  // What nobody wants is computed like the rest and goes nowhere: no loop has a choice.
+  alignas(64) Real unwanted[Sums == (1u << sizeof...(I)) - 1 ? math::sum_lanes : Tile<Real>::max_samples];
+  Real* const to[] = {gx[I].mode == AdjointMode::none ? unwanted
+                      : is_sum(I)                     ? gx[I].sum->lanes[0]
+                                                      : gx[I].data...};
+
+  const int offset = static_cast<int>(tile.start % math::sum_tile);  // of the tile in its first sum tile
+  for (int last = tile.count; last > 0;) {
+    const int first = std::max(0, (last - 1 + offset) / math::sum_tile * math::sum_tile - offset);
+    math::for_each_block_of_sum(first, last, [&](auto blocks, int top) RETROGRAD_INLINE_LAMBDA {
+      const int lane = top % math::blocks_per_group * math::block;
+      RETROGRAD_INDEPENDENT_LANES
+      for (int l = 0; l < math::block; ++l) {
+        Real sum[] = {is_sum(I) ? to[I][lane + l] : Real(0.0)...};
+        math::unrolled(blocks, [&](int j) RETROGRAD_INLINE_LAMBDA {
+          const int b = top - j * math::blocks_per_group, sample = b * math::block + l;
+          const std::array<Real, sizeof...(I)> term = terms(b, l);
+          const bool is_present = blocks > 1 || sample < last;
+          ((is_sum(I) ? static_cast<void>(sum[I] = sum[I] + (is_present ? term[I] : Real(-0.0)))
+                      : static_cast<void>(to[I][sample] = term[I])),
+           ...);
+        });
+        ((is_sum(I) ? static_cast<void>(to[I][lane + l] = sum[I]) : void()), ...);
+      }
+    });
+    if ((tile.start + first) % math::sum_tile == 0)
+      ((is_sum(I) && gx[I].mode == AdjointMode::sum ? gx[I].sum->end_tile(tile.start + first) : void()), ...);
+    last = first;
+  }
+}
+
+}  // namespace detail
+
+/// Puts the adjoints of a tile where the inputs' targets want them: `terms(b, l)` gives those of sample
+/// 16*b + l, one for each of `gx`. `Sums`, bit i: input i is constant over time, so that its adjoint is a
+/// sum. Blocks are visited in the order in which sums add them up (signals do not care).
+template <class T, unsigned Sums, std::size_t Inputs, class Terms>
+RETROGRAD_INLINE void give(const std::array<Target<real_t<T>>, Inputs>& gx, const Tile<real_t<T>>& tile,
+                           const Terms& terms) {
+  detail::give<T, Sums>(gx, tile, terms, std::make_index_sequence<Inputs>());
+}
+
+/// The same for one input, either way.
+template <class T, class Term>
+RETROGRAD_INLINE void give(const Target<real_t<T>>& gx, const Tile<real_t<T>>& tile, const Term& term) {
+  const auto terms = [&](int b, int l) RETROGRAD_INLINE_LAMBDA { return std::array{term(b, l)}; };
+  if (gx.mode == AdjointMode::sum) give<T, 1>(std::array{gx}, tile, terms);
+  if (gx.mode == AdjointMode::overwrite) give<T, 0>(std::array{gx}, tile, terms);
 }
 
 }  // namespace retrograd

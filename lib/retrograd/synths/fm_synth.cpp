@@ -3,9 +3,7 @@
 namespace retrograd {
 
 FMSynth::FMSynth(int operators, std::span<const Route> routing, std::span<const int> audible)
-    : operators_(operators),
-      modulators_(static_cast<std::size_t>(std::max(operators, 0))),
-      waveform_([](Var phase_turns) { return pointwise(Sinusoid{}, phase_turns); }) {
+    : operators_(operators), modulators_(static_cast<std::size_t>(std::max(operators, 0))) {
   check_routing(routing, operators);
   order_ = order_of_operators(routing, operators);
   audible_.assign(audible.begin(), audible.end());
@@ -35,16 +33,19 @@ Var FMSynth::operator()(Var gate, Var pitch, std::span<const FMOperatorParameter
   const std::optional<std::int64_t> length =
       gate.is_signal() ? std::optional(gate.shape().length()) : std::nullopt;
   std::vector<Var> outputs(operators.size());
+  std::optional<Var> audio;
   for (const int i : order_) {
     const FMOperatorParameters& parameters = operators[static_cast<std::size_t>(i)];
     const std::optional<Var> modulation = sum_of(modulators_[static_cast<std::size_t>(i)], outputs);
     const Var frequency = pitch * parameters.ratio;
     const bool varies = frequency.is_signal() || (modulation && modulation->is_signal());
-    const Var turns = phase(frequency, modulation, varies ? std::nullopt : length);
-    outputs[static_cast<std::size_t>(i)] =
-        waveform_(turns) * adsr(gate, parameters.envelope) * parameters.gain;
+    const Var wave = oscillator_(frequency, modulation, varies ? std::nullopt : length);
+    const Var output = wave * adsr(gate, parameters.envelope) * parameters.gain;
+    outputs[static_cast<std::size_t>(i)] = output;
+    // Added up as they come, so that a tile of any number of carriers needs little scratch.
+    if (std::ranges::count(audible_, i) > 0) audio = audio ? *audio + output : output;
   }
-  return *sum_of(audible_, outputs);
+  return *audio;
 }
 
 }  // namespace retrograd

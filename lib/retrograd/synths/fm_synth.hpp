@@ -9,9 +9,11 @@
 
 #include <retrograd/nodes/adsr.hpp>
 #include <retrograd/nodes/arithmetic.hpp>
+#include <retrograd/nodes/phase.hpp>
 #include <retrograd/nodes/routing.hpp>
 #include <retrograd/synths/oscillator.hpp>
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -26,18 +28,23 @@ struct FMOperatorParameters {
 
 class FMSynth {
  public:
-  /// A waveform of a phase in turns.
-  using Waveform = Var (*)(Var phase_turns);
-
   /// `audible`: the operators that are heard; none given: those that modulate nobody. Throws RoutingError for
   /// a cycle (named), an index out of range, or a route given twice.
   FMSynth(int operators, std::span<const Route> routing, std::span<const int> audible = {});
   FMSynth(int operators, std::initializer_list<Route> routing)
       : FMSynth(operators, std::span(routing.begin(), routing.size())) {}
 
-  /// Another waveform for all operators: `[](Var phase) { return pointwise(Triangle{}, phase); }`.
+  /// Another waveform for all operators: a waveform node, `with_waveform(Triangle{})`, or a function that
+  /// records one from a phase in turns, `[](Var turns) { return tanh(3.0 * sin(turns)); }`.
+  template <class Waveform>
   FMSynth& with_waveform(Waveform waveform) {
-    waveform_ = waveform;
+    if constexpr (std::is_invocable_r_v<Var, Waveform, Var>)
+      oscillator_ = [waveform](Var frequency, std::optional<Var> phase_mod,
+                               std::optional<std::int64_t> length) {
+        return waveform(phase(frequency, phase_mod, length));
+      };
+    else
+      oscillator_ = Oscillator<Waveform>{waveform};
     return *this;
   }
 
@@ -49,7 +56,8 @@ class FMSynth {
   int operators_;
   std::vector<std::vector<int>> modulators_;  // of each operator
   std::vector<int> order_, audible_;
-  Waveform waveform_;
+  std::function<Var(Var frequency, std::optional<Var> phase_mod, std::optional<std::int64_t> length)>
+      oscillator_ = Oscillator<>();
 };
 
 }  // namespace retrograd

@@ -1,10 +1,10 @@
-// An oscillator: the phase of nodes/phase.hpp, then a waveform of that phase.
+// An oscillator: a waveform of the phase, in one pass (nodes/oscillation.hpp).
 //
 // A waveform is a pointwise node of one input, a phase in turns within [-1/2, 1/2]. The library has Sinusoid;
 // a user adds one by writing one functor (see OwnPointwise).
 #pragma once
 
-#include <retrograd/nodes/phase.hpp>
+#include <retrograd/nodes/oscillation.hpp>
 #include <retrograd/nodes/sinusoid.hpp>
 
 namespace retrograd {
@@ -14,10 +14,10 @@ struct Oscillator {
   Waveform waveform{};
 
   /// `frequency` in Hz (radians per sample on a tape without a sample rate), `phase_mod` in radians; they
-  /// broadcast. `length` and its errors as in phase().
+  /// broadcast. `length` and its errors as in oscillation().
   Var operator()(Var frequency, std::optional<Var> phase_mod = std::nullopt,
                  std::optional<std::int64_t> length = std::nullopt) const {
-    return pointwise(waveform, phase(frequency, phase_mod, length));
+    return oscillation(waveform, frequency, phase_mod, length);
   }
 };
 

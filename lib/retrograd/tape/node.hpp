@@ -32,6 +32,8 @@ struct NodeType {
   const NodeType* chain = nullptr;  ///< what op(op(a, b), c) is when merged into one node; null: nothing
   const void* own_kernels =
       nullptr;  ///< the kernels of a user's own node; null: the backend has them built in
+  /// Causal: the state can be moved over a tile without the values; bit i: that needs input i. 0: it cannot.
+  unsigned advance_reads = 0;
 };
 
 /// A node's own fields (a window size, a sample rate), owned and type-erased.

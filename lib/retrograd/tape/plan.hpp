@@ -52,7 +52,7 @@ Plan make_plan(const Graph& graph, std::span<const int> outputs);
 
 // --- the steps of a tiled stage ------------------------------------------------------------------
 
-/// What an adjoint does with its target.
+/// What a step does with its target. Only copies accumulate.
 enum class AdjointMode : std::uint8_t { none, overwrite, accumulate, sum };
 
 /// Where a step finds or leaves the samples of one tile.
@@ -72,13 +72,10 @@ struct TileOperand {
 
 /// One node's forward or adjoint over one tile.
 struct TileStep {
-  enum class Kind : std::uint8_t { forward, adjoint, copy };
+  enum class Kind : std::uint8_t { forward, advance, adjoint, copy };
   Kind kind = Kind::forward;
   int node = 0;
-  /// adjoint of a pointwise node: which input's. Causal nodes and reductions do all at once (0).
-  int input = 0;
-  /// forward: {y, x...}. adjoint: {gy, y, x..., gx...}, with a pointwise node's gx just that of `input`.
-  /// copy: {x, gx}: gx = x or gx += x.
+  /// forward and advance: {y, x...}. adjoint: {gy, y, x..., gx...}. copy: {x, gx}: gx = x or gx += x.
   std::vector<int> operands;
   /// One for each gx.
   std::vector<AdjointMode> modes;
@@ -95,8 +92,11 @@ struct TileProgram {
 
 TileProgram forward_program(const Plan& plan, int stage);
 
+/// Moves the states of the stage's causal nodes over a tile, computing no more values than that needs.
+TileProgram advance_program(const Plan& plan, int stage);
+
 /// `has_adjoint[node]`: something is in the node's stored adjoint already; updated for what this stage adds.
-/// Seeds are the stage's nodes that have one. Recomputes what the adjoints read, then runs them in reverse.
+/// Seeds are the stage's nodes that have one. Runs the adjoints in reverse and recomputes what they read.
 TileProgram backward_program(const Plan& plan, int stage, std::vector<bool>& has_adjoint);
 
 }  // namespace retrograd

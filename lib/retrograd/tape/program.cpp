@@ -53,6 +53,7 @@ class ProgramBuilder {
       for (const int o : program.steps[s].operands)
         if (slot_of(o) >= 0) last_use[static_cast<std::size_t>(slot_of(o))] = s;
 
+    constexpr auto freed = static_cast<std::size_t>(-1);
     std::vector<int> place(static_cast<std::size_t>(next_slot_), -1);
     std::vector<int> free_slots;
     for (std::size_t s = 0; s < program.steps.size(); ++s) {
@@ -66,9 +67,8 @@ class ProgramBuilder {
       for (const int o : program.steps[s].operands) {
         const int slot = slot_of(o);
         if (slot < 0 || last_use[static_cast<std::size_t>(slot)] != s) continue;
-        const int freed = place[static_cast<std::size_t>(slot)];
-        if (std::find(free_slots.begin(), free_slots.end(), freed) == free_slots.end())
-          free_slots.push_back(freed);
+        free_slots.push_back(place[static_cast<std::size_t>(slot)]);
+        last_use[static_cast<std::size_t>(slot)] = freed;  // a step may name it twice
       }
     }
     for (TileOperand& o : program.operands)
@@ -97,6 +97,37 @@ TileProgram forward_program(const Plan& plan, int stage) {
   return builder.finish();
 }
 
+TileProgram advance_program(const Plan& plan, int stage) {
+  ProgramBuilder builder(plan, stage);
+  const std::vector<int>& nodes = plan.stages[static_cast<std::size_t>(stage)].nodes;
+  const auto at = [](int n) { return static_cast<std::size_t>(n); };
+  std::vector<char> is_read(plan.nodes.size(), 0);
+  const auto advances = [&](int n) { return plan.nodes[at(n)].type->advance_reads != 0 && !is_read[at(n)]; };
+  for (auto n = nodes.rbegin(); n != nodes.rend(); ++n) {
+    const PlanNode& node = plan.nodes[at(*n)];
+    if (!is_read[at(*n)] && !node.type->keeps_state) continue;
+    for (std::size_t i = 0; i < node.inputs.size(); ++i)
+      if (!advances(*n) || (node.type->advance_reads & bit(i))) is_read[at(node.inputs[i])] = 1;
+  }
+  for (const int n : nodes) {
+    const PlanNode& node = plan.nodes[at(n)];
+    if (!is_read[at(n)] && !node.type->keeps_state) continue;
+    if (!advances(n)) {
+      builder.program.steps.push_back(builder.forward_step(n));
+      continue;
+    }
+    TileStep step;
+    step.kind = TileStep::Kind::advance;
+    step.node = n;
+    step.operands.push_back(builder.operand({}));
+    for (std::size_t i = 0; i < node.inputs.size(); ++i)
+      step.operands.push_back(
+          builder.operand(node.type->advance_reads & bit(i) ? builder.value(node.inputs[i]) : TileOperand{}));
+    builder.program.steps.push_back(std::move(step));
+  }
+  return builder.finish();
+}
+
 TileProgram backward_program(const Plan& plan, int stage, std::vector<bool>& has_adjoint) {
   ProgramBuilder builder(plan, stage);
   const std::vector<int>& nodes = plan.stages[static_cast<std::size_t>(stage)].nodes;
@@ -121,9 +152,40 @@ TileProgram backward_program(const Plan& plan, int stage, std::vector<bool>& has
   }
 
   std::vector<TileOperand> adjoint(
-      plan.nodes.size());                        // where each node's adjoint is; none until there is one
-  std::vector<char> read(plan.nodes.size(), 0);  // values the adjoints read
-  std::vector<TileStep> adjoint_steps;
+      plan.nodes.size());  // where each node's adjoint is; none until there is one
+  const auto copy = [&](int n, TileOperand from, TileOperand to, AdjointMode mode) {
+    TileStep step;
+    step.kind = TileStep::Kind::copy;
+    step.node = n;
+    step.operands = {builder.operand(from), builder.operand(to)};
+    step.modes = {mode};
+    return step;
+  };
+  const auto emit = [&](TileStep step) { builder.program.steps.push_back(std::move(step)); };
+
+  // Recomputes a value that an adjoint reads, and what it needs in turn, just before the first adjoint that
+  // reads it: so few values live at once.
+  std::vector<char> is_there(plan.nodes.size(), 0);
+  std::vector<int> to_visit;
+  const auto recompute = [&](int v) {
+    to_visit.assign(1, v);
+    while (!to_visit.empty()) {
+      const int next = to_visit.back();
+      const PlanNode& node = plan.nodes[at(next)];
+      if (is_there[at(next)] || node.stored || !builder.in_stage(next)) {
+        to_visit.pop_back();
+        continue;
+      }
+      const std::size_t waiting = to_visit.size();
+      for (const int input : node.inputs)
+        if (!is_there[at(input)] && !plan.nodes[at(input)].stored && builder.in_stage(input))
+          to_visit.push_back(input);
+      if (to_visit.size() > waiting) continue;
+      to_visit.pop_back();
+      is_there[at(next)] = 1;
+      emit(builder.forward_step(next));
+    }
+  };
 
   // The place of one more contribution to the adjoint of `v`, and what to do there.
   const auto contribution_to = [&](int v) -> std::pair<TileOperand, AdjointMode> {
@@ -155,72 +217,54 @@ TileProgram backward_program(const Plan& plan, int stage, std::vector<bool>& has
     TileOperand gy = adjoint[at(*n)];
     if (gy.place == Place::none) gy = {Place::adjoint, *n};
 
-    const std::size_t first_step = adjoint_steps.size();
-    TileStep all_inputs;  // of a causal node or a reduction
-    all_inputs.kind = TileStep::Kind::adjoint;
-    all_inputs.node = *n;
+    TileStep step;
+    step.kind = TileStep::Kind::adjoint;
+    step.node = *n;
     std::vector<int> targets;
+    std::vector<TileStep> additions;  // of terms to adjoints that are there already
+    bool has_targets = false;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const int v = node.inputs[i];
-      if (!takes_adjoint(node, i)) {
+      const bool takes = takes_adjoint(node, i);
+      const bool passes_through = takes && (node.type->passes_through & bit(i)) && plan.nodes[at(v)].signal;
+      if (!takes || passes_through) {
         targets.push_back(builder.operand({}));
-        all_inputs.modes.push_back(AdjointMode::none);
-        continue;
+        step.modes.push_back(AdjointMode::none);
       }
-      const bool passes_through = (node.type->passes_through & bit(i)) && plan.nodes[at(v)].signal;
+      if (!takes) continue;
       if (passes_through && builder.in_stage(v) && contributions[at(v)] == 1 && !has_adjoint[at(v)]) {
         adjoint[at(v)] = gy;
         continue;
       }
       const auto [target, mode] = contribution_to(v);
       if (passes_through) {
-        TileStep copy;
-        copy.kind = TileStep::Kind::copy;
-        copy.node = *n;
-        copy.operands = {builder.operand(gy), builder.operand(target)};
-        copy.modes = {mode};
-        adjoint_steps.push_back(std::move(copy));
+        emit(copy(*n, gy, target, mode));
         continue;
       }
-      targets.push_back(builder.operand(target));
-      all_inputs.modes.push_back(mode);
-      if (node.type->kind != NodeKind::pointwise) continue;
-      TileStep one_input;
-      one_input.kind = TileStep::Kind::adjoint;
-      one_input.node = *n;
-      one_input.input = static_cast<int>(i);
-      one_input.operands = {targets.back()};
-      one_input.modes = {mode};
-      adjoint_steps.push_back(std::move(one_input));
+      has_targets = true;
+      if (mode != AdjointMode::accumulate) {
+        targets.push_back(builder.operand(target));
+        step.modes.push_back(mode);
+        continue;
+      }
+      const TileOperand term = builder.new_slot();
+      targets.push_back(builder.operand(term));
+      step.modes.push_back(AdjointMode::overwrite);
+      additions.push_back(copy(*n, term, target, mode));
     }
-    const bool has_own_step = node.type->kind != NodeKind::pointwise && !all_inputs.modes.empty();
-    if (has_own_step) {
-      all_inputs.operands = targets;
-      adjoint_steps.push_back(std::move(all_inputs));
-    }
+    if (!has_targets) continue;
     // The operands in front of the targets: gy, y, x...
-    for (std::size_t s = first_step; s < adjoint_steps.size(); ++s) {
-      TileStep& step = adjoint_steps[s];
-      if (step.kind != TileStep::Kind::adjoint) continue;
-      std::vector<int> front{builder.operand(gy)};
-      const auto reads = [&](int v, bool wanted) {
-        if (wanted) read[at(v)] = 1;
-        front.push_back(builder.operand(wanted ? builder.value(v) : TileOperand{}));
-      };
-      reads(*n, node.type->adjoint_reads_output);
-      for (const int v : node.inputs) reads(v, node.type->adjoint_reads_inputs);
-      step.operands.insert(step.operands.begin(), front.begin(), front.end());
-    }
+    step.operands.push_back(builder.operand(gy));
+    const auto read = [&](int v, bool wanted) {
+      if (wanted) recompute(v);
+      step.operands.push_back(builder.operand(wanted ? builder.value(v) : TileOperand{}));
+    };
+    read(*n, node.type->adjoint_reads_output);
+    for (const int v : node.inputs) read(v, node.type->adjoint_reads_inputs);
+    step.operands.insert(step.operands.end(), targets.begin(), targets.end());
+    emit(std::move(step));
+    for (TileStep& addition : additions) emit(std::move(addition));
   }
-
-  // Recompute what is read and not stored, and what that needs in turn.
-  for (auto n = nodes.rbegin(); n != nodes.rend(); ++n)
-    if (read[at(*n)] && !plan.nodes[at(*n)].stored)
-      for (const int input : plan.nodes[at(*n)].inputs) read[at(input)] = 1;
-  for (const int n : nodes)
-    if (read[at(n)] && !plan.nodes[at(n)].stored) builder.program.steps.push_back(builder.forward_step(n));
-
-  std::move(adjoint_steps.begin(), adjoint_steps.end(), std::back_inserter(builder.program.steps));
   return builder.finish();
 }
 

@@ -22,7 +22,7 @@ class ConstantStage final : public StageRunner {
       Entry entry{n, &kernels.f64, {}};
       for (const int input : node.inputs) entry.elements.emplace_back(node_at(input).shape, node.shape);
       most = std::max(most, static_cast<std::size_t>(node.shape.elements()));
-      operands = std::max(operands, node.inputs.size() + 3);
+      operands = std::max(operands, 2 + 2 * node.inputs.size());
       entries_.push_back(std::move(entry));
     }
     // Each operand of a kernel at full size, in whole blocks.
@@ -64,7 +64,7 @@ class ConstantStage final : public StageRunner {
       const Entry& entry = entries_[static_cast<std::size_t>(reached)];
       const PlanNode& node = node_at(entry.node);
       const std::size_t inputs = node.inputs.size();
-      Operand operands[max_operands];
+      Operand operands[max_operands];  // gy, y, x..., gx...
       const auto place = [&](std::size_t at, const void* from) {
         std::copy_n(static_cast<const double*>(from), node.shape.elements(), work(at));
         operands[at] = {work(at), math::block, 0.0};
@@ -72,14 +72,17 @@ class ConstantStage final : public StageRunner {
       place(0, context_.storage.adjoint(entry.node).data());
       place(1, context_.storage.value(entry.node).data);
       gather_inputs(entry, operands + 2, 2);
-      operands[2 + inputs] = {work(2 + inputs), math::block, 0.0};
+      AdjointMode modes[max_inputs];
       for (std::size_t i = 0; i < inputs; ++i) {
-        if (!takes_adjoint(node, i)) continue;
-        const AdjointMode mode = AdjointMode::overwrite;
-        call(entry.kernels->adjoint[i][level()], node, operands, &mode);
-        entry.elements[i].add_sums(
-            work(2 + inputs), context_.storage.adjoint(node.inputs[i]).as<double>().data(), work(3 + inputs));
+        operands[2 + inputs + i] = {work(2 + inputs + i), math::block, 0.0};
+        modes[i] = takes_adjoint(node, i) ? AdjointMode::overwrite : AdjointMode::none;
       }
+      call(entry.kernels->adjoint[level()], node, operands, modes);
+      for (std::size_t i = 0; i < inputs; ++i)
+        if (modes[i] != AdjointMode::none)
+          entry.elements[i].add_sums(work(2 + inputs + i),
+                                     context_.storage.adjoint(node.inputs[i]).as<double>().data(),
+                                     work(2 + 2 * inputs));
     }
   }
 
@@ -87,8 +90,8 @@ class ConstantStage final : public StageRunner {
   std::size_t bytes() const override { return memory_.bytes(); }
 
  private:
-  static constexpr std::size_t max_operands = 8;
-  static constexpr int identity[max_operands] = {0, 1, 2, 3, 4, 5, 6, 7};
+  static constexpr std::size_t max_inputs = Kernels::max_inputs, max_operands = 2 + 2 * max_inputs;
+  static constexpr int identity[max_operands] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
   struct Entry {
     int node;
     const Kernels::PerType* kernels;

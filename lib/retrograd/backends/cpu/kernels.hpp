@@ -87,32 +87,46 @@ struct PointwiseForward<N, std::index_sequence<I...>> {
   RETROGRAD_INLINE static void run(const TileCall& call) {
     using Real = real_t<T>;
     const N node = *static_cast<const N*>(call.node);
-    const Input<Real> x[] = {input_of<Real>(call.operand(1 + static_cast<int>(I)))...};
+    const std::array x{input_of<Real>(call.operand(1 + static_cast<int>(I)))...};
     Real* y = static_cast<Real*>(call.operand(0).data);
     const int blocks = (call.count + math::block - 1) / math::block;
-    for (int b = 0; b < blocks; ++b) {
-      Real* __restrict out = y + b * math::block;
-      for (int l = 0; l < math::block; ++l) out[l] = Real(node.forward(T(x[I].block(b)[l])...));
-    }
+    for_constants(std::array{x[I].is_constant()...}, [&]<unsigned constants>() RETROGRAD_INLINE_LAMBDA {
+      for (int b = 0; b < blocks; ++b) {
+        RETROGRAD_INDEPENDENT_LANES
+        for (int l = 0; l < math::block; ++l)
+          y[b * math::block + l] = Real(node.forward(T(lane_of<(constants >> I & 1u) != 0>(x[I], b, l))...));
+      }
+    });
   }
 };
 
-template <class N, std::size_t Which,
-          class Inputs = std::make_index_sequence<static_cast<std::size_t>(N::inputs)>>
+template <class N, class Inputs = std::make_index_sequence<static_cast<std::size_t>(N::inputs)>>
 struct PointwiseAdjoint;
 
-template <class N, std::size_t Which, std::size_t... I>
-struct PointwiseAdjoint<N, Which, std::index_sequence<I...>> {
+template <class N, std::size_t... I>
+struct PointwiseAdjoint<N, std::index_sequence<I...>> {
   template <class T>
   RETROGRAD_INLINE static void run(const TileCall& call) {
     using Real = real_t<T>;
     const N node = *static_cast<const N*>(call.node);
     const Input<Real> gy = input_of<Real>(call.operand(0)), y = input_of<Real>(call.operand(1));
-    const Input<Real> x[] = {input_of<Real>(call.operand(2 + static_cast<int>(I)))...};
-    give<T>(target_of<Real>(call.operand(2 + N::inputs), call.modes[0]), tile_of<Real>(call),
-            [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
-              return Real(node.adjoint(T(gy.block(b)[l]), T(y.block(b)[l]), T(x[I].block(b)[l])...)[Which]);
-            });
+    const std::array x{input_of<Real>(call.operand(2 + static_cast<int>(I)))...};
+    const std::array gx{target_of<Real>(call.operand(2 + N::inputs + static_cast<int>(I)), call.modes[I])...};
+    const Tile<Real> tile = tile_of<Real>(call);
+    // The target tells it of an input that is not read; of one without a target it does not matter.
+    const auto is_constant = [&](std::size_t i) RETROGRAD_INLINE_LAMBDA {
+      return gx[i].mode == AdjointMode::none ? x[i].is_constant() : gx[i].mode == AdjointMode::sum;
+    };
+    for_constants(std::array{is_constant(I)...}, [&]<unsigned constants>() RETROGRAD_INLINE_LAMBDA {
+      give<T, constants>(gx, tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
+        constexpr auto is_one_block = [](std::size_t i) {
+          return !N::adjoint_reads_inputs || (constants >> i & 1u) != 0;
+        };
+        const auto adjoints =
+            node.adjoint(T(gy.block(b)[l]), T(y.block(b)[l]), T(lane_of<is_one_block(I)>(x[I], b, l))...);
+        return std::array{Real(adjoints[I])...};
+      });
+    });
   }
 };
 
@@ -128,6 +142,15 @@ struct TileForward {
   template <class T>
   RETROGRAD_INLINE static void run(const TileCall& call) {
     static_cast<const N*>(call.node)->template forward<T>(forward_tile<N, real_t<T>>(call),
+                                                          *static_cast<typename N::State*>(call.state));
+  }
+};
+
+template <class N>
+struct TileAdvance {
+  template <class T>
+  RETROGRAD_INLINE static void run(const TileCall& call) {
+    static_cast<const N*>(call.node)->template advance<T>(forward_tile<N, real_t<T>>(call),
                                                           *static_cast<typename N::State*>(call.state));
   }
 };
@@ -221,8 +244,26 @@ struct Copy {
   RETROGRAD_INLINE static void run(const TileCall& call) {
     using Real = real_t<T>;
     const Input<Real> x = input_of<Real>(call.operand(0));
-    give<T>(target_of<Real>(call.operand(1), call.modes[0]), tile_of<Real>(call),
-            [&](int b, int l) RETROGRAD_INLINE_LAMBDA { return x.block(b)[l]; });
+    const Target<Real> gx = target_of<Real>(call.operand(1), call.modes[0]);
+    const auto copy = [&](const auto& sample) RETROGRAD_INLINE_LAMBDA {
+      for (int b = 0; b < tile_of<Real>(call).blocks(); ++b) {
+        RETROGRAD_INDEPENDENT_LANES
+        for (int l = 0; l < math::block; ++l) gx.data[b * math::block + l] = sample(b, l);
+      }
+    };
+    switch (gx.mode) {
+      case AdjointMode::none:
+        break;
+      case AdjointMode::overwrite:
+        copy([&](int b, int l) RETROGRAD_INLINE_LAMBDA { return x.block(b)[l]; });
+        break;
+      case AdjointMode::accumulate:
+        copy([&](int b, int l)
+                 RETROGRAD_INLINE_LAMBDA { return gx.data[b * math::block + l] + x.block(b)[l]; });
+        break;
+      case AdjointMode::sum:
+        give<T>(gx, tile_of<Real>(call), [&](int b, int l) RETROGRAD_INLINE_LAMBDA { return x.block(b)[l]; });
+    }
   }
 };
 
@@ -232,8 +273,8 @@ struct Kernels {
   static constexpr int levels = 3, max_inputs = Tile<float>::max_inputs;
   struct PerType {
     TileKernel forward[levels] = {};
-    TileKernel adjoint[max_inputs][levels] =
-        {};  ///< pointwise: one for each input; others: the first does all
+    TileKernel advance[levels] = {};
+    TileKernel adjoint[levels] = {};
     std::size_t state_bytes = 0, carry_bytes = 0;
     void (*start_state)(void*) = nullptr;
     void (*start_carry)(void*) = nullptr;
@@ -252,27 +293,23 @@ constexpr void fill_levels(TileKernel (&levels)[Kernels::levels]) {
     levels[level] = math::Kernel<Loop, Real>::at(static_cast<math::SimdLevel>(level));
 }
 
-template <class N, class Real, std::size_t... I>
-constexpr void fill_pointwise(Kernels::PerType& kernels, std::index_sequence<I...>) {
-  fill_levels<PointwiseForward<N>, Real>(kernels.forward);
-  (fill_levels<PointwiseAdjoint<N, I>, Real>(kernels.adjoint[I]), ...);
-}
-
 template <class N, class Real>
 constexpr Kernels::PerType kernels_of_type() {
   Kernels::PerType kernels;
   if constexpr (N::kind != NodeKind::whole)
     static_assert(N::inputs >= 1 && N::inputs <= Kernels::max_inputs, "a node has one to five inputs");
   if constexpr (N::kind == NodeKind::pointwise) {
-    fill_pointwise<N, Real>(kernels, std::make_index_sequence<static_cast<std::size_t>(N::inputs)>());
+    fill_levels<PointwiseForward<N>, Real>(kernels.forward);
+    fill_levels<PointwiseAdjoint<N>, Real>(kernels.adjoint);
   } else if constexpr (N::kind == NodeKind::reduction) {
     fill_levels<ReductionForward<N>, Real>(kernels.forward);
-    fill_levels<ReductionAdjoint<N>, Real>(kernels.adjoint[0]);
+    fill_levels<ReductionAdjoint<N>, Real>(kernels.adjoint);
   } else if constexpr (N::kind == NodeKind::causal && TileByTile<N>) {
     using State = typename N::State;
     using Carry = typename N::template Carry<Real>;
     fill_levels<TileForward<N>, Real>(kernels.forward);
-    fill_levels<TileAdjoint<N>, Real>(kernels.adjoint[0]);
+    fill_levels<TileAdjoint<N>, Real>(kernels.adjoint);
+    if constexpr (N::advance_reads != 0) fill_levels<TileAdvance<N>, Real>(kernels.advance);
     kernels.state_bytes = sizeof(State);
     kernels.carry_bytes = sizeof(Carry);
     kernels.start_state = [](void* at) { new (at) State(); };
@@ -282,7 +319,7 @@ constexpr Kernels::PerType kernels_of_type() {
     static_assert(std::is_trivially_copyable_v<State> && alignof(State) <= 16 && sizeof(State) <= 256,
                   "a causal node's state is saved as bytes, and a tile's states are kept on the stack");
     fill_levels<SampleForward<N>, Real>(kernels.forward);
-    fill_levels<SampleAdjoint<N>, Real>(kernels.adjoint[0]);
+    fill_levels<SampleAdjoint<N>, Real>(kernels.adjoint);
     kernels.state_bytes = kernels.carry_bytes = sizeof(State);
     kernels.start_state = kernels.start_carry = [](void* at) { new (at) State(); };
   }

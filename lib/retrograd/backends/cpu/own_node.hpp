@@ -20,7 +20,11 @@ namespace retrograd {
 
 template <class N, int Inputs>
 struct OwnPointwise : Pointwise<Inputs> {
-  static constexpr const void* own_kernels() { return &cpu::kernels_of<N>; }
+  /// Those of N, or of a node made from it: the oscillator whose waveform it is.
+  template <class Node = N>
+  static constexpr const void* own_kernels() {
+    return &cpu::kernels_of<Node>;
+  }
 };
 
 /// Sample by sample: see nodes/tile.hpp.

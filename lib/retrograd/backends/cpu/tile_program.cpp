@@ -93,14 +93,16 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
   for (const TileStep& step : program_.steps) {
     const PlanNode& node = plan.nodes[static_cast<std::size_t>(step.node)];
     const auto n = static_cast<std::size_t>(step.node);
-    const bool is_forward = step.kind == TileStep::Kind::forward;
+    const bool is_forward = step.kind == TileStep::Kind::forward || step.kind == TileStep::Kind::advance;
     Step bound{nullptr,          node.data, step.operands.data(),   step.modes.data(),
                states.offset[n], -1,        states.reduction_of[n], is_forward};
     if (step.kind == TileStep::Kind::copy) {
       bound.kernel = math::Kernel<Copy, Real>::at(static_cast<math::SimdLevel>(level));
     } else {
       const Kernels::PerType& kernels = find_kernels(*node.type).of(element_type_of<Real>);
-      bound.kernel = is_forward ? kernels.forward[level] : kernels.adjoint[step.input][level];
+      bound.kernel = step.kind == TileStep::Kind::forward   ? kernels.forward[level]
+                     : step.kind == TileStep::Kind::advance ? kernels.advance[level]
+                                                            : kernels.adjoint[level];
       if (!is_forward && node.type->kind == NodeKind::causal) {
         bound.carry = static_cast<std::ptrdiff_t>(carry_offset_.size());
         carry_offset_.push_back(layout_.take(kernels.carry_bytes));

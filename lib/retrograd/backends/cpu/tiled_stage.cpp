@@ -2,10 +2,14 @@
 //
 // Forwards, the states of the causal nodes are saved at each tile's start. Backwards the tiles are visited in
 // reverse: restore the states, recompute the tile, run the adjoints, carry on to the tile before.
+//
+// Rows fewer than threads are split over time where that pays: a first pass moves the states from tile to tile
+// without the values, then all tiles are independent.
 #include <retrograd/backends/cpu/stage.hpp>
 #include <retrograd/backends/cpu/tile_program.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <sstream>
 
 namespace retrograd::cpu {
@@ -32,13 +36,23 @@ class TiledStage final : public StageRunner {
     states_.start(context.plan, stage, context.type, first_states_.data());
     for (int worker = 0; worker < context.executor.workers(); ++worker)
       workspaces_.push_back(forward_.make_workspace());
-    if (is_trainable()) saved_ = Buffer(static_cast<std::size_t>(rows_ * tiles_) * states_.bytes);
+    split_over_time();
+    if (is_trainable() || advance_) saved_ = Buffer(static_cast<std::size_t>(rows_ * tiles_) * states_.bytes);
     reduction_index_.resize(states_.reductions.size() * static_cast<std::size_t>(rows_));
   }
 
   void play() override {
-    run_tasks(context_.executor, static_cast<int>(rows_),
-              [&](int row, int worker) { play_row(row, workspaces_[static_cast<std::size_t>(worker)]); });
+    if (!advance_) {
+      run_tasks(context_.executor, static_cast<int>(rows_),
+                [&](int row, int worker) { play_row(row, workspaces_[static_cast<std::size_t>(worker)]); });
+      return;
+    }
+    run_tasks(context_.executor, static_cast<int>(rows_), [&](int row, int worker) {
+      advance_row(row, advance_workspaces_[static_cast<std::size_t>(worker)]);
+    });
+    run_tasks(context_.executor, static_cast<int>(rows_ * chunks_), [&](int task, int worker) {
+      play_chunk(task / chunks_, task % chunks_, workspaces_[static_cast<std::size_t>(worker)]);
+    });
   }
 
   int prepare_rewind(std::vector<bool>& has_adjoint) override {
@@ -88,10 +102,12 @@ class TiledStage final : public StageRunner {
       if (!rewind->bound.program().steps.empty())
         text << "; backwards " << rewind->bound.program().slots << " slots";
     if (saved_.bytes() > 0) text << "; " << saved_.bytes() << " bytes of saved states";
+    if (advance_) text << "; forwards in " << chunks_ << " chunks of time";
     return text.str();
   }
   std::size_t bytes() const override {
     std::size_t bytes = saved_.bytes() + workspaces_.size() * forward_.workspace_bytes();
+    if (advance_) bytes += advance_workspaces_.size() * advance_->workspace_bytes();
     for (const auto& rewind : rewinds_) bytes += rewind->bytes();
     return bytes;
   }
@@ -139,6 +155,22 @@ class TiledStage final : public StageRunner {
         workspaces;  // one per worker, or per row where chunks need it
   };
 
+  // Threads without a row of their own take chunks of time, where moving the states alone is little work: half
+  // the program's steps at most.
+  void split_over_time() {
+    const auto workers = static_cast<std::int64_t>(context_.executor.workers());
+    if (rows_ >= workers || tiles_ < 2 * workers || !states_.reductions.empty()) return;
+    TileProgram program = advance_program(context_.plan, stage_);
+    const auto computed = std::ranges::count(program.steps, TileStep::Kind::forward, &TileStep::kind);
+    if (2 * static_cast<std::size_t>(computed) > forward_.program().steps.size()) return;
+    advance_.emplace(std::move(program), context_.plan, stage_, context_.storage, states_, tile_);
+    for (std::int64_t worker = 0; worker < workers; ++worker)
+      advance_workspaces_.push_back(advance_->make_workspace());
+    // Several chunks for each thread, so that none waits long for the last.
+    tiles_per_chunk_ = std::max<std::int64_t>(1, rows_ * tiles_ / (4 * workers));
+    chunks_ = (tiles_ + tiles_per_chunk_ - 1) / tiles_per_chunk_;
+  }
+
   const Shape& shape() const { return context_.plan.stages[static_cast<std::size_t>(stage_)].shape; }
 
   bool is_trainable() const {
@@ -179,6 +211,24 @@ class TiledStage final : public StageRunner {
       const ReductionRow<Real>& reduction = workspace.reduction(i);
       static_cast<double*>(context_.storage.value_data(states_.reductions[i]))[row] = reduction.value;
       reduction_index_[i * static_cast<std::size_t>(rows_) + static_cast<std::size_t>(row)] = reduction.index;
+    }
+  }
+
+  void advance_row(std::int64_t row, typename BoundProgram<Real>::Workspace& workspace) {
+    advance_->begin_row(workspace, row);
+    std::memcpy(workspace.states(), first_states_.data(), states_.bytes);
+    for (std::int64_t tile = 0; tile < tiles_; ++tile) {
+      std::memcpy(saved_states(row, tile), workspace.states(), states_.bytes);
+      advance_->run_tile(workspace, row, tile * tile_, samples_in(tile), nullptr);
+    }
+  }
+
+  void play_chunk(std::int64_t row, std::int64_t chunk, typename BoundProgram<Real>::Workspace& workspace) {
+    forward_.begin_row(workspace, row);
+    const std::int64_t end = std::min(tiles_, (chunk + 1) * tiles_per_chunk_);
+    for (std::int64_t tile = chunk * tiles_per_chunk_; tile < end; ++tile) {
+      if (states_.bytes > 0) std::memcpy(workspace.states(), saved_states(row, tile), states_.bytes);
+      forward_.run_tile(workspace, row, tile * tile_, samples_in(tile), nullptr);
     }
   }
 
@@ -227,6 +277,9 @@ class TiledStage final : public StageRunner {
   std::int64_t tiles_;
   BoundProgram<Real> forward_;
   Buffer first_states_, saved_;
+  std::optional<BoundProgram<Real>> advance_;  // where few rows are split over time
+  std::vector<typename BoundProgram<Real>::Workspace> advance_workspaces_;
+  std::int64_t tiles_per_chunk_ = 0, chunks_ = 0;
   std::vector<typename BoundProgram<Real>::Workspace> workspaces_;  // one per worker
   std::vector<std::int64_t> reduction_index_;                       // [reduction][row]
   std::vector<std::unique_ptr<Rewind>> rewinds_;

@@ -1,0 +1,355 @@
+// An oscillator: a waveform of the phase
+//
+//     phase[n] = wrap( sum_{k<n} frequency[k] / period  +  phase_mod[n] / (2*pi) )
+//
+// in turns (1 turn = 2*pi radians), wrapped to [-1/2, 1/2]. `period` is the sample rate where there is one
+// (frequency in Hz), else 2*pi (frequency in radians per sample). The sum runs in 64-bit fixed point, where
+// wrapping is free and exact: after a minute it is as exact as at the start, and it has the same bits in any
+// order. phase_mod is in radians. Source: gradrack's oscillator base.
+//
+// Phase and waveform are one pass over the tile, forwards and backwards. A waveform is any pointwise node of
+// one input.
+#pragma once
+
+#include <retrograd/math/functions.hpp>
+#include <retrograd/math/running_sum.hpp>
+#include <retrograd/nodes/length.hpp>
+#include <retrograd/nodes/node.hpp>
+#include <retrograd/nodes/tile.hpp>
+
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <string_view>
+
+namespace retrograd {
+
+namespace detail {
+
+/// The name of W's oscillator: "sinusoid_oscillator".
+template <class W>
+struct OscillatorName {
+  static constexpr std::string_view waveform = W::name, suffix = "_oscillator";
+  static constexpr auto text = [] {
+    std::array<char, waveform.size() + suffix.size() + 1> joined{};
+    std::copy(suffix.begin(), suffix.end(), std::copy(waveform.begin(), waveform.end(), joined.begin()));
+    return joined;
+  }();
+};
+
+}  // namespace detail
+
+template <class Waveform>
+struct Oscillation : Causal<2> {
+  static constexpr const char* name = detail::OscillatorName<Waveform>::text.data();
+  static constexpr bool adjoint_reads_inputs =
+      Waveform::adjoint_reads_inputs || Waveform::adjoint_reads_output;
+  static constexpr double turns_per_radian = 0.15915494309189535;
+
+  double period = 1.0;
+  Waveform waveform{};
+
+  static constexpr const void* own_kernels() requires requires { Waveform::own_kernels(); }
+  { return Waveform::template own_kernels<Oscillation>(); }
+
+  struct State {
+    std::uint64_t turns = 0;            ///< in units of 2^-64 turn
+    std::uint64_t is_not_a_number = 0;  ///< a frequency was NaN or infinite: so is the phase from there on
+  };
+
+  template <class T>
+  RETROGRAD_INLINE void forward(const Tile<real_t<T>>& tile, State& state) const {
+    using Real = real_t<T>;
+    Real* y = tile.y;
+    for_each_block<T>(tile, state, [&](int b, const auto& turns) RETROGRAD_INLINE_LAMBDA {
+      RETROGRAD_INDEPENDENT_LANES
+      for (int l = 0; l < math::block; ++l) y[b * math::block + l] = Real(waveform.forward(T(turns(l))));
+    });
+  }
+
+  static constexpr unsigned advance_reads = 0b01;
+  template <class T>
+  RETROGRAD_INLINE void advance(const Tile<real_t<T>>& tile, State& state) const {
+    if (tile.x[0].is_constant())
+      state.turns += Steady<real_t<T>>(*this, tile.x[0].constant, state).increment *
+                     static_cast<std::uint64_t>(tile.count);
+    else
+      sum_frequencies<T>(tile, state, [](int, const auto&) RETROGRAD_INLINE_LAMBDA {});
+  }
+
+  /// With gp = waveform's adjoint at the phase: frequency[k] gains sum_{n>k} gp[n] / period, phase_mod[n]
+  /// gains gp[n] / (2*pi).
+  template <class Real>
+  using Carry = math::RunningSumCarry<Real>;
+  template <class T>
+  RETROGRAD_INLINE void adjoint(const Tile<real_t<T>>& tile, const State& at_start,
+                                Carry<real_t<T>>& carry) const {
+    // The target tells whether an input varies where the input itself is not read.
+    const auto varies = [&](int i) RETROGRAD_INLINE_LAMBDA {
+      return adjoint_reads_inputs ? !tile.x[i].is_constant() : tile.gx[i].mode == AdjointMode::overwrite;
+    };
+    if (varies(0))
+      adjoint_of_varying<T>(tile, at_start, carry);
+    else if (varies(1))
+      adjoint_of_steady<T, Modulation::signal>(tile, at_start);
+    else if (is_modulated(tile) || tile.gx[1].mode != AdjointMode::none)
+      adjoint_of_steady<T, Modulation::constant>(tile, at_start);
+    else
+      adjoint_of_steady<T, Modulation::none>(tile, at_start);
+  }
+
+  /// The same, sample by sample on any scalar, its running sum in floating point.
+  template <class T>
+  void trace(const T* const* x, T* y, std::int64_t count) const {
+    T turns = T(0.0);
+    for (std::int64_t n = 0; n < count; ++n) {
+      y[n] = waveform.forward(math::wrap_turns(turns + x[1][n] * T(turns_per_radian)));
+      turns = math::wrap_turns(turns + x[0][n] / T(period));
+    }
+  }
+
+  static Check check();
+
+ private:
+  enum class Modulation { none, constant, signal };
+
+  template <class Real>
+  static bool is_modulated(const Tile<Real>& tile) {
+    return !(tile.x[1].is_constant() && tile.x[1].constant == 0.0);
+  }
+
+  // frequency / period in units of 2^-64 turn; whole turns are dropped exactly.
+  static std::uint64_t fixed_point(double turns) {
+    turns -= std::floor(turns);
+    return turns < 1.0 ? static_cast<std::uint64_t>(std::ldexp(turns, 64)) : 0;
+  }
+
+  // A fixed-point phase as turns in [-1/2, 1/2). 32 bits are enough for a float. For a double, offset-binary
+  // bits become a number between 1 and 2, so that no conversion instruction is needed.
+  RETROGRAD_INLINE static float to_turns(std::uint32_t phase) {
+    return static_cast<float>(static_cast<std::int32_t>(phase)) * 0x1p-32f;
+  }
+  RETROGRAD_INLINE static double to_turns(std::uint64_t phase) {
+    return std::bit_cast<double>(((phase ^ (1ull << 63)) >> 12) | 0x3FF0000000000000ull) - 1.5;
+  }
+
+  // The phase at a block's samples when the frequency is constant over time. Blocks begin at samples that are
+  // multiples of 16, so a lane's offset, for a float cut to 32 bits, is always the same.
+  template <class Real>
+  struct Steady {
+    using Bits = math::bits_t<Real>;
+    static constexpr int cut = 64 - 8 * static_cast<int>(sizeof(Bits));
+    std::uint64_t start, increment;
+    alignas(64) Bits offset[math::block];
+    Real nothing;  // added to each phase: 0, or NaN where the frequency is NaN or infinite
+
+    RETROGRAD_INLINE Steady(const Oscillation& oscillator, double frequency, const State& state)
+        : start(state.turns),
+          increment(fixed_point(std::fmod(frequency, oscillator.period) / oscillator.period)),
+          nothing(static_cast<Real>(frequency - frequency)) {
+      for (int l = 0; l < math::block; ++l)
+        offset[l] = static_cast<Bits>((increment * static_cast<std::uint64_t>(l)) >> cut);
+    }
+    RETROGRAD_INLINE Bits base(int b) const {
+      return static_cast<Bits>((start + increment * static_cast<std::uint64_t>(b * math::block)) >> cut);
+    }
+    RETROGRAD_INLINE Real turns(Bits base, int l) const {
+      return to_turns(static_cast<Bits>(base + offset[l])) + nothing;
+    }
+  };
+
+  // The phase at `turns` under a modulation in radians. Wrapping turns that are wrapped changes nothing.
+  template <class T>
+  RETROGRAD_INLINE static real_t<T> modulated(real_t<T> turns, real_t<T> radians) {
+    return real_t<T>(
+        math::wrap_turns(math::fma(T(radians), T(static_cast<real_t<T>>(turns_per_radian)), T(turns))));
+  }
+
+  // What the waveform's adjoint makes of gy; `turns()` is the phase, where it is read.
+  template <class T, class Turns>
+  RETROGRAD_INLINE real_t<T> phase_adjoint(real_t<T> gy, const Turns& turns) const {
+    using Real = real_t<T>;
+    T y{}, phase{};
+    if constexpr (adjoint_reads_inputs) phase = T(turns());
+    if constexpr (Waveform::adjoint_reads_output) y = waveform.forward(phase);
+    return Real(waveform.adjoint(T(gy), y, phase)[0]);
+  }
+
+  // Sample n has passed a frequency constant over time n times.
+  template <class T, Modulation modulation>
+  RETROGRAD_INLINE void adjoint_of_steady(const Tile<real_t<T>>& tile, const State& at_start) const {
+    using Real = real_t<T>;
+    const Steady<Real> steady(*this, tile.x[0].constant, at_start);
+    const Real turns_per_unit = static_cast<Real>(1.0 / period);
+    alignas(64) Real turns_after[math::block];  // l samples
+    for (int l = 0; l < math::block; ++l) turns_after[l] = static_cast<Real>(l) * turns_per_unit;
+    const auto gp = [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
+      return phase_adjoint<T>(tile.gy.block(b)[l], [&]() RETROGRAD_INLINE_LAMBDA {
+        const Real turns = steady.turns(steady.base(b), l);
+        if constexpr (modulation == Modulation::none)
+          return turns;
+        else
+          return modulated<T>(turns, lane_of<modulation == Modulation::constant>(tile.x[1], b, l));
+      });
+    };
+    const auto turns_before = [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
+      return static_cast<Real>(tile.start + b * math::block) * turns_per_unit + turns_after[l];
+    };
+    if constexpr (modulation == Modulation::none) {
+      give<T, 0b1>(std::array{tile.gx[0]}, tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
+        return std::array{gp(b, l) * turns_before(b, l)};
+      });
+    } else {
+      constexpr unsigned sums = modulation == Modulation::constant ? 0b11 : 0b01;
+      give<T, sums>(std::array{tile.gx[0], tile.gx[1]}, tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
+        const Real g = gp(b, l);
+        return std::array{g * turns_before(b, l), g * static_cast<Real>(turns_per_radian)};
+      });
+    }
+  }
+
+  template <class T>
+  RETROGRAD_INLINE void adjoint_of_varying(const Tile<real_t<T>>& tile, State state,
+                                           Carry<real_t<T>>& carry) const {
+    using Real = real_t<T>;
+    alignas(64) Real gp[Tile<Real>::max_samples];
+    const auto put = [&](int b, const auto& turns) RETROGRAD_INLINE_LAMBDA {
+      RETROGRAD_INDEPENDENT_LANES
+      for (int l = 0; l < math::block; ++l)
+        gp[b * math::block + l] =
+            phase_adjoint<T>(tile.gy.block(b)[l], [&]() RETROGRAD_INLINE_LAMBDA { return turns(l); });
+    };
+    if constexpr (adjoint_reads_inputs) {
+      for_each_block<T>(tile, state, put);
+    } else {
+      for (int b = 0; b < tile.blocks(); ++b) put(b, [](int) RETROGRAD_INLINE_LAMBDA { return Real(0.0); });
+    }
+    give<T>(tile.gx[1], tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
+      return gp[b * math::block + l] * static_cast<Real>(turns_per_radian);
+    });
+    if (tile.gx[0].mode == AdjointMode::none) return;
+    math::running_sum_backwards<true>(
+        tile.start, tile.count, carry,
+        [&](int b, Real* terms) RETROGRAD_INLINE_LAMBDA {
+          for (int l = 0; l < math::block; ++l) terms[l] = gp[b * math::block + l];
+        },
+        [&](int b, const Real* sums) RETROGRAD_INLINE_LAMBDA {
+          for (int l = 0; l < math::block; ++l) gp[b * math::block + l] = sums[l];
+        });
+    const Real turns_per_unit = static_cast<Real>(1.0 / period);
+    give<T>(tile.gx[0], tile,
+            [&](int b, int l) RETROGRAD_INLINE_LAMBDA { return gp[b * math::block + l] * turns_per_unit; });
+  }
+
+  // Calls `visit(b, turns)` for each block in turn, `turns(l)` being the phase at its sample l, and moves the
+  // state to the tile's end.
+  template <class T, class Visit>
+  RETROGRAD_INLINE void for_each_block(const Tile<real_t<T>>& tile, State& state, const Visit& visit) const {
+    using Real = real_t<T>;
+    const auto modulate_and_visit = [&](int b, const auto& turns) RETROGRAD_INLINE_LAMBDA {
+      const Real* radians = tile.x[1].block(b);
+      visit(b, [&](int l) RETROGRAD_INLINE_LAMBDA { return modulated<T>(turns(l), radians[l]); });
+    };
+    if (!tile.x[0].is_constant())
+      sum_frequencies<T>(tile, state, modulate_and_visit);
+    else if (is_modulated(tile))
+      advance_steadily<T>(tile, state, modulate_and_visit);
+    else
+      advance_steadily<T>(tile, state, visit);
+  }
+
+  template <class T, class Put>
+  RETROGRAD_INLINE void advance_steadily(const Tile<real_t<T>>& tile, State& state, const Put& put) const {
+    using Real = real_t<T>;
+    const Steady<Real> steady(*this, tile.x[0].constant, state);
+    for (int b = 0; b < tile.blocks(); ++b) {
+      const auto base = steady.base(b);
+      put(b, [&](int l) RETROGRAD_INLINE_LAMBDA { return steady.turns(base, l); });
+    }
+    state.turns += steady.increment * static_cast<std::uint64_t>(tile.count);
+  }
+
+  template <class T, class Put>
+  RETROGRAD_INLINE void sum_frequencies(const Tile<real_t<T>>& tile, State& state, const Put& put) const {
+    using Real = real_t<T>;
+    using Bits = math::bits_t<Real>;
+    constexpr int cut = 64 - 8 * static_cast<int>(sizeof(Bits));
+    const double turns_per_unit = 1.0 / period;
+    const int bad = first_bad_frequency<Real>(tile, state);
+    std::uint64_t sum = state.turns;
+    for (int b = 0; b < tile.blocks(); ++b) {
+      const Real* frequency = tile.x[0].block(b);
+      alignas(64) std::uint64_t increments[math::block];
+      for (int l = 0; l < math::block; ++l) {
+        // The nearest whole number of turns is dropped; what is left, added to 1.5, has the turn's fraction
+        // in its 52 low bits, offset by a half.
+        const double turns = static_cast<double>(frequency[l]) * turns_per_unit;
+        const double fraction = turns - ((turns + 0x1.8p52) - 0x1.8p52);
+        increments[l] = (std::bit_cast<std::uint64_t>(fraction + 1.5) << 12) ^ (1ull << 63);
+      }
+      const int present = std::min(math::block, tile.count - b * math::block);
+      alignas(64) Bits phases[math::block];
+      for (int l = 0; l < math::block; ++l) {
+        phases[l] = static_cast<Bits>(sum >> cut);
+        if (l < present) sum += increments[l];
+      }
+      if (bad < (b + 1) * math::block)
+        put(b, [&](int l) RETROGRAD_INLINE_LAMBDA {
+          return b * math::block + l > bad ? std::numeric_limits<Real>::quiet_NaN() : to_turns(phases[l]);
+        });
+      else
+        put(b, [&](int l) RETROGRAD_INLINE_LAMBDA { return to_turns(phases[l]); });
+    }
+    if (bad < tile.count) state.is_not_a_number = 1;
+    state.turns = sum;
+  }
+
+  // The first sample of the tile whose frequency is NaN or infinite; -1 where one came before, `count` where
+  // all are finite.
+  template <class Real>
+  RETROGRAD_INLINE static int first_bad_frequency(const Tile<Real>& tile, const State& state) {
+    if (state.is_not_a_number != 0) return -1;
+    alignas(64) Real zeros[math::block] = {};  // NaN where a frequency is not finite
+    for (int b = 0; b < tile.count / math::block; ++b)
+      for (int l = 0; l < math::block; ++l)
+        zeros[l] = zeros[l] + (tile.x[0].block(b)[l] - tile.x[0].block(b)[l]);
+    Real sum = Real(0.0);
+    for (int l = 0; l < math::block; ++l) sum = sum + zeros[l];
+    int i = sum == Real(0.0) ? tile.count / math::block * math::block : 0;
+    while (i < tile.count && tile.x[0].sample(i) - tile.x[0].sample(i) == Real(0.0)) ++i;
+    return i;
+  }
+};
+
+/// Records an oscillator node; see oscillation().
+template <class Node>
+Var record_oscillator(Node node, Var frequency, std::optional<Var> phase_mod,
+                      std::optional<std::int64_t> length) {
+  const Var modulation = phase_mod ? *phase_mod : constant(frequency.tape(), 0.0);
+  const std::array inputs{frequency, modulation};
+  TapeState* tape = common_tape(inputs, Node::name);
+  const Shape shape = broadcast(frequency.shape(), modulation.shape(), Node::name);
+  const bool varies = frequency.is_signal() || modulation.is_signal();
+  node.period = options_of(tape).sample_rate.value_or(6.283185307179586);
+  return causal(node, inputs, shape.with_length(signal_length(tape, shape, varies, length, Node::name)));
+}
+
+/// waveform(phase), where `frequency` (Hz, or radians per sample on a tape without a sample rate) and
+/// `phase_mod` (radians) broadcast. When both are constant over time, `length` says how many samples; without
+/// it the tape's length is taken. A length given although one of them varies over time, or missing
+/// altogether, is a LengthMismatchError.
+template <class Waveform>
+Var oscillation(const Waveform& waveform, Var frequency, std::optional<Var> phase_mod = std::nullopt,
+                std::optional<std::int64_t> length = std::nullopt) {
+  Oscillation<Waveform> node;
+  node.waveform = waveform;
+  return record_oscillator(node, frequency, phase_mod, length);
+}
+
+template <class Waveform>
+Check Oscillation<Waveform>::check() {
+  return {.inputs = {{-3.0, 3.0}, {-4.0, 4.0}},
+          .record = [](std::span<const Var> x) { return oscillation(Waveform{}, x[0], x[1]); }};
+}
+
+}  // namespace retrograd
