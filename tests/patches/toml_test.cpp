@@ -25,7 +25,8 @@ using namespace retrograd;
 
 namespace {
 
-const std::string design = R"(format = 1
+// What default_patch() is, as README shows it.
+const std::string built_in_patch = R"(format = 1
 sample_rate = 44100
 duration = 1.0
 
@@ -48,7 +49,7 @@ envelope = { attack = 0.1, decay = 0.5, sustain = 0.3, release = 0.7 }
 )";
 
 // The text above with its first `from` replaced.
-std::string with(const std::string& from, const std::string& to, std::string text = design) {
+std::string with(const std::string& from, const std::string& to, std::string text = built_in_patch) {
   const std::size_t at = text.find(from);
   REQUIRE(at != std::string::npos);
   return text.replace(at, from.size(), to);
@@ -161,7 +162,7 @@ Patch random_patch(std::mt19937_64& random) {
 }  // namespace
 
 TEST_CASE("the documented patch is the default patch") {
-  CHECK(parse_patch(design, "design.toml") == default_patch());
+  CHECK(parse_patch(built_in_patch, "built_in.toml") == default_patch());
 }
 
 TEST_CASE("what is written reads well") {
@@ -264,8 +265,9 @@ TEST_CASE("every key but fm.audible must be there") {
         "p.toml:17:1: fm.operator.1.gain: missing key; every patch has it");
   CHECK(error_of(with(", release = 0.7", "")) ==
         "p.toml:20:12: fm.operator.1.envelope.release: missing key; every patch has it");
-  CHECK(error_of(design.substr(0, design.find("[fm]"))) == "p.toml:1:1: fm: missing key; every patch has it");
-  CHECK(error_of(design.substr(0, design.find("[[fm.operator]]"))) ==
+  CHECK(error_of(built_in_patch.substr(0, built_in_patch.find("[fm]"))) ==
+        "p.toml:1:1: fm: missing key; every patch has it");
+  CHECK(error_of(built_in_patch.substr(0, built_in_patch.find("[[fm.operator]]"))) ==
         "p.toml:9:1: fm.operator: missing key; every patch has it");
 }
 
@@ -284,7 +286,7 @@ TEST_CASE("a wrong type is named with what is there and what would be right") {
         "p.toml:10:11: fm.routing: is the integer 1; it must be [[modulator, carrier], ...], or [] for none");
   CHECK(error_of(with("[[0.0, 0.5]]", "0.5")) ==
         "p.toml:7:8: note.gate: is a number with a fraction; it must be [[on, off], ...] in seconds");
-  const std::string head = design.substr(0, design.find("[[fm.operator]]"));
+  const std::string head = built_in_patch.substr(0, built_in_patch.find("[[fm.operator]]"));
   CHECK(error_of(head + "[fm.operator]\nratio = 1.0\n") ==
         "p.toml:12:1: fm.operator: is a table; it must be a list of tables, each begun by [[fm.operator]]");
   CHECK(error_of(with("[[1, 0]]", "[]", head) + "operator = [3]\n") ==
@@ -384,7 +386,7 @@ TEST_CASE("audible operators are checked one by one") {
 }
 
 TEST_CASE("a patch has at least one operator") {
-  CHECK(error_of(design.substr(0, design.find("[[fm.operator]]")) + "operator = []\n") ==
+  CHECK(error_of(built_in_patch.substr(0, built_in_patch.find("[[fm.operator]]")) + "operator = []\n") ==
         "p.toml:12:12: fm.operator: is empty; an FM synth has at least one operator");
 }
 
@@ -411,7 +413,7 @@ TEST_CASE("all mistakes are reported, in the order of the file, each once") {
 }
 
 TEST_CASE("of very many mistakes the first twenty are shown and the others counted") {
-  std::string text = design;
+  std::string text = built_in_patch;
   for (int i = 0; i < 50; ++i) text += "unknown_" + std::to_string(i) + " = 1\n";
   const std::string error = error_of(text);
   CHECK(std::count(error.begin(), error.end(), '\n') == 20);
@@ -421,8 +423,8 @@ TEST_CASE("of very many mistakes the first twenty are shown and the others count
 
 TEST_CASE("text that is not TOML is refused at its line and column") {
   CHECK(error_of(with("frequency = 300.0", "frequency 300.0")).find("p.toml:6:11: is not TOML: ") == 0);
-  CHECK(error_of(with("gain = 1.0", "ratio = 1.0")).find("p.toml:14:") == 0);      // a key twice
-  CHECK(error_of(design.substr(0, design.find("0.5]]"))).find("p.toml:7:") == 0);  // cut off
+  CHECK(error_of(with("gain = 1.0", "ratio = 1.0")).find("p.toml:14:") == 0);  // a key twice
+  CHECK(error_of(built_in_patch.substr(0, built_in_patch.find("0.5]]"))).find("p.toml:7:") == 0);  // cut off
   CHECK(error_of("RIFF\x24\x01WAVEfmt ").find("p.toml:1:5: is not TOML: ") == 0);
   CHECK(error_of("\xff\xfe\x00").find("p.toml:1:1: is not TOML: ") == 0);
   for (const char* header : {"[[[", "[[[a]]]", "[=]", "[ # ]", "[[", "[", "[.]", "[a.]", "[\"", "[\n]"}) {
