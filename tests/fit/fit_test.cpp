@@ -90,6 +90,18 @@ TEST_CASE("a fit that is stopped and resumed ends where one without a pause does
   CHECK_THROWS_AS(fit(target, bell(), more_rows, {}, &half.state), DomainError);
 }
 
+TEST_CASE("an operator without a gain learns to be heard") {
+  const FitTarget target = prepare_target(render(bell()), 8000, 8000);
+  Patch silent = bell();
+  silent.fm.operators[1].gain = 0.0;
+  silent.fm.operators[1].envelope.attack = 0.0;
+  FitOptions options = quick(60);
+  options.restarts = 1;
+  const FitResult result = fit(target, silent, options);
+  CHECK(result.patch.fm.operators[1].gain > 0.1);
+  CHECK(result.loss_after < 0.7 * result.loss_before);
+}
+
 TEST_CASE("what was given is not detected: frequency and gate") {
   const std::vector<double> sound = render(bell());
   const FitTarget target = prepare_target(sound, 8000, 16000, 123.0, GatePair{0.01, 0.2});

@@ -1,6 +1,7 @@
 // Optimisers: after a rewind, `step` moves the tape's parameters against their gradients.
 //
-// Each parameter moves in the free space of its domain (parameter_space.hpp), so that no step leaves it.
+// Each parameter moves in the free space of its domain (parameter_space.hpp), so that no step leaves it. One
+// that begins on a bound is put a little inside by the first step, so that it can learn.
 // State is in double and kept for each element; a row whose gradient is not finite stays where it is.
 #pragma once
 
