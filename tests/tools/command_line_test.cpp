@@ -13,6 +13,7 @@
 #include <retrograd/patches/toml.hpp>
 #include <retrograd/tape/tape.hpp>
 
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdint>
@@ -506,6 +507,37 @@ TEST_CASE("on a terminal fit shows its progress; Ctrl-C keeps the best so far an
                                           {"--steps", "1", "--resume", "state.json", "--json"}));
   CHECK(resumed.code == 0);
   CHECK(json_of(resumed.out).at("steps") == steps + 1);
+}
+
+TEST_CASE("Ctrl-C while a fit draws the patches to begin with ends it at once, with the best of those") {
+  const Workplace place;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::chdir(place.path.c_str()) != 0) ::_exit(126);
+    ::dup2(::open("out", O_WRONLY | O_CREAT, 0600), STDOUT_FILENO);
+    ::dup2(::open("err", O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
+    std::signal(SIGINT, SIG_DFL);
+    // Eighty thousand patches to draw: minutes.
+    become_program({"fit", "bell.wav", "--patch", "small.toml", "--steps", "1", "--restarts", "10000",
+                    "--resume", "state.json", "--json"});
+  }
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const auto started = now();
+  while (!contains(content(place / "err"), "bell.wav: ") && now() - started < std::chrono::seconds(20))
+    ::usleep(10000);
+  ::kill(child, SIGINT);
+  const auto asked = now();
+  CHECK(exit_code_of(child) == 0);
+  CHECK(now() - asked < std::chrono::seconds(20));
+  const std::string told = content(place / "err");
+  CHECK_MESSAGE(contains(told, "interrupted after 0 steps"), told);
+  CHECK_MESSAGE(contains(told, "state.json: not written"), told);
+  CHECK_FALSE(std::filesystem::exists(place / "state.json"));
+  const Json json = json_of(content(place / "out"));
+  CHECK(json.at("interrupted") == true);
+  CHECK(json.at("loss_after").get<double>() <= json.at("loss_before").get<double>());
+  CHECK(load_patch((place / "fitted.toml").string()).fm.operators.size() == 2);
+  CHECK(read_sound(place / "fitted.wav").samples.size() > 0);
 }
 
 TEST_CASE("bad input: one clear message that names the file, exit code 3, nothing written, nothing lost") {
