@@ -66,6 +66,8 @@ class Tape {
   void set(Var leaf, const TensorView& value);
   /// No gradient flows to this input or parameter until it is unfrozen.
   void freeze(Var leaf);
+  /// The same for a leaf of shape (1).
+  void set(Var leaf, double value) { set(leaf, TensorView{&value, Shape{1}, ElementType::f64}); }
   void unfreeze(Var leaf);
   bool is_frozen(Var leaf) const;
   /// The value is stored by every plan that computes it, and readable after a play.
