@@ -831,7 +831,7 @@ TEST_CASE("info tells what a patch holds and how it will run") {
     CHECK(outcome.err.empty());
     for (const std::string part : {"an FM patch", "8000 Hz", "800 samples (0.1 s)", "0 to 0.05 s", "1 into 0",
                                    "fm.operator.1.envelope.release", "How it is rendered", "tiled", "phase",
-                                   "adsr", "its gradient", "subtract", "bytes"})
+                                   "adsr", "its gradient", "subtract", "stored: 1 product (800), 3200 bytes"})
       CHECK_MESSAGE(contains(outcome.out, part), part);
   }
 }
