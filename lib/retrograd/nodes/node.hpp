@@ -62,6 +62,7 @@ struct NodeDefaults {
   static constexpr bool adjoint_reads_output = false;
   static constexpr unsigned passes_through = 0;
   static constexpr const NodeType* chain = nullptr;
+  static constexpr std::span<const InputDomain> input_domains{};
 };
 
 /// This sample's inputs give this sample's output. One to five inputs.
@@ -96,7 +97,8 @@ inline constexpr NodeType node_type{N::name,
                                     N::passes_through,
                                     N::kind == NodeKind::causal,
                                     N::chain,
-                                    own_kernels_of<N>()};
+                                    own_kernels_of<N>(),
+                                    N::input_domains};
 
 /// Records a pointwise node: the inputs broadcast as in NumPy.
 template <class N, class... Vars>

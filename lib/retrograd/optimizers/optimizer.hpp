@@ -23,7 +23,9 @@ class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  /// Moves every parameter once. Throws TapeError before the first rewind. Allocates nothing.
+  /// Moves every parameter once. Throws TapeError before the first rewind, and DomainError where a parameter
+  /// comes to a value that its domain allows and a node that reads it does not (a negative attack that was
+  /// recorded as `real`). Allocates nothing.
   void step();
 
   /// This parameter's learning rate is `factor` times the optimiser's. 1 at first.

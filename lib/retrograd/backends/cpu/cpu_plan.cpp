@@ -69,11 +69,23 @@ class CpuPlan final : public CompiledPlan {
           break;
       }
     }
+    checks_.resize(plan_.stages.size());
+    for (const PlanNode& node : plan_.nodes)
+      for (const InputDomain& allowed : node.type->input_domains) {
+        const int input = node.inputs[allowed.input];
+        const PlanNode& source = plan_.nodes[static_cast<std::size_t>(input)];
+        if (!source.signal && source.type->kind != NodeKind::leaf)  // leaves were checked when they were set
+          checks_[static_cast<std::size_t>(node.stage)].push_back({node.type, &allowed, input, source.type});
+      }
   }
 
   void play() override {
     const math::DefaultFloatingPoint environment;
-    for (const auto& stage : stages_) stage->play();
+    for (std::size_t stage = 0; stage < stages_.size(); ++stage) {
+      for (const Check& check : checks_[stage])
+        check_input(*check.node, *check.allowed, storage_.value(check.input), check.source);
+      stages_[stage]->play();
+    }
   }
 
   void rewind(int y, const TensorView* seed) override {
@@ -119,6 +131,14 @@ class CpuPlan final : public CompiledPlan {
   }
 
  private:
+  // A computed value that a node of a stage reads and that may not be any number.
+  struct Check {
+    const NodeType* node;
+    const InputDomain* allowed;
+    int input;
+    const NodeType* source;
+  };
+
   struct Rewind {
     std::vector<int> prepared;     // by stage
     std::vector<Tensor*> to_zero;  // adjoints that are only added to
@@ -164,7 +184,8 @@ class CpuPlan final : public CompiledPlan {
   SerialExecutor serial_;
   GuardedExecutor executor_;
   std::vector<std::unique_ptr<StageRunner>> stages_;
-  std::map<int, Rewind> rewinds_;  // by the value rewound from
+  std::vector<std::vector<Check>> checks_;  // before each stage
+  std::map<int, Rewind> rewinds_;           // by the value rewound from
 };
 
 }  // namespace
