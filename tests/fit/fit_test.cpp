@@ -90,6 +90,45 @@ TEST_CASE("a fit that is stopped and resumed ends where one without a pause does
   CHECK_THROWS_AS(fit(target, bell(), more_rows, {}, &half.state), DomainError);
 }
 
+TEST_CASE(
+    "a fit that is stopped while its first rows are drawn gives the best so far, and no row to go on from") {
+  const FitTarget target = prepare_target(render(bell()), 8000, 8000);
+  std::vector<double> told;
+  const FitResult at_once = fit(target, default_patch(), quick(20), [&](const FitProgress& progress) {
+    told.push_back(progress.best_loss);
+    return progress.step > 0;
+  });
+  CHECK(told == std::vector{at_once.loss_before});
+  CHECK(at_once.patch == tuned_to(target, default_patch()));
+
+  told.clear();
+  const FitResult later = fit(target, default_patch(), quick(20), [&](const FitProgress& progress) {
+    CHECK(progress.step == 0);
+    told.push_back(progress.best_loss);
+    return told.size() < 2;
+  });
+  CHECK(told.size() == 2);
+  CHECK(later.steps_done == 0);
+  CHECK(later.loss_before == at_once.loss_before);
+  CHECK(later.loss_after < later.loss_before);  // sixteen were drawn
+  CHECK(later.loss_after == told[1]);
+  CHECK(losses_of(target, std::vector{later.patch}, quick(20))[0] ==
+        doctest::Approx(later.loss_after).epsilon(1e-6));
+  CHECK(later.state.best.empty());
+}
+
+TEST_CASE("an operator without a gain learns to be heard") {
+  const FitTarget target = prepare_target(render(bell()), 8000, 8000);
+  Patch silent = bell();
+  silent.fm.operators[1].gain = 0.0;
+  silent.fm.operators[1].envelope.attack = 0.0;
+  FitOptions options = quick(60);
+  options.restarts = 1;
+  const FitResult result = fit(target, silent, options);
+  CHECK(result.patch.fm.operators[1].gain > 0.1);
+  CHECK(result.loss_after < 0.7 * result.loss_before);
+}
+
 TEST_CASE("what was given is not detected: frequency and gate") {
   const std::vector<double> sound = render(bell());
   const FitTarget target = prepare_target(sound, 8000, 16000, 123.0, GatePair{0.01, 0.2});

@@ -3,7 +3,7 @@
 
 #include "adsr_reference.hpp"
 
-#include <retrograd/nodes/adsr.hpp>
+#include <retrograd/nodes/all.hpp>
 #include <retrograd/nodes/gate.hpp>
 
 #include <algorithm>
@@ -254,4 +254,58 @@ TEST_CASE("envelope parameters that make no sense are refused by name") {
   const Var rows = tape.input("rows", Tensor(Shape{3, 1}));
   const Var gates = tape.input("gates", Tensor(Shape{2, 100}));
   CHECK_THROWS_WITH_AS(adsr(gates, {rows, rows, rows, rows}), doctest::Contains("[adsr] shapes"), ShapeError);
+}
+
+TEST_CASE("an envelope parameter that makes no sense cannot be set, and what it was stays") {
+  Tape tape({.length = 100});
+  const Var gate = tape.input("gate", Tensor(Shape{100}));
+  const Var time = tape.input("time", Tensor(0.0));  // two of the parameters
+  const Var level = tape.input("level", Tensor{0.25, 1.0}.reshaped(Shape{2, 1}));
+  const Var envelope = adsr(gate, {tape.constant(1.0), time, level, time});
+  for (const double bad : {-1e-9, -1.0, std::numeric_limits<double>::infinity(), std::nan("")}) {
+    CHECK_THROWS_WITH_AS(tape.set(time, Tensor{bad}), doctest::Contains("[adsr] decay is "), DomainError);
+    CHECK(tape.value(time).item() == 0.0);
+  }
+  CHECK_THROWS_WITH_AS(tape.set(level, Tensor{0.5, 1.5}.reshaped(Shape{2, 1})),
+                       "[adsr] sustain is 1.5 at element 1, but must be in [0, 1]", DomainError);
+  CHECK(tape.value(level).at(0) == 0.25);
+  tape.set(time, Tensor{2.0});
+  tape.play({envelope});
+
+  // A leaf that is refused when it is recorded is bound by nothing.
+  const Var free = tape.parameter("free", -1.0);
+  CHECK_THROWS_WITH_AS(adsr(gate, {time, time, tape.constant(0.5), free}),
+                       "[adsr] release is -1, but must be finite and at least 0", DomainError);
+  tape.set(free, Tensor{-2.0});
+}
+
+TEST_CASE("an envelope parameter that is computed is checked by the play that computes it, in any stage") {
+  Tape tape({.length = 300});
+  const Var gate = tape.input("gate", Tensor(Shape{300}));
+  const Var time = tape.parameter("time", Tensor{3.0, 5.0}.reshaped(Shape{2, 1}));
+  const Var signal = tape.input("signal", Tensor(Shape{300}));
+  const Var attack = time - 1.0, release = sum_over_time(signal), sustain = sum(time) * 0.1;
+  const Var envelope = adsr(gate, {attack, time, sustain, release});
+  tape.play({envelope});
+  tape.set(time, Tensor{3.0, 0.5}.reshaped(Shape{2, 1}));
+  for (int again = 0; again < 2; ++again)
+    CHECK_THROWS_WITH_AS(
+        tape.play({envelope}),
+        "[adsr] attack, computed by 'subtract', is -0.5 at element 1, but must be finite and at least 0",
+        DomainError);
+  CHECK_THROWS_AS(tape.value(envelope), TapeError);  // nothing was played
+  CHECK_THROWS_AS(tape.rewind(envelope), TapeError);
+  tape.set(time, Tensor{9.0, 9.0}.reshaped(Shape{2, 1}));
+  CHECK_THROWS_WITH_AS(tape.play({envelope}),
+                       doctest::Contains("[adsr] sustain, computed by 'multiply', is 1.8"), DomainError);
+  tape.set(time, Tensor{1.0, 1.0}.reshaped(Shape{2, 1}));
+  std::vector<double> samples(300, 0.0);
+  samples[7] = std::nan("");
+  tape.set(signal, Tensor(std::span<const double>(samples)));
+  CHECK_THROWS_WITH_AS(tape.play({envelope}),
+                       doctest::Contains("[adsr] release, computed by 'sum_over_time', is "), DomainError);
+  tape.set(signal, Tensor(Shape{300}));
+  tape.play({envelope});
+  tape.rewind(envelope);
+  CHECK(tape.value(envelope).shape == Shape{2, 300});
 }

@@ -25,6 +25,40 @@ TEST_CASE("a value survives the way to free space and back, and the slope there 
     }
 }
 
+TEST_CASE("a value that begins on a bound leaves it within tens of Adam's steps, and every step is valid") {
+  struct Start {
+    Domain domain;
+    double value, goal;
+  };
+  for (const Start& start : {Start{{0.0, INFINITY, false}, 0.0, 0.3}, Start{unit_interval, 0.0, 0.4},
+                             Start{unit_interval, 1.0, 0.6}, Start{range(-3.0, 5.0), 5.0, 1.0},
+                             Start{range(-INFINITY, 8.0), 8.0, 7.5}}) {
+    CAPTURE(to_string(start.domain));
+    Tape tape;
+    const Var x = tape.parameter("x", start.value, start.domain);
+    const Var y = square(x - start.goal);
+    Adam adam(tape, {.learning_rate = 0.15});
+    const double before = std::abs(start.value - start.goal);
+    for (int step = 0; step < 80; ++step) {
+      tape.play({y});
+      tape.rewind(y);
+      adam.step();
+      CHECK(start.domain.contains(tape.value(x).item()));
+      if (step == 0) CHECK(std::abs(tape.value(x).item() - start.goal) < before);
+    }
+    CHECK(std::abs(tape.value(x).item() - start.goal) < 0.2 * before);
+  }
+}
+
+TEST_CASE("a value near a bound, however near, stays what it is until its gradient moves it") {
+  for (const double value : {1e-300, 1e-12, 1e-4}) {
+    CHECK(from_free(positive, to_free(positive, value)) == doctest::Approx(value < 1e-200 ? 1e-200 : value));
+    CHECK(from_free(unit_interval, to_free(unit_interval, value)) ==
+          doctest::Approx(value < 1e-200 ? 1e-200 : value));
+  }
+  CHECK(from_free(unit_interval, to_free(unit_interval, 1.0 - 1e-12)) == doctest::Approx(1.0 - 1e-12));
+}
+
 TEST_CASE("no step, however large, leaves a domain") {
   for (const Domain& domain :
        {positive, unit_interval, range(-3.0, 5.0), Domain{0.0, INFINITY, false}, range(-INFINITY, 8.0)})
@@ -96,7 +130,8 @@ TEST_CASE("a row whose gradient is not a number stays where it is, and the other
 TEST_CASE("saved and loaded state continues bit for bit") {
   const auto make = [](Tape& tape) {
     const Var a = tape.parameter("a", 2.0, positive), b = tape.parameter("b", 0.3, unit_interval);
-    return square(a) * b + a;
+    const Var on_bound = tape.parameter("on bound", 0.0, unit_interval);
+    return square(a) * b + a - on_bound;
   };
   Tape one, two;
   const Var y = make(one), z = make(two);
@@ -112,7 +147,7 @@ TEST_CASE("saved and loaded state continues bit for bit") {
   second.load(first.save());
   steps(one, y, first, 9);
   steps(two, z, second, 9);
-  for (const char* name : {"a", "b"})
+  for (const char* name : {"a", "b", "on bound"})
     CHECK(one.value(one.find(name)).item() == two.value(two.find(name)).item());
   OptimizerState incomplete = first.save();
   incomplete.erase("b/first_moment");

@@ -91,6 +91,17 @@ TEST_CASE("another shape cannot be set, nor a value outside the domain") {
   CHECK_THROWS_WITH_AS(tape.set(y, Tensor(1.0)), Contains("output of 'multiply'"), TapeError);
 }
 
+TEST_CASE("a number can be set as it is") {
+  Tape tape;
+  const Var p = tape.parameter("p", 2.0, positive);
+  tape.set(p, 300.0);
+  CHECK(tape.value(p).item() == 300.0);
+  tape.set(p, 3);
+  CHECK(tape.value(p).item() == 3.0);
+  CHECK_THROWS_AS(tape.set(p, -1.0), DomainError);
+  CHECK_THROWS_AS(tape.set(tape.input("x", Tensor(Shape{5})), 1.0), ShapeError);
+}
+
 TEST_CASE("gradients and values asked for too early are errors that say what to do") {
   Tape tape;
   const Var p = tape.parameter("p", 2.0), x = tape.input("x", Tensor{1.0, 2.0});

@@ -120,13 +120,35 @@ TEST_CASE("an FM synth and its mean squared error are one tiled stage that store
   REQUIRE(tiled.size() == 1);
   CHECK(tiled[0].find("3 rows x 44100 samples") != std::string::npos);
   CHECK(lines_with(text, ", whole").empty());
-  for (const char* nodes :
-       {" 6 sinusoid_oscillator", " 6 adsr", " 1 subtract", " 1 square", " 1 sum_over_time"})
+  for (const char* nodes : {" 6 sinusoid_oscillator", " 6 adsr", " 1 subtract", " 1 square"})
     CHECK(lines_with(text, nodes).size() == 1);
   const std::size_t stage = text.find(tiled[0]);
-  CHECK(text.find("stored: 24 bytes", stage) < text.find("stage", stage + 1));  // three sums
+  CHECK(text.find("stored: 1 sum_over_time (3, 1), 24 bytes", stage) <
+        text.find("stage", stage + 1));  // three sums
   tape.play({loss});
   CHECK_THROWS_AS(tape.value(audio), TapeError);
+}
+
+TEST_CASE("a plan says what it stores at full length, and counts what whole nodes keep for themselves") {
+  constexpr std::int64_t length = 4410;
+  Tape tape({.sample_rate = 44100.0, .length = length});
+  const Var audio = sinusoid(tape.parameter("pitch", 300.0, positive));
+  const std::vector<int> windows{512, 64};
+  const Var loss =
+      multi_resolution_stft(audio, tape.input("target", Tensor(Shape{length})), {.windows = windows});
+  const std::vector<Var> outputs{loss};
+  tape.play(outputs);  // the target's spectra are kept from now on
+  const std::string text = tape.describe_plan(outputs);
+  INFO(text);
+  CHECK(lines_with(text, "stored: 1 sinusoid (4410), 17640 bytes").size() == 1);
+  CHECK(lines_with(text, "stored: 1 multi_resolution_stft (1), 8 bytes").size() == 1);
+  std::int64_t spectra = 0;
+  for (const int window : windows) {
+    const spectrum::StftShape shape{window, window / 4};
+    spectra += shape.bins() * shape.frames(length) * static_cast<std::int64_t>(sizeof(float));
+  }
+  const std::string last = lines_with(text, "in all: ").at(0), before = "adjoints, ";
+  CHECK(std::stoll(last.substr(last.find(before) + before.size())) > spectra);
 }
 
 TEST_CASE("nodes constant over time are computed once, outside the tiled stages") {
@@ -263,7 +285,7 @@ TEST_CASE("a product of three is one node with the bits of (a*b)*c, gradients in
       const Var third = inner * 0.5;     // recorded, but no part of the output
       static_cast<void>(third);
       const std::vector<Var> outputs{outer};
-      CHECK(lines_with(tape.describe_plan(outputs), "product").size() == (is_merged ? 1 : 0));
+      CHECK(lines_with(tape.describe_plan(outputs), "product").empty() == !is_merged);
       tape.play({outer});
       tape.rewind(outer);
       std::vector<Bits> bits{bits_of("product", tape.value(outer))};

@@ -13,6 +13,7 @@
 #include <retrograd/patches/toml.hpp>
 #include <retrograd/tape/tape.hpp>
 
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdint>
@@ -508,6 +509,37 @@ TEST_CASE("on a terminal fit shows its progress; Ctrl-C keeps the best so far an
   CHECK(json_of(resumed.out).at("steps") == steps + 1);
 }
 
+TEST_CASE("Ctrl-C while a fit draws the patches to begin with ends it at once, with the best of those") {
+  const Workplace place;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::chdir(place.path.c_str()) != 0) ::_exit(126);
+    ::dup2(::open("out", O_WRONLY | O_CREAT, 0600), STDOUT_FILENO);
+    ::dup2(::open("err", O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
+    std::signal(SIGINT, SIG_DFL);
+    // Eighty thousand patches to draw: minutes.
+    become_program({"fit", "bell.wav", "--patch", "small.toml", "--steps", "1", "--restarts", "10000",
+                    "--resume", "state.json", "--json"});
+  }
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const auto started = now();
+  while (!contains(content(place / "err"), "bell.wav: ") && now() - started < std::chrono::seconds(20))
+    ::usleep(10000);
+  ::kill(child, SIGINT);
+  const auto asked = now();
+  CHECK(exit_code_of(child) == 0);
+  CHECK(now() - asked < std::chrono::seconds(20));
+  const std::string told = content(place / "err");
+  CHECK_MESSAGE(contains(told, "interrupted after 0 steps"), told);
+  CHECK_MESSAGE(contains(told, "state.json: not written"), told);
+  CHECK_FALSE(std::filesystem::exists(place / "state.json"));
+  const Json json = json_of(content(place / "out"));
+  CHECK(json.at("interrupted") == true);
+  CHECK(json.at("loss_after").get<double>() <= json.at("loss_before").get<double>());
+  CHECK(load_patch((place / "fitted.toml").string()).fm.operators.size() == 2);
+  CHECK(read_sound(place / "fitted.wav").samples.size() > 0);
+}
+
 TEST_CASE("bad input: one clear message that names the file, exit code 3, nothing written, nothing lost") {
   const Workplace place;
   const auto tone = struck(400, 0.2, 8000);
@@ -552,8 +584,9 @@ TEST_CASE("bad input: one clear message that names the file, exit code 3, nothin
             "cannot write 'no/a.wav': there is no directory 'no'"},
            {{"fit", "bell.wav", "--resume", "folder"}, "cannot write 'folder': it is a directory"},
            {{"fit", "bell.wav", "--resume", "small.toml"}, "'small.toml' is no fit to go on from"},
-           {{"render", "missing.toml", "-o", "kept.wav"}, "missing.toml: cannot be read"},
-           {{"render", "folder", "-o", "kept.wav"}, "folder: cannot be read: it is a directory"},
+           {{"render", "missing.toml", "-o", "kept.wav"},
+            "cannot read 'missing.toml': there is no such file"},
+           {{"render", "folder", "-o", "kept.wav"}, "cannot read 'folder': it is a directory"},
            {{"render", "words.toml", "-o", "kept.wav"}, "words.toml:1:6: is not TOML"},
            {{"render", "unknown.toml", "-o", "kept.wav"}, "duratoin: unknown key"},
            {{"render", "unknown.toml", "-o", "kept.wav"}, "duration: missing key"},
@@ -573,7 +606,7 @@ TEST_CASE("bad input: one clear message that names the file, exit code 3, nothin
            {{"gradient", "small.toml", "--target", "folder"}, "cannot read 'folder': it is a directory"},
            {{"gradient", "nan.toml", "--target", "bell.wav"}, "nan.toml:6:13: note.frequency: is nan"},
            {{"gradcheck", "words.toml"}, "words.toml:1:6: is not TOML"},
-           {{"gradcheck", "missing.toml"}, "missing.toml: cannot be read"},
+           {{"gradcheck", "missing.toml"}, "cannot read 'missing.toml': there is no such file"},
            {{"info", "missing"}, "cannot read 'missing': there is no such file"},
            {{"info", "folder"}, "cannot read 'folder': it is a directory"},
            {{"info", "empty.wav"}, "cannot read 'empty.wav': the file is empty"},
@@ -796,9 +829,10 @@ TEST_CASE("info tells what a patch holds and how it will run") {
     const Outcome outcome = run(place, {"info", name});
     CHECK(outcome.code == 0);
     CHECK(outcome.err.empty());
-    for (const std::string part : {"an FM patch", "8000 Hz", "800 samples (0.1 s)", "0 to 0.05 s", "1 into 0",
-                                   "fm.operator.1.envelope.release", "How it is rendered", "tiled",
-                                   "oscillator", "adsr", "its gradient", "subtract", "bytes"})
+    for (const std::string part :
+         {"an FM patch", "8000 Hz", "800 samples (0.1 s)", "0 to 0.05 s", "1 into 0",
+          "fm.operator.1.envelope.release", "How it is rendered", "tiled", "oscillator", "adsr",
+          "its gradient", "subtract", "stored: 1 product (800), 3200 bytes"})
       CHECK_MESSAGE(contains(outcome.out, part), part);
   }
 }

@@ -225,7 +225,9 @@ ExitCode run_fit(FitCommand command) {
   std::vector<std::string> files;
   write_text(command.output, format_patch(result.patch));
   files.push_back(command.output);
-  if (command.resume) {
+  if (command.resume && result.state.best.empty()) {
+    std::cerr << *command.resume << ": not written; the fit ended before its first step, so begin it again\n";
+  } else if (command.resume) {
     saved.state = result.state;
     write_text(*command.resume, format_fit(saved));
     files.push_back(*command.resume);

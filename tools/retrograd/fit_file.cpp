@@ -8,6 +8,7 @@
 // Numbers are written so that they read back the same; those JSON lacks are "inf", "-inf" and "nan".
 #include "fit_file.hpp"
 
+#include <retrograd/patches/text_file.hpp>
 #include <retrograd/patches/toml.hpp>
 
 #include <bit>
@@ -15,8 +16,6 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
-
-#include "text_file.hpp"
 
 namespace retrograd::tool {
 namespace {

@@ -5,6 +5,7 @@
 #include <retrograd/losses/losses.hpp>
 #include <retrograd/math/simd.hpp>
 #include <retrograd/patches/record.hpp>
+#include <retrograd/patches/text_file.hpp>
 #include <retrograd/patches/toml.hpp>
 #include <retrograd/tape/tape.hpp>
 
@@ -21,7 +22,6 @@
 #include "options.hpp"
 #include "sound_file.hpp"
 #include "text.hpp"
-#include "text_file.hpp"
 
 namespace retrograd::tool {
 namespace {

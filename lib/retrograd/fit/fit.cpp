@@ -69,8 +69,10 @@ struct Batch {
   Var loss;
 };
 
-// The rows a fit begins with: the initial patch, and the best of a larger draw.
-std::vector<Patch> first_rows(const FitTarget& target, const Patch& initial, const FitOptions& options) {
+// The rows a fit begins with: the initial patch, and the best of a larger draw. None where the watcher ends
+// the draw: then `result` gets the best patch that was drawn, if it is better than what it has.
+std::vector<Patch> first_rows(const FitTarget& target, const Patch& initial, const FitOptions& options,
+                              const FitWatcher& watcher, FitResult& result) {
   constexpr int draws_per_row = 8;
   std::vector<Patch> rows{tuned_to(target, initial)};
   const int wanted = options.restarts - 1;
@@ -78,7 +80,15 @@ std::vector<Patch> first_rows(const FitTarget& target, const Patch& initial, con
   std::vector<Patch> drawn;
   for (int i = 0; i < draws_per_row * wanted; ++i)
     drawn.push_back(random_patch(target, initial, options.seed, i));
-  const std::vector<double> losses = losses_of(target, drawn, options);
+  const std::vector<double> losses = losses_of(target, drawn, options, [&](std::span<const double> so_far) {
+    for (std::size_t i = 0; i < so_far.size(); ++i)
+      if (so_far[i] < result.loss_after) {
+        result.patch = drawn[i];
+        result.loss_after = so_far[i];
+      }
+    return !watcher || watcher({0, options.steps, result.loss_after});
+  });
+  if (losses.size() < drawn.size()) return {};
   std::vector<std::size_t> order(drawn.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, {}, [&](std::size_t i) { return losses[i]; });
@@ -94,10 +104,12 @@ double learning_rate_at(const FitOptions& options, int step) {
 }  // namespace
 
 std::vector<double> losses_of(const FitTarget& target, std::span<const Patch> patches,
-                              const FitOptions& options) {
+                              const FitOptions& options,
+                              const std::function<bool(std::span<const double>)>& go_on) {
   constexpr std::size_t batch = 16;
   std::vector<double> losses;
   for (std::size_t first = 0; first < patches.size(); first += batch) {
+    if (go_on && !go_on(losses)) break;
     const auto some = patches.subspan(first, std::min(batch, patches.size() - first));
     Batch rows(target, some, options);
     rows.tape.play({rows.loss});
@@ -124,10 +136,13 @@ FitResult fit(const FitTarget& target, const Patch& initial, const FitOptions& o
 
   FitResult result;
   FitState& state = result.state;
+  result.patch = tuned_to(target, initial);
+  result.loss_before = result.loss_after = losses_of(target, std::vector{result.patch}, options)[0];
   if (resume != nullptr)
     state = *resume;
   else
-    state.best = first_rows(target, initial, options);
+    state.best = first_rows(target, initial, options, watcher, result);
+  if (state.best.empty()) return result;
   Batch batch(target, state.best, options);
   Adam adam(batch.tape, {.learning_rate = options.learning_rate, .clip = 10.0});
   for (std::size_t p = 0; p < batch.recorded.parameters.size(); ++p) {
@@ -153,15 +168,17 @@ FitResult fit(const FitTarget& target, const Patch& initial, const FitOptions& o
     return static_cast<std::size_t>(std::ranges::min_element(state.best_loss) - state.best_loss.begin());
   };
 
+  const auto goes_on = [&](int step) {
+    return !watcher || watcher({step, options.steps, state.best_loss[best_row()]});
+  };
+
   keep_best();
-  result.loss_before = losses_of(target, std::vector{tuned_to(target, initial)}, options)[0];
-  for (int step = 1; step <= options.steps; ++step) {
+  for (int step = 0; goes_on(step) && step < options.steps; ++step) {
     adam.set_learning_rate(learning_rate_at(options, state.steps_done));
     batch.tape.rewind(batch.loss);
     adam.step();
     ++state.steps_done;
     keep_best();
-    if (watcher && !watcher({step, options.steps, state.best_loss[best_row()]})) break;
   }
   state.optimizer = adam.save();
   result.patch = state.best[best_row()];

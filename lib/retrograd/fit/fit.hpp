@@ -25,7 +25,8 @@ struct FitOptions {
   Executor* executor = nullptr;  ///< null: the calling thread
 };
 
-/// Told after every step; returning false ends the fit with the best so far.
+/// Told after every step, and before the first one (step 0), also while the first rows are drawn; returning
+/// false ends the fit with the best so far.
 struct FitProgress {
   int step = 0;   ///< steps done
   int steps = 0;  ///< steps asked for
@@ -33,7 +34,8 @@ struct FitProgress {
 };
 using FitWatcher = std::function<bool(const FitProgress&)>;
 
-/// All that a later fit needs to go on where this one stopped.
+/// All that a later fit needs to go on where this one stopped. A fit that ended while its first rows were
+/// drawn has none of it: there is nothing to go on from, and the same fit is begun again.
 struct FitState {
   int steps_done = 0;
   std::vector<Patch> best;        ///< of each row
@@ -55,8 +57,10 @@ struct FitResult {
 FitResult fit(const FitTarget& target, const Patch& initial, const FitOptions& options = {},
               const FitWatcher& watcher = {}, const FitState* resume = nullptr);
 
-/// The multi-resolution spectral loss of each patch (all of one routing) against the target.
+/// The multi-resolution spectral loss of each patch (all of one routing) against the target. `go_on` is told
+/// the losses so far before each batch of some patches; where it returns false those are all.
 std::vector<double> losses_of(const FitTarget& target, std::span<const Patch> patches,
-                              const FitOptions& options = {});
+                              const FitOptions& options = {},
+                              const std::function<bool(std::span<const double>)>& go_on = {});
 
 }  // namespace retrograd

@@ -24,6 +24,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace retrograd {
 
@@ -31,6 +32,11 @@ struct Adsr : Causal<5> {
   static constexpr const char* name = "adsr";
   static constexpr unsigned differentiable = 0b11110;  // the gate is data
   enum InputIndex { gate, attack, decay, sustain, release };
+  static constexpr Domain time{0.0, std::numeric_limits<double>::infinity(), false};
+  static constexpr InputDomain input_domains[] = {{attack, "attack", time},
+                                                  {decay, "decay", time},
+                                                  {sustain, "sustain", unit_interval},
+                                                  {release, "release", time}};
 
   double samples_per_unit = 1.0;  ///< of the times: the sample rate, or 1
 
@@ -469,9 +475,13 @@ struct EnvelopeParameters {
   Var attack, decay, sustain, release;
 };
 
-/// The envelope of `gate`, between 0 and 1. Throws ShapeError where a parameter varies over time. A parameter
-/// that is an input of the tape and holds a negative, NaN or infinite time, or a sustain outside [0, 1], is a
-/// DomainError.
+/// The envelope of `gate`, between 0 and 1. Throws ShapeError where a parameter varies over time.
+///
+/// A negative, NaN or infinite time and a sustain outside [0, 1] are a DomainError. Of an input, a parameter
+/// or a constant it is thrown by the recording, or by the `set` (the leaf keeps the value it had); of a value
+/// that is computed, by the play that computes it. Nothing is clamped in silence: what is heard would not be
+/// what was asked for, and no gradient would say so. A parameter that may stray has a domain (`positive`,
+/// `unit_interval`); a computed value goes through softplus(), sigmoid() or clamp().
 Var adsr(Var gate, const EnvelopeParameters& parameters);
 
 inline Check Adsr::check() {

@@ -23,6 +23,13 @@ struct SpectralMemory : WholeMemory {
   static Shape row_shape(const WholeCall& call) {
     return broadcast(call.x[0].shape, call.x[1].shape, MultiResolutionStft::name).with_length(1);
   }
+  std::size_t bytes() const override {
+    std::size_t total = scratch.bytes();
+    for (const auto& transform : loss.transforms()) total += transform.bytes();
+    for (const auto& target : targets) total += target.bytes();
+    for (const auto& workspace : workspaces) total += workspace.bytes();
+    return total;
+  }
 
   spectrum::SpectralLoss<Real> loss;
   std::int64_t rows;

@@ -63,6 +63,7 @@ struct NodeDefaults {
   static constexpr unsigned passes_through = 0;
   static constexpr unsigned advance_reads = 0;  ///< of a causal node with `advance`: bit i, input i is needed
   static constexpr const NodeType* chain = nullptr;
+  static constexpr std::span<const InputDomain> input_domains{};
 };
 
 /// This sample's inputs give this sample's output. One to five inputs.
@@ -98,7 +99,8 @@ inline constexpr NodeType node_type{N::name,
                                     N::kind == NodeKind::causal,
                                     N::chain,
                                     own_kernels_of<N>(),
-                                    N::advance_reads};
+                                    N::advance_reads,
+                                    N::input_domains};
 
 /// Records a pointwise node: the inputs broadcast as in NumPy.
 template <class N, class... Vars>

@@ -13,6 +13,7 @@ namespace {
 
 // Room for the values while they are summed.
 struct SumMemory : WholeMemory {
+  std::size_t bytes() const override { return values.size() * sizeof(double); }
   std::vector<double> values;
 };
 

@@ -18,6 +18,12 @@ struct StftMemory : WholeMemory {
       workspace.magnitudes.resize(frame_values);
     }
   }
+  std::size_t bytes() const override {
+    std::size_t total = stft.bytes();
+    for (const Workspace& workspace : workspaces)
+      total += workspace.spectrum.bytes() + workspace.magnitudes.size() * sizeof(Real);
+    return total;
+  }
   spectrum::Stft<Real> stft;
   struct Workspace {
     spectrum::SpectrumWorkspace<Real> spectrum;

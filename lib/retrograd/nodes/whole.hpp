@@ -27,6 +27,8 @@ struct MutableView {
 /// What a whole node keeps between plays: work space, and what depends on inputs that did not change.
 struct WholeMemory {
   virtual ~WholeMemory() = default;
+  /// How much it holds now, for people: work space and what is kept.
+  virtual std::size_t bytes() const = 0;
 };
 
 struct WholeCall {

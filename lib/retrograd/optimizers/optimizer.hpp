@@ -1,6 +1,7 @@
 // Optimisers: after a rewind, `step` moves the tape's parameters against their gradients.
 //
-// Each parameter moves in the free space of its domain (parameter_space.hpp), so that no step leaves it.
+// Each parameter moves in the free space of its domain (parameter_space.hpp), so that no step leaves it. One
+// that begins on a bound is put a little inside by the first step, so that it can learn.
 // State is in double and kept for each element; a row whose gradient is not finite stays where it is.
 #pragma once
 
@@ -22,7 +23,9 @@ class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  /// Moves every parameter once. Throws TapeError before the first rewind. Allocates nothing.
+  /// Moves every parameter once. Throws TapeError before the first rewind, and DomainError where a parameter
+  /// comes to a value that its domain allows and a node that reads it does not (a negative attack that was
+  /// recorded as `real`). Allocates nothing.
   void step();
 
   /// This parameter's learning rate is `factor` times the optimiser's. 1 at first.

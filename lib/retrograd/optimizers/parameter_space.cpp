@@ -8,20 +8,26 @@ namespace retrograd {
 
 namespace {
 
-constexpr double edge = 1e-9;  // how far inside a bound a value on it is put, relative to an interval's width
 constexpr double most_free = 460;  // exp of it is 1e200: steps end before the numbers do
 
 bool is_bounded_below(const Domain& domain) { return domain.low > -std::numeric_limits<double>::infinity(); }
 bool is_bounded_above(const Domain& domain) { return domain.high < std::numeric_limits<double>::infinity(); }
 
+double log_within_reach(double x) { return std::clamp(math::log(x), -most_free, most_free); }
+
+// Of a distance to a bound.
+double log_of_distance(double distance) { return log_within_reach(distance > 0.0 ? distance : step_inside); }
+
 }  // namespace
 
 double to_free(const Domain& domain, double value) {
   if (!is_bounded_below(domain) && !is_bounded_above(domain)) return value;
-  if (!is_bounded_below(domain)) return math::log(std::max(domain.high - value, edge));
-  if (!is_bounded_above(domain)) return math::log(std::max(value - domain.low, edge));
-  const double part = std::clamp((value - domain.low) / (domain.high - domain.low), edge, 1.0 - edge);
-  return math::log(part / (1.0 - part));
+  if (!is_bounded_below(domain)) return log_of_distance(domain.high - value);
+  if (!is_bounded_above(domain)) return log_of_distance(value - domain.low);
+  double part = (value - domain.low) / (domain.high - domain.low);
+  if (part <= 0.0) part = step_inside;
+  if (part >= 1.0) part = 1.0 - step_inside;
+  return log_within_reach(part / (1.0 - part));
 }
 
 double from_free(const Domain& domain, double free) {

@@ -2,6 +2,7 @@
 //
 // The reader checks the file's shape (keys, types) and remembers where each key is; what values may be is
 // ruled in patch.cpp, whose findings are then given the place they came from.
+#include <retrograd/patches/text_file.hpp>
 #include <retrograd/patches/toml.hpp>
 #include <retrograd/tensor/errors.hpp>
 
@@ -16,18 +17,13 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <initializer_list>
 #include <limits>
 #include <map>
 #include <numeric>
 #include <set>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -412,26 +408,6 @@ std::string written(const Envelope& envelope) {
          ", sustain = " + written(envelope.sustain) + ", release = " + written(envelope.release) + " }";
 }
 
-// ---- files
-
-[[noreturn]] void raise_unreadable(const std::string& path, const std::string& why) {
-  raise<FileError>(path + ": cannot be read: " + why + "; a patch is a text file in TOML");
-}
-
-std::string read_file(const std::string& path) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) raise_unreadable(path, "it is a directory");
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) raise_unreadable(path, errno != 0 ? std::strerror(errno) : "it does not open");
-  std::string text(largest_file + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) raise_unreadable(path, errno != 0 ? std::strerror(errno) : "reading stopped with an error");
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > largest_file) raise_unreadable(path, "it is larger than 16 MiB");
-  return text;
-}
-
 }  // namespace
 
 Patch parse_patch(std::string_view text, const std::string& name_for_errors) {
@@ -449,7 +425,12 @@ Patch parse_patch(std::string_view text, const std::string& name_for_errors) {
   return PatchReader(name_for_errors).read(root);
 }
 
-Patch load_patch(const std::string& path) { return parse_patch(read_file(path), path); }
+Patch load_patch(const std::string& path) {
+  const std::string text = read_text(path, largest_file + 1);
+  if (text.size() > largest_file)
+    raise<FileError>("cannot read '" + path + "': it is larger than 16 MiB; a patch is a text file in TOML");
+  return parse_patch(text, path);
+}
 
 std::string format_patch(const Patch& patch) {
   validate(patch, "the patch to write");
@@ -480,35 +461,6 @@ std::string format_patch(const Patch& patch) {
     text += "envelope = " + written(fm_operator.envelope) + "  # seconds; sustain is a level\n";
   }
   return text;
-}
-
-void save_patch(const Patch& patch, const std::string& path) {
-  const std::string text = format_patch(patch);
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
-    raise<FileError>(path + ": cannot be written: it is a directory; name a file in it");
-  }
-  // A link stays a link: what it leads to is replaced.
-  const std::filesystem::path target = std::filesystem::weakly_canonical(path, error);
-  const std::filesystem::path place = error ? std::filesystem::path(path) : target;
-  std::filesystem::path beside = place;
-  beside += ".part";
-
-  errno = 0;
-  std::ofstream file(beside, std::ios::binary | std::ios::trunc);
-  const bool opened = file.is_open();
-  file << text;
-  file.close();
-  std::string why;
-  if (!file) {
-    why = errno != 0 ? std::strerror(errno) : "the disk took only a part of it";
-  } else {
-    std::filesystem::rename(beside, place, error);
-    if (error) why = error.message();
-  }
-  if (why.empty()) return;
-  if (opened) std::filesystem::remove(beside, error);
-  raise<FileError>(path + ": cannot be written: " + why + "; name a file in a folder that can be written to");
 }
 
 }  // namespace retrograd

@@ -24,12 +24,8 @@ Patch load_patch(const std::string& path);
 /// Reads a patch from the text of a patch file. Throws FileError; its lines begin with `name_for_errors`.
 Patch parse_patch(std::string_view text, const std::string& name_for_errors);
 
-/// The text of a patch file that holds `patch`. Throws DomainError when the patch is not valid.
+/// The text of a patch file that holds `patch`, for the host to write as it writes its files. Throws
+/// DomainError when the patch is not valid.
 std::string format_patch(const Patch& patch);
-
-/// Writes a patch file: beside its place first, then renamed, so that no half-written file is left behind and
-/// a file that was there is lost only to a whole one. Throws DomainError for an invalid patch, FileError if
-/// it cannot write.
-void save_patch(const Patch& patch, const std::string& path);
 
 }  // namespace retrograd

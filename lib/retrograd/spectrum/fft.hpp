@@ -39,6 +39,7 @@ class AlignedArray {
   Real* data() { return data_.get(); }
   const Real* data() const { return data_.get(); }
   std::size_t size() const { return size_; }
+  std::size_t bytes() const { return size_ * sizeof(Real); }
   Real& operator[](std::size_t index) { return data_[index]; }
   Real operator[](std::size_t index) const { return data_[index]; }
 
@@ -61,6 +62,10 @@ class FftPlan {
 
   int size() const { return size_; }
   int bins() const { return size_ / 2 + 1; }
+  /// Of the tables.
+  std::size_t bytes() const {
+    return twiddles_.bytes() + split_twiddles_.bytes() + slot_bins_.size() * sizeof(int);
+  }
 
   /// X[k] = sum over n of x[n] exp(-2 pi i k n / size) for k = 0 .. size/2.
   /// frames: [size][lanes], overwritten; spectrum: [size/2 + 1][real, imaginary][lanes].

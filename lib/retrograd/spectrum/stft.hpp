@@ -47,6 +47,7 @@ class SpectrumWorkspace {
   SpectrumWorkspace() = default;
   /// Makes room for `stft` (allocates only when it is larger than any before).
   void reserve(const Stft<Real>& stft);
+  std::size_t bytes() const { return rows_.bytes() + columns_.bytes() + values_.bytes(); }
 
  private:
   friend class Stft<Real>;
@@ -69,6 +70,8 @@ class Stft {
   explicit Stft(StftShape shape);
 
   const StftShape& shape() const { return shape_; }
+  /// Of the tables and the window.
+  std::size_t bytes() const { return plan_.bytes() + window_.bytes(); }
 
   /// samples: [length]; magnitudes: [bins][frames], overwritten. ShapeError for a length below 1.
   void magnitude(const Real* samples, std::int64_t length, Real* magnitudes,
@@ -125,6 +128,12 @@ template <class Real>
 struct TargetSpectra {
   std::int64_t length = 0;
   std::vector<AlignedArray<Real>> magnitudes;  // per window: see Stft::packed_magnitude
+
+  std::size_t bytes() const {
+    std::size_t total = 0;
+    for (const AlignedArray<Real>& of_window : magnitudes) total += of_window.bytes();
+    return total;
+  }
 };
 
 /// The multi-resolution spectral loss of one row:

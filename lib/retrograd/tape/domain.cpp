@@ -8,7 +8,12 @@ std::string to_string(const Domain& domain) {
   if (domain == real) return "finite";
   if (domain == positive) return "positive";
   std::ostringstream text;
-  text << "in " << (domain.low_is_open ? '(' : '[') << domain.low << ", " << domain.high << ']';
+  if (domain.high == real.high)
+    text << "finite and " << (domain.low_is_open ? "above " : "at least ") << domain.low;
+  else if (domain.low == real.low)
+    text << "finite and at most " << domain.high;
+  else
+    text << "in " << (domain.low_is_open ? '(' : '[') << domain.low << ", " << domain.high << ']';
   return text.str();
 }
 

@@ -33,6 +33,12 @@ struct Leaf {
   std::uint64_t version =
       0;  ///< counts the values it had, so that whole nodes can keep what depends on it alone
   std::optional<Tensor> gradient = std::nullopt;
+  /// Nodes that read it and do not allow every number.
+  struct Reader {
+    const NodeType* node;
+    const InputDomain* allowed;
+  };
+  std::vector<Reader> readers = {};
 };
 
 struct Graph {

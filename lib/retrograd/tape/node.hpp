@@ -2,7 +2,10 @@
 // is in nodes/, and only backends look inside.
 #pragma once
 
+#include <retrograd/tape/domain.hpp>
+
 #include <memory>
+#include <span>
 #include <utility>
 
 namespace retrograd {
@@ -20,6 +23,14 @@ constexpr const char* name(NodeKind kind) {
   return names[static_cast<int>(kind)];
 }
 
+/// What the values of one input, constant over time, may be. The tape sees to it: leaves are checked when the
+/// node is recorded and when they are set, computed values in every play, before the node runs.
+struct InputDomain {
+  std::size_t input;  ///< which one
+  const char* name;   ///< "attack": for messages
+  Domain domain;
+};
+
 /// One operation, type-erased. `node_type<N>` in nodes/node.hpp makes it from the node's struct.
 struct NodeType {
   const char* name;
@@ -34,7 +45,13 @@ struct NodeType {
       nullptr;  ///< the kernels of a user's own node; null: the backend has them built in
   /// Causal: the state can be moved over a tile without the values; bit i: that needs input i. 0: it cannot.
   unsigned advance_reads = 0;
+  std::span<const InputDomain> input_domains = {};  ///< of the inputs that may not be any number
 };
+
+/// Throws DomainError naming the node, the input and the first element of `value` that lies outside.
+/// `source`: the node that computed it; null: it was set from outside. Allocates nothing where all is well.
+void check_input(const NodeType& node, const InputDomain& allowed, const TensorView& value,
+                 const NodeType* source = nullptr);
 
 /// A node's own fields (a window size, a sample rate), owned and type-erased.
 class NodeData {

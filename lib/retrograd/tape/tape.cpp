@@ -141,11 +141,6 @@ Var constant(TapeState* tape, const Tensor& value) {
   return record_leaf(*tape, constant_type, "", value, real);
 }
 
-const Tensor* leaf_value(const TapeState* tape, Var var) {
-  const int leaf = tape->graph.nodes[static_cast<std::size_t>(var.id())].leaf;
-  return leaf < 0 ? nullptr : &tape->graph.leaves[static_cast<std::size_t>(leaf)].value;
-}
-
 void Tape::set(Var var, const TensorView& value) {
   const math::DefaultFloatingPoint environment;
   state_->own_leaf(var, "set");
@@ -155,6 +150,7 @@ void Tape::set(Var var, const TensorView& value) {
                       " and was given a value of shape " + to_string(value.shape));
   if (leaf.is_parameter && !contains(leaf.domain, value))  // a message costs an allocation
     check_domain(leaf.domain, value, "parameter '" + leaf.name + "'");
+  for (const Leaf::Reader& reader : leaf.readers) check_input(*reader.node, *reader.allowed, value);
   leaf.value.assign(value);
   ++leaf.version;
   state_->stale = true;
@@ -211,9 +207,10 @@ CompiledPlan& plan_for(TapeState& state, std::span<const Var> outputs) {
 
 void Tape::play(std::span<const Var> outputs) {
   CompiledPlan& plan = plan_for(*state_, outputs);
+  state_->played = nullptr;  // a play that throws leaves values of two plays
+  plan.play();
   state_->played = &plan;
   state_->stale = false;
-  plan.play();
 }
 
 void Tape::rewind(Var y) { rewind(y, TensorView{}); }
@@ -294,6 +291,15 @@ Var record(TapeState* tape, const NodeType& type, NodeData data, std::span<const
     check_own(tape, input, type.name);
     node.inputs.push_back(input.id());
   }
+  const auto leaf_of = [&](const InputDomain& allowed) -> Leaf* {
+    const RecordedNode& input = tape->node(node.inputs[allowed.input]);
+    return input.leaf < 0 || input.signal ? nullptr
+                                          : &tape->graph.leaves[static_cast<std::size_t>(input.leaf)];
+  };
+  for (const InputDomain& allowed : type.input_domains)
+    if (const Leaf* leaf = leaf_of(allowed)) check_input(type, allowed, leaf->value);
+  for (const InputDomain& allowed : type.input_domains)
+    if (Leaf* leaf = leaf_of(allowed)) leaf->readers.push_back({&type, &allowed});
   tape->graph.nodes.push_back(std::move(node));
   return Var(tape, static_cast<int>(tape->graph.nodes.size()) - 1);
 }

@@ -62,8 +62,12 @@ class Tape {
   /// A value that needs no name: numbers mixed in with operators.
   Var constant(const Tensor& value);
 
-  /// Replaces the value of an input or parameter in place; another shape is a ShapeError.
+  /// Replaces the value of an input or parameter in place. Another shape is a ShapeError; a value outside the
+  /// parameter's domain, or one that a node which reads it does not allow (a negative time), a DomainError.
+  /// After either the leaf has the value it had.
   void set(Var leaf, const TensorView& value);
+  /// The same for a leaf of shape (1).
+  void set(Var leaf, double value) { set(leaf, TensorView{&value, Shape{1}, ElementType::f64}); }
   /// No gradient flows to this input or parameter until it is unfrozen.
   void freeze(Var leaf);
   void unfreeze(Var leaf);
@@ -71,7 +75,8 @@ class Tape {
   /// The value is stored by every plan that computes it, and readable after a play.
   void keep(Var value);
 
-  /// Computes the outputs. Keeps one plan for each set of outputs.
+  /// Computes the outputs. Keeps one plan for each set of outputs. Throws DomainError where a computed value
+  /// is one that the node which reads it does not allow; nothing counts as played then.
   void play(std::initializer_list<Var> outputs) { play(std::span(outputs.begin(), outputs.size())); }
   void play(std::span<const Var> outputs);
   /// Gradients of sum(seed * y) for all parameters, overwriting the earlier ones; the seed is one everywhere
@@ -111,9 +116,6 @@ TapeState* common_tape(std::span<const Var> inputs, const char* operation);
 
 /// The options of the tape a Var lives on.
 const TapeOptions& options_of(const TapeState* tape);
-
-/// The value of an input, parameter or constant; null where the Var is computed. Valid until the next call.
-const Tensor* leaf_value(const TapeState* tape, Var var);
 
 /// A nameless constant on `tape`.
 Var constant(TapeState* tape, const Tensor& value);

@@ -32,6 +32,22 @@ class GuardedExecutor final : public Executor {
   Executor& executor_;
 };
 
+// "6 phase, 2 add": each text once, with how often it is there, in the order of the first.
+std::string counted(const std::vector<std::string>& texts, const char* between) {
+  std::vector<std::pair<std::string, int>> counts;
+  for (const std::string& text : texts) {
+    const auto known = std::ranges::find(counts, text, &std::pair<std::string, int>::first);
+    if (known == counts.end())
+      counts.emplace_back(text, 1);
+    else
+      ++known->second;
+  }
+  std::string list;
+  for (const auto& [text, count] : counts)
+    list += (list.empty() ? "" : between) + std::to_string(count) + " " + text;
+  return list;
+}
+
 class CpuPlan final : public CompiledPlan {
  public:
   CpuPlan(Graph& graph, Plan plan, const TapeOptions& options)
@@ -53,11 +69,23 @@ class CpuPlan final : public CompiledPlan {
           break;
       }
     }
+    checks_.resize(plan_.stages.size());
+    for (const PlanNode& node : plan_.nodes)
+      for (const InputDomain& allowed : node.type->input_domains) {
+        const int input = node.inputs[allowed.input];
+        const PlanNode& source = plan_.nodes[static_cast<std::size_t>(input)];
+        if (!source.signal && source.type->kind != NodeKind::leaf)  // leaves were checked when they were set
+          checks_[static_cast<std::size_t>(node.stage)].push_back({node.type, &allowed, input, source.type});
+      }
   }
 
   void play() override {
     const math::DefaultFloatingPoint environment;
-    for (const auto& stage : stages_) stage->play();
+    for (std::size_t stage = 0; stage < stages_.size(); ++stage) {
+      for (const Check& check : checks_[stage])
+        check_input(*check.node, *check.allowed, storage_.value(check.input), check.source);
+      stages_[stage]->play();
+    }
   }
 
   void rewind(int y, const TensorView* seed) override {
@@ -83,21 +111,18 @@ class CpuPlan final : public CompiledPlan {
       const Stage& stage = plan_.stages[s];
       constexpr const char* kinds[] = {"constants", "tiled", "whole"};
       text << "stage " << s << ", " << kinds[static_cast<int>(stage.kind)] << ": " << stages_[s]->describe()
-           << "\n   ";
-      std::vector<std::pair<std::string, int>> counts;
-      std::size_t stored = 0;
+           << '\n';
+      std::vector<std::string> nodes, stored;
+      std::size_t bytes = 0;
       for (const int n : stage.nodes) {
         const PlanNode& node = plan_.nodes[static_cast<std::size_t>(n)];
-        const auto known = std::ranges::find(counts, node.type->name, &std::pair<std::string, int>::first);
-        if (known == counts.end())
-          counts.emplace_back(node.type->name, 1);
-        else
-          ++known->second;
-        if (node.stored)
-          stored += static_cast<std::size_t>(node.shape.elements()) * bytes_of(storage_.type_of(n));
+        nodes.emplace_back(node.type->name);
+        if (!node.stored) continue;
+        stored.push_back(node.type->name + (" " + to_string(node.shape)));
+        bytes += static_cast<std::size_t>(node.shape.elements()) * bytes_of(storage_.type_of(n));
       }
-      for (const auto& [name, count] : counts) text << ' ' << count << ' ' << name;
-      text << "\n    stored: " << stored << " bytes\n";
+      text << "    " << counted(nodes, " ") << "\n    stored: " << counted(stored, ", ") << ", " << bytes
+           << " bytes\n";
       own_bytes += stages_[s]->bytes();
     }
     text << "in all: " << storage_.bytes() << " bytes of stored values and adjoints, " << own_bytes
@@ -106,6 +131,14 @@ class CpuPlan final : public CompiledPlan {
   }
 
  private:
+  // A computed value that a node of a stage reads and that may not be any number.
+  struct Check {
+    const NodeType* node;
+    const InputDomain* allowed;
+    int input;
+    const NodeType* source;
+  };
+
   struct Rewind {
     std::vector<int> prepared;     // by stage
     std::vector<Tensor*> to_zero;  // adjoints that are only added to
@@ -151,7 +184,8 @@ class CpuPlan final : public CompiledPlan {
   SerialExecutor serial_;
   GuardedExecutor executor_;
   std::vector<std::unique_ptr<StageRunner>> stages_;
-  std::map<int, Rewind> rewinds_;  // by the value rewound from
+  std::vector<std::vector<Check>> checks_;  // before each stage
+  std::map<int, Rewind> rewinds_;           // by the value rewound from
 };
 
 }  // namespace

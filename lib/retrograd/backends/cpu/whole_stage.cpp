@@ -64,9 +64,11 @@ class WholeStage final : public StageRunner {
   }
 
   std::string describe() const override {
-    return "the whole signal at once, output " + to_string(node_.shape);
+    std::string text = "the whole signal at once, output " + to_string(node_.shape);
+    if (bytes() > 0) text += "; " + std::to_string(bytes()) + " bytes of work space and what is kept";
+    return text;
   }
-  std::size_t bytes() const override { return 0; }
+  std::size_t bytes() const override { return memory_ != nullptr ? memory_->bytes() : 0; }
 
  private:
   struct Rewind {

@@ -1,6 +1,5 @@
 // Reading a whole file.
-#include "text_file.hpp"
-
+#include <retrograd/patches/text_file.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
@@ -10,7 +9,7 @@
 #include <cstring>
 #include <memory>
 
-namespace retrograd::tool {
+namespace retrograd {
 
 std::string read_text(const std::filesystem::path& path, std::size_t limit) {
   const auto fail = [&](const std::string& why) {
@@ -32,4 +31,4 @@ std::string read_text(const std::filesystem::path& path, std::size_t limit) {
   return text;
 }
 
-}  // namespace retrograd::tool
+}  // namespace retrograd
