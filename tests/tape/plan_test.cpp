@@ -140,7 +140,7 @@ TEST_CASE("a plan says what it stores at full length, and counts what whole node
   tape.play(outputs);  // the target's spectra are kept from now on
   const std::string text = tape.describe_plan(outputs);
   INFO(text);
-  CHECK(lines_with(text, "stored: 1 sinusoid (4410), 17640 bytes").size() == 1);
+  CHECK(lines_with(text, "stored: 1 sinusoid_oscillator (4410), 17640 bytes").size() == 1);
   CHECK(lines_with(text, "stored: 1 multi_resolution_stft (1), 8 bytes").size() == 1);
   std::int64_t spectra = 0;
   for (const int window : windows) {

@@ -98,11 +98,23 @@ Recorded record_functions(Tape& tape) {
   return {{y, z, loss}, loss};
 }
 
+// One row, which threads share by splitting its time: what moves the states is all there.
+Recorded record_one_row(Tape& tape) {
+  const std::int64_t length = *tape.options().length;
+  const Var gate = tape.input("gate", restless_gate(tape));
+  const Var bend = tape.parameter("bend", wave(Shape{length}, 0.05, 3.0));
+  const Var swept = record_fm(tape, FmNumbers::six_operators(), gate, 300.0 * (bend + 1.0)).audio;
+  const Var steady = sinusoid(tape.parameter("steady", 777.0), cumulative_sum(bend) * 0.1);
+  const Var audio = swept * steady + 0.1 * swept;
+  return {{audio}, audio};
+}
+
 std::vector<Case> cases() {
   return {{"two operators, three voices", 5003,
            [](Tape& t) { return record_voices(t, FmNumbers::two_operators()); }},
           {"six operators, three voices", 3001,
            [](Tape& t) { return record_voices(t, FmNumbers::six_operators()); }},
+          {"one row", 9001, record_one_row},
           {"bent pitch", 9001, [](Tape& t) { return record_bend(t, FmNumbers::two_operators()); }},
           {"all functions", 2777, [](Tape& t) { return record_functions(t); }}};
 }
@@ -152,6 +164,26 @@ TEST_CASE("the bits do not depend on the execution tile or on the number of thre
           CHECK(first_difference(run(c, type, tile, threads), expected) == "");
         }
     }
+}
+
+TEST_CASE("rows fewer than threads are split over time, and only where there are threads to spare") {
+  const auto splits = [](int threads, std::int64_t length, auto record) {
+    ThreadPool pool(threads);
+    Tape tape({.sample_rate = rate, .length = length, .executor = &pool});
+    const Recorded recorded = record(tape);
+    return tape.describe_plan(recorded.values).find("chunks of time") != std::string::npos;
+  };
+  CHECK(splits(3, 9001, record_one_row));
+  CHECK(splits(2, 9001, record_one_row));
+  CHECK(!splits(1, 9001, record_one_row));
+  CHECK(!splits(3, 1024, record_one_row));  // nothing to share
+  CHECK(!splits(3, 9001, [](Tape& tape) { return record_voices(tape, FmNumbers::two_operators()); }));
+  // A chain of recurrences without a shortcut is computed to move its states: nothing is gained.
+  CHECK(!splits(3, 9001, [](Tape& tape) {
+    const Var x = tape.parameter("x", wave(Shape{9001}, 0.5, 9.0));
+    const Var y = cumulative_sum(cumulative_sum(cumulative_sum(x) * 0.01) * 0.01);
+    return Recorded{{y}, y};
+  }));
 }
 
 TEST_CASE("the bits do not depend on the SIMD level, as long as it has fused multiply-add") {

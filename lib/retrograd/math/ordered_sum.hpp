@@ -48,17 +48,17 @@ RETROGRAD_INLINE Real combine_lanes(const Real* lanes) {
 
 /// The sum of `count` doubles in the order above; `values` is overwritten.
 inline double ordered_sum(double* values, std::int64_t count) {
-  if (count == 0) return 0.0;
+  if (count <= 1) return count == 0 ? 0.0 : values[0] + 0.0;
   while (true) {
     const std::int64_t tiles = (count + sum_tile - 1) / sum_tile;
     for (std::int64_t tile = 0; tile < tiles; ++tile) {
       const double* x = values + tile * sum_tile;
       const std::int64_t present = std::min<std::int64_t>(sum_tile, count - tile * sum_tile);
       double lanes[sum_lanes];
-      for (int w = 0; w < sum_lanes; ++w) {
-        lanes[w] = -0.0;
-        for (int j = w + sum_tile - sum_lanes; j >= 0; j -= sum_lanes)
-          if (j < present) lanes[w] = lanes[w] + x[j];
+      std::fill(lanes, lanes + sum_lanes, -0.0);
+      for (std::int64_t group = (present - 1) / sum_lanes * sum_lanes; group >= 0; group -= sum_lanes) {
+        const std::int64_t in_group = std::min<std::int64_t>(sum_lanes, present - group);
+        for (std::int64_t w = 0; w < in_group; ++w) lanes[w] = lanes[w] + x[group + w];
       }
       values[tile] = combine_lanes(lanes);
     }

@@ -328,19 +328,30 @@ struct Adsr : Causal<5> {
                                          bool high) {
     using Real = real_t<T>;
     if (first == 0) {
-      using Bits = math::bits_t<Real>;
-      alignas(64) Bits differs[math::block] = {};
-      const int whole_blocks = count / math::block;
-      for (int b = 0; b < whole_blocks; ++b) {
-        const Real* g = gate_samples.block(b);
-        for (int l = 0; l < math::block; ++l) differs[l] |= static_cast<Bits>((g[l] >= Real(0.5)) != high);
-      }
-      Bits any = 0;
-      for (int l = 0; l < math::block; ++l) any |= differs[l];
-      if (any == 0) first = whole_blocks * math::block;
+      const int looked_at = count / (4 * math::block) * (4 * math::block);
+      const bool same = high ? all_blocks<T>(gate_samples, looked_at, [](Real g) RETROGRAD_INLINE_LAMBDA { return g >= Real(0.5); })
+                             : all_blocks<T>(gate_samples, looked_at, [](Real g) RETROGRAD_INLINE_LAMBDA { return !(g >= Real(0.5)); });
+      if (same) first = looked_at;
     }
     while (first < count && (gate_samples.sample(first) >= Real(0.5)) == high) ++first;
     return first;
+  }
+
+  // Whether the first `count` samples, a multiple of 64, are all as asked: four blocks at a time.
+  template <class T, class Is>
+  RETROGRAD_INLINE static bool all_blocks(const Input<real_t<T>>& gate_samples, int count, const Is& is) {
+    using Real = real_t<T>;
+    using Bits = math::bits_t<Real>;
+    alignas(64) Bits others[math::block] = {};
+    for (int b = 0; b < count / math::block; b += 4) {
+      const Real *g0 = gate_samples.block(b), *g1 = gate_samples.block(b + 1), *g2 = gate_samples.block(b + 2),
+                 *g3 = gate_samples.block(b + 3);
+      for (int l = 0; l < math::block; ++l)
+        others[l] |= static_cast<Bits>(is(g0[l]) & is(g1[l]) & is(g2[l]) & is(g3[l]) ? 0 : 1);
+    }
+    Bits any = 0;
+    for (int l = 0; l < math::block; ++l) any |= others[l];
+    return any == 0;
   }
 
   // What flowed to the level that the next segment began from is one more term at this piece's last sample.

@@ -66,7 +66,7 @@ struct Target {
 
 template <class Real>
 struct Tile {
-  static constexpr int max_inputs = 5;
+  static constexpr int max_inputs = most_inputs;
   static constexpr int max_samples = 1024;
 
   std::int64_t start = 0;  ///< of the tile in the signal, a multiple of 128

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <retrograd/tape/node.hpp>
+#include <retrograd/tape/short_list.hpp>
 #include <retrograd/tensor/element_type.hpp>
 #include <retrograd/tensor/shape.hpp>
 
@@ -70,15 +71,18 @@ struct TileOperand {
   bool operator==(const TileOperand&) const = default;
 };
 
+/// What runs in tiles has one to five inputs.
+inline constexpr int most_inputs = 5;
+
 /// One node's forward or adjoint over one tile.
 struct TileStep {
   enum class Kind : std::uint8_t { forward, advance, adjoint, copy };
   Kind kind = Kind::forward;
   int node = 0;
   /// forward and advance: {y, x...}. adjoint: {gy, y, x..., gx...}. copy: {x, gx}: gx = x or gx += x.
-  std::vector<int> operands;
+  ShortList<int, 2 + 2 * most_inputs> operands;
   /// One for each gx.
-  std::vector<AdjointMode> modes;
+  ShortList<AdjointMode, most_inputs> modes;
 };
 
 struct TileProgram {

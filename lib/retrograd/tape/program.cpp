@@ -2,7 +2,7 @@
 #include <retrograd/tape/plan.hpp>
 
 #include <algorithm>
-#include <map>
+#include <array>
 
 namespace retrograd {
 
@@ -19,10 +19,14 @@ class ProgramBuilder {
   bool in_stage(int n) const { return node(n).stage == stage_ && node(n).type->kind != NodeKind::reduction; }
 
   int operand(TileOperand wanted) {
-    const auto [entry, is_new] = operand_index_.try_emplace({static_cast<int>(wanted.place), wanted.index},
-                                                            static_cast<int>(program.operands.size()));
-    if (is_new) program.operands.push_back(wanted);
-    return entry->second;
+    std::vector<int>& known = operand_index_[static_cast<std::size_t>(wanted.place)];
+    const auto index = static_cast<std::size_t>(wanted.index);
+    if (index >= known.size()) known.resize(index + 1, -1);
+    if (known[index] < 0) {
+      known[index] = static_cast<int>(program.operands.size());
+      program.operands.push_back(wanted);
+    }
+    return known[index];
   }
   TileOperand new_slot() { return {Place::slot, next_slot_++}; }
 
@@ -83,7 +87,7 @@ class ProgramBuilder {
   int stage_;
   int next_slot_ = 0;
   std::vector<int> value_slot_;
-  std::map<std::pair<int, int>, int> operand_index_;
+  std::array<std::vector<int>, 6> operand_index_;  // by place and index
 };
 
 constexpr unsigned bit(std::size_t i) { return 1u << std::min<std::size_t>(i, 31); }
@@ -220,7 +224,7 @@ TileProgram backward_program(const Plan& plan, int stage, std::vector<bool>& has
     TileStep step;
     step.kind = TileStep::Kind::adjoint;
     step.node = *n;
-    std::vector<int> targets;
+    ShortList<int, most_inputs> targets;
     std::vector<TileStep> additions;  // of terms to adjoints that are there already
     bool has_targets = false;
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
@@ -261,7 +265,7 @@ TileProgram backward_program(const Plan& plan, int stage, std::vector<bool>& has
     };
     read(*n, node.type->adjoint_reads_output);
     for (const int v : node.inputs) read(v, node.type->adjoint_reads_inputs);
-    step.operands.insert(step.operands.end(), targets.begin(), targets.end());
+    for (const int target : targets) step.operands.push_back(target);
     emit(std::move(step));
     for (TileStep& addition : additions) emit(std::move(addition));
   }

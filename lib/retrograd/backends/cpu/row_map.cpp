@@ -6,6 +6,8 @@ namespace retrograd::cpu {
 RowMap::RowMap(const Shape& shape, const Shape& target) : identical_(shape.elements() == target.elements()) {
   const auto sources = static_cast<std::size_t>(shape.elements()),
              targets = static_cast<std::size_t>(target.elements());
+  sources_ = shape.elements();
+  if (identical_) return;
   const BroadcastIndex index(shape, target);
   source_.resize(targets);
   first_.assign(sources + 1, 0);

@@ -22,16 +22,18 @@ class RowMap {
 
   /// The targets that use `source`, ascending.
   std::int64_t users(std::int64_t source) const {
+    if (identical_) return 1;
     return first_[static_cast<std::size_t>(source) + 1] - first_[static_cast<std::size_t>(source)];
   }
   std::int64_t user(std::int64_t source, std::int64_t i) const {
-    return user_[static_cast<std::size_t>(first_[static_cast<std::size_t>(source)] + i)];
+    return identical_ ? source
+                      : user_[static_cast<std::size_t>(first_[static_cast<std::size_t>(source)] + i)];
   }
-  std::int64_t sources() const { return static_cast<std::int64_t>(first_.size()) - 1; }
-  std::int64_t targets() const { return static_cast<std::int64_t>(user_.size()); }
+  std::int64_t sources() const { return sources_; }
 
  private:
-  bool identical_;
+  bool identical_;  ///< every target has a source of its own: no table is needed
+  std::int64_t sources_;
   std::vector<std::int64_t> source_, first_, user_;
 };
 

@@ -16,6 +16,7 @@ namespace retrograd::cpu {
 
 namespace {
 
+constexpr int smallest_tile = math::sum_lanes;
 constexpr std::size_t scratch_budget = 32 * 1024;  // bytes: the smallest L1 data cache we expect
 constexpr std::int64_t chunk_samples =
     4096;  // of row adjoints that are kept before they are added over the rows
@@ -24,14 +25,17 @@ template <class Real>
 class TiledStage final : public StageRunner {
  public:
   TiledStage(const StageContext& context, int stage)
+      : TiledStage(context, stage, forward_program(context.plan, stage)) {}
+
+  TiledStage(const StageContext& context, int stage, TileProgram forward)
       : context_(context),
         stage_(stage),
         rows_(shape().rows()),
         length_(shape().length()),
         states_(context.plan, stage, context.type),
-        tile_(choose_tile()),
+        tile_(choose_tile(forward)),
         tiles_((length_ + tile_ - 1) / tile_),
-        forward_(forward_program(context.plan, stage), context.plan, stage, context.storage, states_, tile_),
+        forward_(std::move(forward), context.plan, stage, context.storage, states_, tile_),
         first_states_(states_.bytes) {
     states_.start(context.plan, stage, context.type, first_states_.data());
     for (int worker = 0; worker < context.executor.workers(); ++worker)
@@ -180,16 +184,17 @@ class TiledStage final : public StageRunner {
   }
 
   // The largest tile whose scratch, with the adjoints', fits the budget.
-  int choose_tile() const {
-    int tile = context_.tile;
-    if (tile == 0) {
-      std::vector<bool> has_adjoint(context_.plan.nodes.size(), true);
-      const int slots = std::max(forward_program(context_.plan, stage_).slots,
-                                 backward_program(context_.plan, stage_, has_adjoint).slots);
-      for (tile = 1024; tile > 128; tile /= 2)
-        if (static_cast<std::size_t>(slots * tile) * sizeof(Real) <= scratch_budget) break;
-    }
+  int choose_tile(const TileProgram& forward) const {
     const std::int64_t whole_row = (length_ + math::sum_lanes - 1) / math::sum_lanes * math::sum_lanes;
+    if (context_.tile != 0 || whole_row <= smallest_tile)
+      return static_cast<int>(
+          std::min<std::int64_t>(context_.tile != 0 ? context_.tile : smallest_tile, whole_row));
+    std::vector<bool> has_adjoint(context_.plan.nodes.size(), true);
+    const int slots = std::max(
+        forward.slots, is_trainable() ? backward_program(context_.plan, stage_, has_adjoint).slots : 0);
+    int tile = Tile<Real>::max_samples;
+    while (tile > smallest_tile && static_cast<std::size_t>(slots * tile) * sizeof(Real) > scratch_budget)
+      tile /= 2;
     return static_cast<int>(std::min<std::int64_t>(tile, whole_row));
   }
 
