@@ -1,5 +1,5 @@
 // retrograd bench: how fast the engine plays and rewinds, how that scales, and how much memory it takes, each
-// beside its goal and beside yardsticks: the machine itself.
+// beside its goal and beside yardsticks: a loop written by hand, PyTorch, FFTW, the machine itself.
 #include <algorithm>
 #include <iostream>
 #include <memory>
@@ -17,6 +17,11 @@ Rows all_rows(const BenchOptions& options) {
   Rows rows;
   add_memory_rows(rows);  // first: see memory.cpp
   add_speed_rows(rows, options);
+#if RETROGRAD_HAS_FLOOR
+  add_floor_rows(rows);
+#endif
+  add_torch_rows(rows, options);
+  add_fft_rows(rows);
   add_scale_rows(rows, options);
   add_graph_rows(rows);
   add_level_rows(rows);
@@ -81,6 +86,9 @@ void add_bench(CLI::App& program, Action& action) {
       ->add_flag("--markdown", options->markdown, "Print the table as Markdown, with what it was measured on")
       ->excludes("--json");
   command->add_flag("--long", options->long_signals, "Signals of 600 s too");
+  command->add_option("--python", options->python, "The Python that is asked for PyTorch")
+      ->type_name("PROGRAM")
+      ->capture_default_str();
   add_compute_options(*command, options->compute);
   command->get_option("--threads")
       ->description("Threads of the rows that use several; 2 where not given, which the goals are for");

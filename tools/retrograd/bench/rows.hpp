@@ -12,6 +12,7 @@ namespace retrograd::tool {
 
 struct BenchOptions {
   std::string filter;
+  std::string python = "python3";
   bool json = false;
   bool markdown = false;
   bool long_signals = false;
@@ -51,6 +52,10 @@ void add_speed_rows(Rows& rows, const BenchOptions& options);
 void add_level_rows(Rows& rows);
 void add_scale_rows(Rows& rows, const BenchOptions& options);
 void add_graph_rows(Rows& rows);
+void add_fft_rows(Rows& rows);
+void add_torch_rows(Rows& rows, const BenchOptions& options);
 void add_machine_rows(Rows& rows);
+/// Only where floor.cpp is part of the program.
+void add_floor_rows(Rows& rows);
 
 }  // namespace retrograd::tool
