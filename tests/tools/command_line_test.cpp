@@ -811,6 +811,51 @@ TEST_CASE("fit tells how sure it is of the pitch, and warns where it is not") {
   CHECK(!contains(given.err, "warning"));
 }
 
+TEST_CASE("bench puts each figure beside its unit and goal, in a table, as Markdown or as JSON") {
+  const Workplace place;
+  const Outcome table = run(place, {"bench", "recording and planning 100 nodes, forward"});
+  CHECK(table.code == 0);
+  for (const std::string part :
+       {"measured", "recording and planning 100 nodes, forward + backward", "<= 100", "us"})
+    CHECK_MESSAGE(contains(table.out, part), part);
+  CHECK(contains(table.err, "SIMD level"));
+
+  const Outcome markdown = run(place, {"bench", "machine: sine", "--markdown"});
+  CHECK(markdown.code == 0);
+  CHECK(markdown.err.empty());
+  CHECK(contains(markdown.out, "`retrograd bench 'machine: sine'`"));
+  CHECK(contains(markdown.out, "SIMD level"));
+  CHECK(contains(markdown.out, "\n| machine: sine of a phase in turns | "));
+
+  const Outcome with_goal = run(place, {"bench", "100 nodes, forward", "--json"});
+  CHECK(with_goal.code == 0);
+  const Json report = json_of(with_goal.out);
+  CHECK(report["threads"] == 2);
+  CHECK(report["simd"].is_string());
+  CHECK(report["processor"].is_string());
+  REQUIRE(report["rows"].size() == 2);
+  const Json& row = report["rows"][0];
+  CHECK(row["name"] == "recording and planning 100 nodes, forward");
+  CHECK(row["unit"] == "us");
+  CHECK(row["goal"] == 100.0);
+  CHECK(row["better"] == "lower");
+  CHECK(row["value"].get<double>() > 0.0);
+  CHECK(row["met"] == (row["value"].get<double>() <= 100.0));
+  CHECK(report["rows"][1]["goal"].is_null());
+}
+
+TEST_CASE("bench leaves out what this machine cannot compare with, and says so") {
+  const Workplace place;
+  const Outcome outcome = run(place, {"bench", "PyTorch", "--python", "no-such-python", "--json"});
+  CHECK(outcome.code == 0);
+  CHECK(json_of(outcome.out)["rows"].empty());
+  CHECK(outcome.err == "left out: there is no no-such-python to compare with PyTorch\n");
+  const Outcome nothing = run(place, {"bench", "no such benchmark"});
+  CHECK(nothing.code == 2);
+  CHECK(nothing.out.empty());
+  CHECK(contains(nothing.err, "'no such benchmark'"));
+}
+
 TEST_CASE("info tells the program's build, SIMD level, devices and threads") {
   const Workplace place;
   const Outcome outcome = run(place, {"info"});
@@ -877,7 +922,7 @@ TEST_CASE("help and version go to stdout") {
   CHECK(help.code == 0);
   CHECK(help.err.empty());
   CHECK(contains(help.out, "Examples:"));
-  for (const std::string name : {"render", "gradient", "gradcheck", "fit", "info"}) {
+  for (const std::string name : {"render", "gradient", "gradcheck", "fit", "bench", "info"}) {
     CHECK(contains(help.out, "\n  " + name + " "));
     const Outcome of_command = run(place, {name, "--help"});
     CHECK(of_command.code == 0);

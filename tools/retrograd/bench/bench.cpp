@@ -1,0 +1,98 @@
+// retrograd bench: how fast the engine plays and rewinds, how that scales, and how much memory it takes, each
+// beside its goal and beside yardsticks: a loop written by hand, PyTorch, FFTW, the machine itself.
+#include <algorithm>
+#include <iostream>
+#include <memory>
+
+#include "../command.hpp"
+#include "../progress.hpp"
+#include "report.hpp"
+#include "rows.hpp"
+#include "timing.hpp"
+
+namespace retrograd::tool {
+namespace {
+
+Rows all_rows(const BenchOptions& options) {
+  Rows rows;
+  add_memory_rows(rows);  // first: see memory.cpp
+  add_speed_rows(rows, options);
+#if RETROGRAD_HAS_FLOOR
+  add_floor_rows(rows);
+#endif
+  add_torch_rows(rows, options);
+  add_fft_rows(rows);
+  add_scale_rows(rows, options);
+  add_graph_rows(rows);
+  add_level_rows(rows);
+  add_machine_rows(rows);
+  return rows;
+}
+
+std::string command_line(const BenchOptions& options) {
+  std::string text = "retrograd bench";
+  if (!options.filter.empty()) text += " '" + options.filter + "'";
+  if (options.long_signals) text += " --long";
+  if (options.compute.threads > 0) text += " --threads " + std::to_string(options.compute.threads);
+  return text;
+}
+
+ExitCode bench(const BenchOptions& options) {
+  available_device(options.compute);
+  Rows rows = all_rows(options);
+  std::erase_if(rows, [&](const Row& row) { return row.name.find(options.filter) == std::string::npos; });
+  if (rows.empty()) {
+    std::cerr << "retrograd: no benchmark has '" << options.filter << "' in its name\n";
+    return ExitCode::bad_usage;
+  }
+
+  std::vector<Measured> measured;
+  std::vector<std::string> reasons;  // why rows were left out
+  {
+    ProgressLine progress;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      progress.show(std::to_string(i + 1) + " of " + std::to_string(rows.size()) + ": " + rows[i].name);
+      try {
+        measured.push_back({rows[i].name, rows[i].unit, rows[i].goal, rows[i].measure()});
+      } catch (const LeftOut& left_out) {
+        if (std::ranges::find(reasons, left_out.why) == reasons.end()) reasons.push_back(left_out.why);
+      }
+    }
+  }
+
+  const Machine machine = this_machine();
+  if (options.json)
+    print_json(std::cout, measured, machine, options.threads());
+  else if (options.markdown)
+    print_markdown(std::cout, measured, machine, command_line(options));
+  else if (!measured.empty())
+    print_text(std::cout, measured);
+  for (const std::string& reason : reasons) std::cerr << "left out: " << reason << '\n';
+  if (!options.json && !options.markdown)
+    std::cerr << machine.processor << ", SIMD level " << machine.simd << "; times are medians of at least "
+              << repetitions << " runs, memory is of one\n";
+  return ExitCode::done;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& program, Action& action) {
+  const auto options = std::make_shared<BenchOptions>();
+  CLI::App* command = program.add_subcommand("bench", "Measure speed and memory, each beside its goal");
+  command->add_option("FILTER", options->filter,
+                      "Only the benchmarks with this in their name: \"memory\", \"forward\"");
+  add_json_option(*command, options->json);
+  command
+      ->add_flag("--markdown", options->markdown, "Print the table as Markdown, with what it was measured on")
+      ->excludes("--json");
+  command->add_flag("--long", options->long_signals, "Signals of 600 s too");
+  command->add_option("--python", options->python, "The Python that is asked for PyTorch")
+      ->type_name("PROGRAM")
+      ->capture_default_str();
+  add_compute_options(*command, options->compute);
+  command->get_option("--threads")
+      ->description("Threads of the rows that use several; 2 where not given, which the goals are for");
+  command->callback([options, &action] { action = [options] { return bench(*options); }; });
+}
+
+}  // namespace retrograd::tool

@@ -1,0 +1,96 @@
+// The result of a benchmark, as a table, as Markdown or as JSON.
+#include "report.hpp"
+
+#include <retrograd/math/simd.hpp>
+
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "../build.hpp"
+#include "../text.hpp"
+
+namespace retrograd::tool {
+namespace {
+
+std::string processor_model() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown processor";
+}
+
+// Three digits: more would be noise.
+std::string figure(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3g", value);
+  return text.data();
+}
+
+std::string text_of(const Goal& goal) {
+  switch (goal.better) {
+    case Goal::Better::lower:
+      return "<= " + number(goal.value);
+    case Goal::Better::higher:
+      return ">= " + number(goal.value);
+    case Goal::Better::neither:
+      break;
+  }
+  return "";
+}
+
+const char* verdict(const Measured& row) {
+  if (row.goal.better == Goal::Better::neither) return "";
+  return row.goal.is_met_by(row.value) ? "met" : "missed";
+}
+
+const char* name(Goal::Better better) {
+  return better == Goal::Better::lower ? "lower" : better == Goal::Better::higher ? "higher" : "neither";
+}
+
+}  // namespace
+
+Machine this_machine() {
+  return {processor_model(), math::name(math::simd_level()),
+          static_cast<int>(std::thread::hardware_concurrency())};
+}
+
+void print_text(std::ostream& out, const std::vector<Measured>& rows) {
+  std::vector<std::vector<std::string>> cells;
+  for (const Measured& row : rows)
+    cells.push_back({row.name, figure(row.value), text_of(row.goal), verdict(row), row.unit});
+  print_table(out, {{"benchmark"}, {"measured", true}, {"goal", true}, {""}, {"unit"}}, cells);
+}
+
+void print_markdown(std::ostream& out, const std::vector<Measured>& rows, const Machine& machine,
+                    const std::string& command) {
+  out << "`" << command << "`, version " << version << ", " << machine.processor << ", "
+      << count(machine.cores, "core") << ", SIMD level " << machine.simd << ", " << compiler << ":\n\n"
+      << "| what | measured | goal | | unit |\n|---|---|---|---|---|\n";
+  for (const Measured& row : rows)
+    out << "| " << row.name << " | " << figure(row.value) << " | " << text_of(row.goal) << " | "
+        << verdict(row) << " | " << row.unit << " |\n";
+}
+
+void print_json(std::ostream& out, const std::vector<Measured>& rows, const Machine& machine, int threads) {
+  nlohmann::ordered_json report{{"version", version},     {"processor", machine.processor},
+                                {"cores", machine.cores}, {"simd", machine.simd},
+                                {"threads", threads},     {"rows", nlohmann::ordered_json::array()}};
+  for (const Measured& row : rows) {
+    nlohmann::ordered_json entry{{"name", row.name}, {"unit", row.unit}, {"value", row.value}};
+    entry["goal"] = nullptr;
+    entry["better"] = name(row.goal.better);
+    if (row.goal.better != Goal::Better::neither) {
+      entry["goal"] = row.goal.value;
+      entry["met"] = row.goal.is_met_by(row.value);
+    }
+    report["rows"].push_back(entry);
+  }
+  out << report.dump(2) << '\n';
+}
+
+}  // namespace retrograd::tool
