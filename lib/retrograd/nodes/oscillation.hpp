@@ -45,6 +45,8 @@ struct Oscillation : Causal<2> {
   static constexpr bool adjoint_reads_inputs =
       Waveform::adjoint_reads_inputs || Waveform::adjoint_reads_output;
   static constexpr double turns_per_radian = 0.15915494309189535;
+  /// Whether the waveform knows its value at a sum of two phases: a block's and a lane's.
+  static constexpr bool adds_phases = requires { &Waveform::template part<float>; };
 
   double period = 1.0;
   Waveform waveform{};
@@ -61,6 +63,18 @@ struct Oscillation : Causal<2> {
   RETROGRAD_INLINE void forward(const Tile<real_t<T>>& tile, State& state) const {
     using Real = real_t<T>;
     Real* y = tile.y;
+    if constexpr (adds_phases) {
+      if (tile.x[0].is_constant() && !is_modulated(tile)) {
+        const Parts<T> parts(waveform, Steady<Real>(*this, tile.x[0].constant, state), tile.blocks());
+        for (int b = 0; b < tile.blocks(); ++b) {
+          RETROGRAD_INDEPENDENT_LANES
+          for (int l = 0; l < math::block; ++l)
+            y[b * math::block + l] = Real(waveform.forward(parts.of_block(b), parts.of_lane(l)));
+        }
+        advance<T>(tile, state);
+        return;
+      }
+    }
     for_each_block<T>(tile, state, [&](int b, const auto& turns) RETROGRAD_INLINE_LAMBDA {
       RETROGRAD_INDEPENDENT_LANES
       for (int l = 0; l < math::block; ++l) y[b * math::block + l] = Real(waveform.forward(T(turns(l))));
@@ -158,6 +172,35 @@ struct Oscillation : Causal<2> {
     }
   };
 
+  // What the waveform knows of each block's first phase and of each lane's, with which it adds them.
+  template <class T>
+  struct Parts {
+    using Real = real_t<T>;
+    static constexpr int most_blocks = Tile<Real>::max_samples / math::block;
+    alignas(64) Real block_sine[most_blocks], block_cosine[most_blocks], lane_sine[math::block],
+        lane_cosine[math::block];
+
+    RETROGRAD_INLINE Parts(const Waveform& waveform, const Steady<Real>& steady, int blocks) {
+      for (int first = 0; first < blocks; first += math::block)
+        for (int i = 0; i < math::block; ++i) {
+          const auto part = waveform.part(T(to_turns(steady.base(first + i))));
+          block_sine[first + i] = Real(part.sine);
+          block_cosine[first + i] = Real(part.cosine);
+        }
+      for (int l = 0; l < math::block; ++l) {
+        const auto part = waveform.part(T(steady.turns(0, l)));
+        lane_sine[l] = Real(part.sine);
+        lane_cosine[l] = Real(part.cosine);
+      }
+    }
+    RETROGRAD_INLINE auto of_block(int b) const {
+      return typename Waveform::template Part<T>{block_sine[b], block_cosine[b]};
+    }
+    RETROGRAD_INLINE auto of_lane(int l) const {
+      return typename Waveform::template Part<T>{lane_sine[l], lane_cosine[l]};
+    }
+  };
+
   // The phase at `turns` under a modulation in radians. Wrapping turns that are wrapped changes nothing.
   template <class T>
   RETROGRAD_INLINE static real_t<T> modulated(real_t<T> turns, real_t<T> radians) {
@@ -195,7 +238,13 @@ struct Oscillation : Causal<2> {
     const auto turns_before = [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
       return static_cast<Real>(tile.start + b * math::block) * turns_per_unit + turns_after[l];
     };
-    if constexpr (modulation == Modulation::none) {
+    if constexpr (modulation == Modulation::none && adds_phases) {
+      const Parts<T> parts(waveform, steady, tile.blocks());
+      give<T, 0b1>(std::array{tile.gx[0]}, tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
+        const Real g = Real(waveform.adjoint(T(tile.gy.block(b)[l]), parts.of_block(b), parts.of_lane(l)));
+        return std::array{g * turns_before(b, l)};
+      });
+    } else if constexpr (modulation == Modulation::none) {
       give<T, 0b1>(std::array{tile.gx[0]}, tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
         return std::array{gp(b, l) * turns_before(b, l)};
       });
