@@ -17,9 +17,7 @@ Rows all_rows(const BenchOptions& options) {
   Rows rows;
   add_memory_rows(rows);  // first: see memory.cpp
   add_speed_rows(rows, options);
-#if RETROGRAD_HAS_FLOOR
   add_floor_rows(rows);
-#endif
   add_torch_rows(rows, options);
   add_fft_rows(rows);
   add_scale_rows(rows, options);

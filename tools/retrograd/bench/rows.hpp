@@ -55,7 +55,6 @@ void add_graph_rows(Rows& rows);
 void add_fft_rows(Rows& rows);
 void add_torch_rows(Rows& rows, const BenchOptions& options);
 void add_machine_rows(Rows& rows);
-/// Only where floor.cpp is part of the program.
 void add_floor_rows(Rows& rows);
 
 }  // namespace retrograd::tool
