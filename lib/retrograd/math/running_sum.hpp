@@ -14,6 +14,21 @@ struct RunningSumCarry {
   Real this_tile = Real(0.0);  ///< the sum so far of the tile of 512 under way
 };
 
+/// Kogge and Stone's scan: each of 16 lanes plus all later ones. Four lanes at a time as one vector, shifted in
+/// registers: through memory every shifted read would wait for the write before it.
+template <class Real>
+RETROGRAD_INLINE void add_later_lanes(Real (&lanes)[block]) {
+  typedef Real Four __attribute__((vector_size(4 * sizeof(Real))));
+  Four x[5];
+  x[4] = Four{};
+  std::memcpy(x, lanes, sizeof(lanes));
+  for (int i = 0; i < 4; ++i) x[i] = x[i] + __builtin_shufflevector(x[i], x[i + 1], 1, 2, 3, 4);
+  for (int i = 0; i < 4; ++i) x[i] = x[i] + __builtin_shufflevector(x[i], x[i + 1], 2, 3, 4, 5);
+  for (int i = 0; i < 4; ++i) x[i] = x[i] + x[i + 1];
+  for (int i = 0; i < 4; ++i) x[i] = x[i] + x[i < 2 ? i + 2 : 4];
+  std::memcpy(lanes, x, sizeof(lanes));
+}
+
 /// y[n] = sum of x[m] for m >= n (`Exclusive`: m > n) from the row's end, for an execution tile of `count`
 /// samples that begins at sample `start`. `read(block, out)` gives 16 terms and `write(block, values)` takes
 /// 16 sums; lanes past `count` are ignored.
@@ -25,21 +40,14 @@ RETROGRAD_INLINE void running_sum_backwards(std::int64_t start, int count, Runni
       carry.later_tiles += static_cast<double>(carry.this_tile);
       carry.this_tile = Real(0.0);
     }
-    alignas(64) Real s[2 * block];
+    alignas(64) Real s[block];
     read(b, s);
-    for (int l = 0; l < block; ++l) {
-      if (b * block + l >= count) s[l] = Real(0.0);
-      s[block + l] = Real(0.0);
-    }
-    for (int distance = 1; distance < block; distance *= 2) {
-      alignas(64) Real shifted[block];
-      for (int l = 0; l < block; ++l) shifted[l] = s[l + distance];
-      for (int l = 0; l < block; ++l) s[l] = s[l] + shifted[l];
-    }
+    for (int l = 0; l < block; ++l) s[l] = b * block + l < count ? s[l] : Real(0.0);
+    add_later_lanes(s);
     alignas(64) Real y[block];
     for (int l = 0; l < block; ++l) {
-      const Real local = s[l + (Exclusive ? 1 : 0)] + carry.this_tile;
-      y[l] = static_cast<Real>(carry.later_tiles + static_cast<double>(local));
+      const Real later = !Exclusive ? s[l] : l + 1 < block ? s[l + 1] : Real(0.0);
+      y[l] = static_cast<Real>(carry.later_tiles + static_cast<double>(later + carry.this_tile));
     }
     write(b, y);
     carry.this_tile = s[0] + carry.this_tile;

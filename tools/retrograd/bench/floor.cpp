@@ -62,12 +62,12 @@ RETROGRAD_INLINE T turns_of(std::uint32_t phase) {
 // The polynomials of math::sin_turns and math::cos_turns; their zeros are made by a subtraction, which costs 5e-8
 // of accuracy, in place of a fused multiply-add.
 template <class T>
-RETROGRAD_INLINE T sin_turns(T turns, T square) {
+RETROGRAD_INLINE T sine_of(T turns, T square) {
   return turns * (T(0.25f) - square) *
          math::polynomial(square, 25.132742, -64.83591, 67.079056, -38.523426, 14.182575, -3.3897302);
 }
 template <class T>
-RETROGRAD_INLINE T cos_turns(T square) {
+RETROGRAD_INLINE T cosine_of(T square) {
   return (T(0.0625f) - square) *
          math::polynomial(square, 16.0, -59.8273163, 81.7905579, -58.5796852, 25.5961189, -6.57895899);
 }
@@ -121,8 +121,8 @@ RETROGRAD_INLINE void play(const OperatorRun& run, const Scalars<T, P, K>& scala
       turns = turns_of<T>(run.phase[l] + scalars.phase[i][k]);
     if constexpr (is_modulated) turns = math::fma(modulator, modulator_level, turns);
     turns = wrap(turns);
-    sine = sin_turns(turns, turns * turns);
-    if constexpr (needs_cosine) cosine = cos_turns(turns * turns);
+    sine = sine_of(turns, turns * turns);
+    if constexpr (needs_cosine) cosine = cosine_of(turns * turns);
   }
 }
 
@@ -133,7 +133,8 @@ RETROGRAD_INLINE void play_blocks(const OperatorRun* __restrict runs, int b,
   const Scalars<T, P, K> scalars(runs, b);
   audio += b * lanes;
   pitch_sums += P::pitch_varies ? b * lanes : 0;
-  _Pragma("GCC ivdep") for (int l = 0; l < lanes; ++l) {
+  RETROGRAD_INDEPENDENT_LANES
+  for (int l = 0; l < lanes; ++l) {
     T sine[P::operators][K], level[P::operators][K];
     repeat<P::depth>([&](auto up) RETROGRAD_INLINE_LAMBDA {
       repeat<K>([&](auto k) RETROGRAD_INLINE_LAMBDA {
@@ -183,7 +184,8 @@ RETROGRAD_INLINE void rewind_blocks(const OperatorRun* __restrict runs, int b,
     repeat<K>([&](auto k) RETROGRAD_INLINE_LAMBDA { before[k] = pitch_before[b + k]; });
     repeat<P::operators>([&](auto i) RETROGRAD_INLINE_LAMBDA { adjoint_weight[i] = pitch_weight[i]; });
   }
-  _Pragma("GCC ivdep") for (int l = 0; l < lanes; ++l) {
+  RETROGRAD_INDEPENDENT_LANES
+  for (int l = 0; l < lanes; ++l) {
     T sine[P::operators][K], level[P::operators][K], slope[P::operators][K], adjoint[P::stacks][K];
     repeat<P::depth>([&](auto up) RETROGRAD_INLINE_LAMBDA {
       repeat<K>([&](auto k) RETROGRAD_INLINE_LAMBDA {
@@ -274,13 +276,15 @@ RETROGRAD_INLINE void collect(const OperatorRow& op, const OperatorRun& run, std
     double* __restrict row_gqj = row.gqj[piece];
     const double* __restrict weight = op.lane_weight[piece];
     if (run.piece == Piece::attack) {
-      _Pragma("GCC ivdep") for (int l = 0; l < lanes; ++l) {
+      RETROGRAD_INDEPENDENT_LANES
+      for (int l = 0; l < lanes; ++l) {
         row_g[l] += static_cast<double>(sums.g[l]);
         row_gq[l] += (run.step + static_cast<double>(l)) * static_cast<double>(sums.g[l]) +
                      static_cast<double>(sums.gw[l]);
       }
     } else {
-      _Pragma("GCC ivdep") for (int l = 0; l < lanes; ++l) {
+      RETROGRAD_INDEPENDENT_LANES
+      for (int l = 0; l < lanes; ++l) {
         const double q = run.fall * weight[l], gw = static_cast<double>(sums.gw[l]);
         row_g[l] += static_cast<double>(sums.g[l]);
         row_gq[l] += q * gw;
@@ -289,7 +293,8 @@ RETROGRAD_INLINE void collect(const OperatorRow& op, const OperatorRun& run, std
       }
     }
   }
-  _Pragma("GCC ivdep") for (int l = 0; l < lanes; ++l) {
+  RETROGRAD_INDEPENDENT_LANES
+  for (int l = 0; l < lanes; ++l) {
     if constexpr (Varies)
       row.gp_before[l] += static_cast<double>(sums.gp_later[l]);
     else

@@ -11,7 +11,8 @@ namespace retrograd::tool::floor_detail {
 // sums[i] = x[2*i] + x[2*i + 1]
 template <int count, class Real>
 RETROGRAD_INLINE void sum_pairs(const Real* __restrict x, Real* __restrict sums) {
-  _Pragma("GCC ivdep") for (int i = 0; i < count; ++i) sums[i] = x[2 * i] + x[2 * i + 1];
+  RETROGRAD_INDEPENDENT_LANES
+  for (int i = 0; i < count; ++i) sums[i] = x[2 * i] + x[2 * i + 1];
 }
 
 // `sums`: what lies before (`later`: after) each of `count` pairs in its block. Gives the same for each element.
@@ -19,7 +20,8 @@ template <bool later, int count>
 RETROGRAD_INLINE void split_pairs(const float* __restrict sums, const float* __restrict x,
                                   float* __restrict split) {
   constexpr int near = later ? 1 : 0, far = 1 - near;
-  _Pragma("GCC ivdep") for (int i = 0; i < count; ++i) {
+  RETROGRAD_INDEPENDENT_LANES
+  for (int i = 0; i < count; ++i) {
     split[2 * i + near] = sums[i];
     split[2 * i + far] = sums[i] + x[2 * i + near];
   }
@@ -82,8 +84,9 @@ struct PitchTile {
     int n = 0;
     for (; n + lanes <= count; n += lanes) {
       const T rest(later_blocks[n / lanes]);
-      _Pragma("GCC ivdep") for (int l = 0; l < lanes; ++l) gradient[n + l] =
-          static_cast<float>(math::fma(T(later[n + l]), factor, rest));
+      RETROGRAD_INDEPENDENT_LANES
+      for (int l = 0; l < lanes; ++l)
+        gradient[n + l] = static_cast<float>(math::fma(T(later[n + l]), factor, rest));
     }
     for (; n < count; ++n)
       gradient[n] = static_cast<float>(math::fma(T(later[n]), factor, T(later_blocks[n / lanes])));
@@ -94,10 +97,10 @@ struct PitchTile {
   RETROGRAD_INLINE void sum_over_blocks(const float* __restrict samples, double sum_before) {
     alignas(64) double eights[tile / 2], fours[tile / 4], twos[tile / 8];
     alignas(64) double one[tile_blocks], two[tile_blocks / 2], four[tile_blocks / 4];  // blocks
-    for (int b = 0; b < tile_blocks; ++b)
-      _Pragma("GCC ivdep") for (int l = 0; l < lanes / 2; ++l) eights[b * lanes / 2 + l] =
-          static_cast<double>(samples[b * lanes + l]) +
-          static_cast<double>(samples[b * lanes + lanes / 2 + l]);
+    for (int b = 0; b < tile_blocks; ++b) RETROGRAD_INDEPENDENT_LANES
+    for (int l = 0; l < lanes / 2; ++l)
+      eights[b * lanes / 2 + l] = static_cast<double>(samples[b * lanes + l]) +
+                                  static_cast<double>(samples[b * lanes + lanes / 2 + l]);
     sum_pairs<tile / 4>(eights, fours);
     sum_pairs<tile / 8>(fours, twos);
     sum_pairs<tile_blocks>(twos, one);
