@@ -14,43 +14,73 @@ struct RunningSumCarry {
   Real this_tile = Real(0.0);  ///< the sum so far of the tile of 512 under way
 };
 
-/// Kogge and Stone's scan: each of 16 lanes plus all later ones. Four lanes at a time as one vector, shifted in
-/// registers: through memory every shifted read would wait for the write before it.
-template <class Real>
-RETROGRAD_INLINE void add_later_lanes(Real (&lanes)[block]) {
+/// sums[l] = start + x[0] + ... + x[l - 1], for 16 lanes; returns start plus all of them. Wraps, so that it is
+/// exact in any order.
+RETROGRAD_INLINE std::uint64_t add_earlier_lanes(const std::uint64_t (&x)[block], std::uint64_t start,
+                                                 std::uint64_t* sums) {
+  typedef std::uint64_t Four __attribute__((vector_size(4 * sizeof(std::uint64_t))));
+  Four before = {start, start, start, start};
+  for (int i = 0; i < block; i += 4) {
+    const Four zero{};
+    Four terms;
+    std::memcpy(&terms, x + i, sizeof(terms));
+    Four sum = terms + __builtin_shufflevector(zero, terms, 0, 4, 5, 6);
+    sum = sum + __builtin_shufflevector(zero, sum, 0, 1, 4, 5);
+    sum = sum + before;
+    const Four exclusive = sum - terms;
+    std::memcpy(sums + i, &exclusive, sizeof(exclusive));
+    before = __builtin_shufflevector(sum, sum, 3, 3, 3, 3);
+  }
+  return before[0];
+}
+
+/// Kogge and Stone's scan over 16 lanes: y[l] = x[l] + all later lanes (`Exclusive`: without x[l]); returns the
+/// sum of all. Four lanes at a time as one vector, shifted in registers. `x` may be `y`.
+template <bool Exclusive, class Real>
+RETROGRAD_INLINE Real add_later_lanes(const Real* x, Real* y) {
   typedef Real Four __attribute__((vector_size(4 * sizeof(Real))));
-  Four x[5];
-  x[4] = Four{};
-  std::memcpy(x, lanes, sizeof(lanes));
-  for (int i = 0; i < 4; ++i) x[i] = x[i] + __builtin_shufflevector(x[i], x[i + 1], 1, 2, 3, 4);
-  for (int i = 0; i < 4; ++i) x[i] = x[i] + __builtin_shufflevector(x[i], x[i + 1], 2, 3, 4, 5);
-  for (int i = 0; i < 4; ++i) x[i] = x[i] + x[i + 1];
-  for (int i = 0; i < 4; ++i) x[i] = x[i] + x[i < 2 ? i + 2 : 4];
-  std::memcpy(lanes, x, sizeof(lanes));
+  Four s[5];
+  s[4] = Four{};
+  std::memcpy(s, x, block * sizeof(Real));
+  for (int i = 0; i < 4; ++i) s[i] = s[i] + __builtin_shufflevector(s[i], s[i + 1], 1, 2, 3, 4);
+  for (int i = 0; i < 4; ++i) s[i] = s[i] + __builtin_shufflevector(s[i], s[i + 1], 2, 3, 4, 5);
+  for (int i = 0; i < 4; ++i) s[i] = s[i] + s[i + 1];
+  for (int i = 0; i < 4; ++i) s[i] = s[i] + s[i < 2 ? i + 2 : 4];
+  const Real all = s[0][0];
+  if (Exclusive)
+    for (int i = 0; i < 4; ++i) s[i] = __builtin_shufflevector(s[i], s[i + 1], 1, 2, 3, 4);
+  std::memcpy(y, s, block * sizeof(Real));
+  return all;
 }
 
 /// y[n] = sum of x[m] for m >= n (`Exclusive`: m > n) from the row's end, for an execution tile of `count`
-/// samples that begins at sample `start`. `read(block, out)` gives 16 terms and `write(block, values)` takes
-/// 16 sums; lanes past `count` are ignored.
-template <bool Exclusive, class Real, class Read, class Write>
+/// samples, 1024 at most, that begins at sample `start`. Both have room for whole blocks of 16; `x` may be `y`.
+template <bool Exclusive, class Real>
 RETROGRAD_INLINE void running_sum_backwards(std::int64_t start, int count, RunningSumCarry<Real>& carry,
-                                            const Read& read, const Write& write) {
-  for (int b = (count + block - 1) / block; b-- > 0;) {
+                                            const Real* x, Real* y) {
+  const int blocks = (count + block - 1) / block;
+  // First each block by itself: a vector read just after its lanes were written would wait.
+  Real sums[1024 / block];
+  for (int b = 0; b < blocks; ++b) {
+    if ((b + 1) * block <= count) {
+      sums[b] = add_later_lanes<Exclusive>(x + b * block, y + b * block);
+    } else {
+      alignas(64) Real present[block] = {};
+      std::copy(x + b * block, x + count, present);
+      sums[b] = add_later_lanes<Exclusive>(present, y + b * block);
+    }
+  }
+  for (int b = blocks; b-- > 0;) {
     if ((start + (b + 1) * block) % sum_tile == 0) {  // the last block of a tile of 512
       carry.later_tiles += static_cast<double>(carry.this_tile);
       carry.this_tile = Real(0.0);
     }
-    alignas(64) Real s[block];
-    read(b, s);
-    for (int l = 0; l < block; ++l) s[l] = b * block + l < count ? s[l] : Real(0.0);
-    add_later_lanes(s);
-    alignas(64) Real y[block];
-    for (int l = 0; l < block; ++l) {
-      const Real later = !Exclusive ? s[l] : l + 1 < block ? s[l + 1] : Real(0.0);
-      y[l] = static_cast<Real>(carry.later_tiles + static_cast<double>(later + carry.this_tile));
-    }
-    write(b, y);
-    carry.this_tile = s[0] + carry.this_tile;
+    const double later_tiles = carry.later_tiles;
+    const Real this_tile = carry.this_tile;
+    Real* __restrict to = y + b * block;
+    for (int l = 0; l < block; ++l)
+      to[l] = static_cast<Real>(later_tiles + static_cast<double>(to[l] + this_tile));
+    carry.this_tile = sums[b] + carry.this_tile;
   }
 }
 

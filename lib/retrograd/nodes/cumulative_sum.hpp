@@ -40,14 +40,9 @@ struct CumulativeSum : Causal<1> {
   RETROGRAD_INLINE void adjoint(const Tile<real_t<T>>& tile, const State&, Carry<real_t<T>>& carry) const {
     using Real = real_t<T>;
     alignas(64) Real sums[Tile<Real>::max_samples];
-    math::running_sum_backwards<false>(
-        tile.start, tile.count, carry,
-        [&](int b, Real* terms) RETROGRAD_INLINE_LAMBDA {
-          for (int l = 0; l < math::block; ++l) terms[l] = tile.gy.block(b)[l];
-        },
-        [&](int b, const Real* values) RETROGRAD_INLINE_LAMBDA {
-          for (int l = 0; l < math::block; ++l) sums[b * math::block + l] = values[l];
-        });
+    for (int b = 0; b < tile.blocks(); ++b)
+      for (int l = 0; l < math::block; ++l) sums[b * math::block + l] = tile.gy.block(b)[l];
+    math::running_sum_backwards<false>(tile.start, tile.count, carry, sums, sums);
     give<T>(tile.gx[0], tile,
             [&](int b, int l) RETROGRAD_INLINE_LAMBDA { return sums[b * math::block + l]; });
   }

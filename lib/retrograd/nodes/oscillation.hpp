@@ -278,14 +278,7 @@ struct Oscillation : Causal<2> {
       return gp[b * math::block + l] * static_cast<Real>(turns_per_radian);
     });
     if (tile.gx[0].mode == AdjointMode::none) return;
-    math::running_sum_backwards<true>(
-        tile.start, tile.count, carry,
-        [&](int b, Real* terms) RETROGRAD_INLINE_LAMBDA {
-          for (int l = 0; l < math::block; ++l) terms[l] = gp[b * math::block + l];
-        },
-        [&](int b, const Real* sums) RETROGRAD_INLINE_LAMBDA {
-          for (int l = 0; l < math::block; ++l) gp[b * math::block + l] = sums[l];
-        });
+    math::running_sum_backwards<true>(tile.start, tile.count, carry, gp, gp);
     const Real turns_per_unit = static_cast<Real>(1.0 / period);
     give<T>(tile.gx[0], tile,
             [&](int b, int l) RETROGRAD_INLINE_LAMBDA { return gp[b * math::block + l] * turns_per_unit; });
@@ -326,29 +319,34 @@ struct Oscillation : Causal<2> {
     constexpr int cut = 64 - 8 * static_cast<int>(sizeof(Bits));
     const double turns_per_unit = 1.0 / period;
     const int bad = first_bad_frequency<Real>(tile, state);
+    // All sums first, then the phases: a vector of phases read just after the sums were written would wait.
+    alignas(64) std::uint64_t sums[Tile<Real>::max_samples];
     std::uint64_t sum = state.turns;
     for (int b = 0; b < tile.blocks(); ++b) {
       const Real* frequency = tile.x[0].block(b);
+      const int present = tile.count - b * math::block;
       alignas(64) std::uint64_t increments[math::block];
       for (int l = 0; l < math::block; ++l) {
         // The nearest whole number of turns is dropped; what is left, added to 1.5, has the turn's fraction
         // in its 52 low bits, offset by a half.
         const double turns = static_cast<double>(frequency[l]) * turns_per_unit;
         const double fraction = turns - ((turns + 0x1.8p52) - 0x1.8p52);
-        increments[l] = (std::bit_cast<std::uint64_t>(fraction + 1.5) << 12) ^ (1ull << 63);
+        const std::uint64_t increment = (std::bit_cast<std::uint64_t>(fraction + 1.5) << 12) ^ (1ull << 63);
+        increments[l] = l < present ? increment : 0;
       }
-      const int present = std::min(math::block, tile.count - b * math::block);
-      alignas(64) Bits phases[math::block];
-      for (int l = 0; l < math::block; ++l) {
-        phases[l] = static_cast<Bits>(sum >> cut);
-        if (l < present) sum += increments[l];
-      }
+      sum = math::add_earlier_lanes(increments, sum, sums + b * math::block);
+    }
+    for (int b = 0; b < tile.blocks(); ++b) {
+      const std::uint64_t* __restrict phases = sums + b * math::block;
+      const auto turns = [&](int l) RETROGRAD_INLINE_LAMBDA {
+        return to_turns(static_cast<Bits>(phases[l] >> cut));
+      };
       if (bad < (b + 1) * math::block)
         put(b, [&](int l) RETROGRAD_INLINE_LAMBDA {
-          return b * math::block + l > bad ? std::numeric_limits<Real>::quiet_NaN() : to_turns(phases[l]);
+          return b * math::block + l > bad ? std::numeric_limits<Real>::quiet_NaN() : turns(l);
         });
       else
-        put(b, [&](int l) RETROGRAD_INLINE_LAMBDA { return to_turns(phases[l]); });
+        put(b, turns);
     }
     if (bad < tile.count) state.is_not_a_number = 1;
     state.turns = sum;

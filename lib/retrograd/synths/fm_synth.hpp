@@ -28,8 +28,8 @@ struct FMOperatorParameters {
 
 class FMSynth {
  public:
-  /// `audible`: the operators that are heard; none given: those that modulate nobody. Throws RoutingError for
-  /// a cycle (named), an index out of range, or a route given twice.
+  /// `audible`: the operators that are heard, each once; none given: those that modulate nobody. Throws
+  /// RoutingError for a cycle (named), an index out of range, or a route given twice.
   FMSynth(int operators, std::span<const Route> routing, std::span<const int> audible = {});
   FMSynth(int operators, std::initializer_list<Route> routing)
       : FMSynth(operators, std::span(routing.begin(), routing.size())) {}

@@ -51,9 +51,10 @@ class TiledStage final : public StageRunner {
                 [&](int row, int worker) { play_row(row, workspaces_[static_cast<std::size_t>(worker)]); });
       return;
     }
-    run_tasks(context_.executor, static_cast<int>(rows_), [&](int row, int worker) {
-      advance_row(row, advance_workspaces_[static_cast<std::size_t>(worker)]);
-    });
+    if (states_.bytes > 0)
+      run_tasks(context_.executor, static_cast<int>(rows_), [&](int row, int worker) {
+        advance_row(row, advance_workspaces_[static_cast<std::size_t>(worker)]);
+      });
     run_tasks(context_.executor, static_cast<int>(rows_ * chunks_), [&](int task, int worker) {
       play_chunk(task / chunks_, task % chunks_, workspaces_[static_cast<std::size_t>(worker)]);
     });
