@@ -297,3 +297,19 @@ TEST_CASE("the value of a select has nothing of the branch not taken, not even a
   CHECK(tape.value(y).as<double>()[1] == 0.0);
   CHECK(tape.value(y).as<double>()[2] == 3.0);
 }
+
+TEST_CASE("numbers for thousands of rows have their gradients, whatever else needs none") {
+  constexpr std::int64_t rows = 5000;
+  Tape tape;
+  Tensor numbers(Shape{rows, 1});
+  for (std::int64_t i = 0; i < rows; ++i)
+    numbers.as<double>()[static_cast<std::size_t>(i)] = 1.0 + static_cast<double>(i);
+  const Var a = tape.parameter("a", numbers), b = tape.input("b", numbers);
+  const Var y = product(a, b, b);
+  tape.play({y});
+  tape.rewind(y);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const double x = 1.0 + static_cast<double>(i);
+    REQUIRE(tape.gradient(a).at(i) == x * x);
+  }
+}

@@ -113,6 +113,8 @@ RETROGRAD_INLINE void give(const std::array<Target<real_t<T>>, sizeof...(I)>& gx
   Real* const to[] = {gx[I].mode == AdjointMode::none ? unwanted
                       : is_sum(I)                     ? gx[I].sum->lanes[0]
                                                       : gx[I].data...};
+  if (((is_sum(I) && gx[I].mode == AdjointMode::none) || ...))
+    std::fill_n(unwanted, math::sum_lanes, Real(0.0));
 
   const int offset = static_cast<int>(tile.start % math::sum_tile);  // of the tile in its first sum tile
   for (int last = tile.count; last > 0;) {

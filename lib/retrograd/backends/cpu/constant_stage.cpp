@@ -72,14 +72,14 @@ class ConstantStage final : public StageRunner {
       place(0, context_.storage.adjoint(entry.node).data());
       place(1, context_.storage.value(entry.node).data);
       gather_inputs(entry, operands + 2, 2);
+      // All of them, wanted or not: there is room for each.
       AdjointMode modes[max_inputs];
-      for (std::size_t i = 0; i < inputs; ++i) {
+      std::fill_n(modes, inputs, AdjointMode::overwrite);
+      for (std::size_t i = 0; i < inputs; ++i)
         operands[2 + inputs + i] = {work(2 + inputs + i), math::block, 0.0};
-        modes[i] = takes_adjoint(node, i) ? AdjointMode::overwrite : AdjointMode::none;
-      }
       call(entry.kernels->adjoint[level()], node, operands, modes);
       for (std::size_t i = 0; i < inputs; ++i)
-        if (modes[i] != AdjointMode::none)
+        if (takes_adjoint(node, i))
           entry.elements[i].add_sums(work(2 + inputs + i),
                                      context_.storage.adjoint(node.inputs[i]).as<double>().data(),
                                      work(2 + 2 * inputs));
