@@ -329,8 +329,11 @@ struct Adsr : Causal<5> {
     using Real = real_t<T>;
     if (first == 0) {
       const int looked_at = count / (4 * math::block) * (4 * math::block);
-      const bool same = high ? all_blocks<T>(gate_samples, looked_at, [](Real g) RETROGRAD_INLINE_LAMBDA { return g >= Real(0.5); })
-                             : all_blocks<T>(gate_samples, looked_at, [](Real g) RETROGRAD_INLINE_LAMBDA { return !(g >= Real(0.5)); });
+      const bool same = high ? all_blocks<T>(gate_samples, looked_at,
+                                             [](Real g) RETROGRAD_INLINE_LAMBDA { return g >= Real(0.5); })
+                             : all_blocks<T>(gate_samples, looked_at, [](Real g) RETROGRAD_INLINE_LAMBDA {
+                                 return !(g >= Real(0.5));
+                               });
       if (same) first = looked_at;
     }
     while (first < count && (gate_samples.sample(first) >= Real(0.5)) == high) ++first;
@@ -344,8 +347,8 @@ struct Adsr : Causal<5> {
     using Bits = math::bits_t<Real>;
     alignas(64) Bits others[math::block] = {};
     for (int b = 0; b < count / math::block; b += 4) {
-      const Real *g0 = gate_samples.block(b), *g1 = gate_samples.block(b + 1), *g2 = gate_samples.block(b + 2),
-                 *g3 = gate_samples.block(b + 3);
+      const Real *g0 = gate_samples.block(b), *g1 = gate_samples.block(b + 1),
+                 *g2 = gate_samples.block(b + 2), *g3 = gate_samples.block(b + 3);
       for (int l = 0; l < math::block; ++l)
         others[l] |= static_cast<Bits>(is(g0[l]) & is(g1[l]) & is(g2[l]) & is(g3[l]) ? 0 : 1);
     }
