@@ -210,6 +210,20 @@ TEST_CASE("a gate that is a number holds for the tape's length") {
                                   std::vector<double>(length, fm.frequency), rate)) <= 1e-9);
 }
 
+TEST_CASE("an operator that is named twice as audible is heard once") {
+  Tape tape({.sample_rate = 8000.0, .length = 500});
+  const FmNumbers fm = FmNumbers::two_operators();
+  const Var gate_signal = tape.input("gate", gate({{0.0, 0.05}}, tape));
+  const Var pitch = tape.parameter("pitch", 100.0);
+  const RecordedFm recorded = record_fm(tape, fm, gate_signal, pitch);
+  const std::vector<int> once{0}, twice{0, 0};
+  const Var a = FMSynth(2, fm.routing, once)(gate_signal, pitch, recorded.operators);
+  const Var b = FMSynth(2, fm.routing, twice)(gate_signal, pitch, recorded.operators);
+  tape.play({a, b});
+  for (std::int64_t n = 0; n < 500; ++n) REQUIRE(tape.value(a).at(n) == tape.value(b).at(n));
+  CHECK(std::abs(tape.value(a).at(300)) > 0.0);
+}
+
 TEST_CASE("another waveform for all operators") {
   Tape tape({.type = ElementType::f64, .sample_rate = 8000.0, .length = 300});
   const FmNumbers fm{100.0, {}, {{1.0, 0.5, 0.0, 0.001, 1.0, 0.001}}};

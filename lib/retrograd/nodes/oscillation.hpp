@@ -66,13 +66,14 @@ struct Oscillation : Causal<2> {
     Real* y = tile.y;
     if constexpr (adds_phases) {
       if (tile.x[0].is_constant() && !is_modulated(tile)) {
-        const Parts<T> parts(waveform, Steady<Real>(*this, tile.x[0].constant, state), tile.blocks());
+        const Steady<Real> steady(*this, tile.x[0].constant, state);
+        const Parts<T> parts(waveform, steady, tile.blocks());
         for (int b = 0; b < tile.blocks(); ++b) {
           RETROGRAD_INDEPENDENT_LANES
           for (int l = 0; l < math::block; ++l)
             y[b * math::block + l] = Real(waveform.forward(parts.of_block(b), parts.of_lane(l)));
         }
-        advance<T>(tile, state);
+        state.turns = steady.after(tile.count);
         return;
       }
     }
@@ -86,8 +87,7 @@ struct Oscillation : Causal<2> {
   template <class T>
   RETROGRAD_INLINE void advance(const Tile<real_t<T>>& tile, State& state) const {
     if (tile.x[0].is_constant())
-      state.turns += Steady<real_t<T>>(*this, tile.x[0].constant, state).increment *
-                     static_cast<std::uint64_t>(tile.count);
+      state.turns = Steady<real_t<T>>(*this, tile.x[0].constant, state).after(tile.count);
     else
       sum_frequencies<T>(tile, state, [](int, const auto&) RETROGRAD_INLINE_LAMBDA {});
   }
@@ -167,6 +167,10 @@ struct Oscillation : Causal<2> {
     }
     RETROGRAD_INLINE Bits base(int b) const {
       return static_cast<Bits>((start + increment * static_cast<std::uint64_t>(b * math::block)) >> cut);
+    }
+    /// The state's turns `count` samples on.
+    RETROGRAD_INLINE std::uint64_t after(int count) const {
+      return start + increment * static_cast<std::uint64_t>(count);
     }
     RETROGRAD_INLINE Real turns(Bits base, int l) const {
       return to_turns(static_cast<Bits>(base + offset[l])) + nothing;
@@ -309,7 +313,7 @@ struct Oscillation : Causal<2> {
       const auto base = steady.base(b);
       put(b, [&](int l) RETROGRAD_INLINE_LAMBDA { return steady.turns(base, l); });
     }
-    state.turns += steady.increment * static_cast<std::uint64_t>(tile.count);
+    state.turns = steady.after(tile.count);
   }
 
   template <class T, class Put>
