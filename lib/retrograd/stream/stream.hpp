@@ -1,0 +1,146 @@
+// A stream: what a tape records, played live, block by block, in an audio callback.
+//
+//     Stream stream([](Tape& tape) -> std::vector<Var> {
+//       Var gate = tape.input("gate", Tensor(Shape{*tape.options().length}));
+//       Var pitch = tape.parameter("pitch", 440.0, positive);
+//       ...
+//       return {audio};
+//     });
+//     stream.prepare(48000.0, 512);                   // records at that rate; may allocate and throw
+//     stream.process(inputs, outputs, frames);        // in the callback
+//     stream.set(stream.parameter("pitch"), 220.0);   // from any thread; glides
+//
+// What is heard has the same bits as the tape's own play, whatever the blocks: a stream works on blocks of 16
+// samples, and a call that ends inside one computes its part again in the next call.
+//
+// Threads: `prepare` while nothing else runs; `process`, `schedule`, `restart`, `reset`, `rewind` and what
+// they left behind (`status`, `gradient`) on the audio thread; `set` and `value` on any thread at any time.
+#pragma once
+
+#include <retrograd/tape/tape.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace retrograd {
+
+struct Patch;
+
+/// What a call found. With anything but `ok` the outputs are silence and the stream stays where it was.
+enum class StreamStatus {
+  ok,
+  not_prepared,       ///< no `prepare` yet
+  bad_block,          ///< fewer than 0 frames, or more than `prepare` was told; or no outputs
+  bad_input,          ///< an input that is NaN or infinite
+  not_finite,         ///< what was computed is NaN or infinite; the states are as at the start again
+};
+
+/// "ok", "an input is NaN or infinite": for people.
+const char* to_string(StreamStatus status);
+
+struct StreamOptions {
+  /// Seconds in which a parameter goes from its value to the next. 0: at once, which clicks.
+  double glide = 0.02;
+  /// Events that `schedule` holds until the next `process`.
+  int max_events = 1024;
+  /// Keeps what `rewind` needs.
+  bool gradients = false;
+};
+
+/// Something that happens at a sample of the next block.
+struct StreamEvent {
+  enum class Kind {
+    input,    ///< input channel `index` holds `value` from here on, where the host passes no samples for it
+    jump,     ///< parameter `index` of `row` is `value` from here on
+    glide,    ///< parameter `index` of `row` goes to `value` in the options' time
+    restart,  ///< the states of output row `row` are as at the start
+  };
+  Kind kind = Kind::input;
+  int offset = 0;  ///< samples into the next block
+  int index = 0;
+  int row = 0;  ///< -1: all rows
+  double value = 0.0;
+};
+
+class Stream {
+ public:
+  /// Records on a tape of the rate and length it is given, and returns the outputs. Every named signal is an
+  /// input of the stream (its samples are ignored), every other named value a parameter.
+  using Builder = std::function<std::vector<Var>(Tape& tape)>;
+
+  /// Throws what the builder throws, and TapeError where a node cannot stream, saying which and why.
+  explicit Stream(Builder builder, const StreamOptions& options = {});
+  /// A patch with its gate as input (a row for each voice) and its sound as output, as record() records it.
+  explicit Stream(const Patch& patch, std::int64_t rows = 1, const StreamOptions& options = {});
+  ~Stream();
+  Stream(Stream&&) noexcept;
+  Stream& operator=(Stream&&) noexcept;
+
+  // --- what there is -----------------------------------------------------------------------------
+
+  /// Channels of audio that `process` takes and gives: one for each row of each input and output, in the order
+  /// in which they were recorded and returned.
+  int input_channels() const;
+  int output_channels() const;
+  /// The first channel of the input of that name; TapeError naming the ones there are otherwise.
+  int input(std::string_view name) const;
+
+  int parameters() const;
+  /// The index of the parameter of that name; TapeError naming the ones there are otherwise.
+  int parameter(std::string_view name) const;
+  const std::string& name(int parameter) const;
+  const Domain& domain(int parameter) const;
+  int rows(int parameter) const;
+
+  // --- before playing ----------------------------------------------------------------------------
+
+  /// Records at `sample_rate` (Hz, 1 to 768000) for blocks of up to `max_block` frames, with the values that
+  /// parameters have. Throws DomainError for a rate or a block that cannot be. The stream is at its start.
+  void prepare(double sample_rate, int max_block);
+  double sample_rate() const;
+  int max_block() const;
+
+  // --- on the audio thread -----------------------------------------------------------------------
+
+  /// The next `frames` samples (0 to max_block). `inputs` holds a pointer for each input channel; where one is
+  /// null, or `inputs` is, the channel holds the value of its last event. Never allocates, locks, waits,
+  /// throws or makes a system call.
+  StreamStatus process(const float* const* inputs, float* const* outputs, int frames) noexcept;
+  StreamStatus status() const noexcept;  ///< of the last call
+
+  /// False where there is no room, or the event names what is not there or a value outside the domain. Events
+  /// at one sample happen in the order in which they were scheduled; one beyond the next block at its end.
+  bool schedule(const StreamEvent& event) noexcept;
+
+  /// Back to the first sample: states, held inputs, glides and events. Parameters keep their values.
+  void reset() noexcept;
+
+  /// Samples played since the start.
+  std::int64_t position() const noexcept;
+
+  /// Gradients of sum(seed * output) over the last block for all parameters, with the states the block began
+  /// with as constants; `seeds` holds a pointer to the last call's frames for each output channel, a null one
+  /// is zero. Of a row that an event restarted or whose parameters one changed, the part since then counts;
+  /// a parameter that glides is taken at the value it has reached. Wants `gradients`.
+  StreamStatus rewind(const float* const* seeds) noexcept;
+  double gradient(int parameter, int row = 0) const noexcept;
+
+  // --- on any thread -----------------------------------------------------------------------------
+
+  /// The value to glide to, from the next block on; of all rows, or of one. False, and nothing changed, where
+  /// it lies outside the domain or the parameter or row does not exist.
+  bool set(int parameter, double value) noexcept;
+  bool set(int parameter, int row, double value) noexcept;
+  /// The value a parameter goes to or has.
+  double value(int parameter, int row = 0) const noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace retrograd
