@@ -48,13 +48,15 @@ struct Adsr : Causal<5> {
     bool is_high() const { return position > 0; }
   };
 
-  /// The times in samples, and whether each follows its parameter (a time under one sample does not).
+  /// The times in samples, and whether each follows its parameter (a time under one sample does not). A piece
+  /// of the envelope has those of the gate's last edge: parameters that a stream changes are latched there.
   struct Times {
     double attack, decay, sustain, release;
     bool attack_follows, decay_follows, release_follows;
     std::int64_t attack_samples;  ///< how many k lie in the attack
     double attack_rest;           ///< A - attack_samples
 
+    Times() : Times(1.0, 1.0, 0.0, 1.0) {}
     template <class Real>
     Times(const Tile<Real>& tile, double samples_per_unit)
         : Times(tile.x[Adsr::attack].constant * samples_per_unit,
@@ -81,7 +83,9 @@ struct Adsr : Causal<5> {
     double start;         ///< the level the segment began from
     std::int64_t j;       ///< attack: k, decay: k - attack_samples, release: m, of the first sample
     bool begins_by_edge;  ///< the gate's edge lies before the first sample
+    const Times* times;
   };
+  using Latched = Times;
 
   // The exponent, base 2, of a decay or release at j = 0 and how it changes with j.
   struct Exponent {
@@ -128,13 +132,13 @@ struct Adsr : Causal<5> {
   template <class T>
   RETROGRAD_INLINE void forward(const Tile<real_t<T>>& tile, State& state) const {
     using Real = real_t<T>;
-    const Times times(tile, samples_per_unit);
-    for_each_piece<T>(tile, times, state, [&](const Piece& piece) RETROGRAD_INLINE_LAMBDA {
+    const Times now(tile, samples_per_unit);
+    const Times* last = for_each_piece<T>(tile, now, state, [&](const Piece& piece) RETROGRAD_INLINE_LAMBDA {
       if (piece.kind == Piece::Kind::release && piece.start == 0.0) {
         std::fill(tile.y + piece.first, tile.y + piece.last, Real(0.0));
         return;
       }
-      const Formula<T> formula(times, piece.kind, piece.start);
+      const Formula<T> formula(*piece.times, piece.kind, piece.start);
       const int j0 = whole(piece.j) - piece.first;  // j of the tile's sample 0
       Bases<Real> bases;
       if (piece.kind == Piece::Kind::attack)
@@ -170,13 +174,14 @@ struct Adsr : Causal<5> {
           fill([&](T base, int l) RETROGRAD_INLINE_LAMBDA { return formula.release_at(base, l); });
       }
     });
+    latch(tile, *last);
   }
 
   static constexpr unsigned advance_reads = 0b11111;
   template <class T>
   RETROGRAD_INLINE void advance(const Tile<real_t<T>>& tile, State& state) const {
-    for_each_piece<T>(tile, Times(tile, samples_per_unit), state,
-                      [](const Piece&) RETROGRAD_INLINE_LAMBDA {});
+    const Times now(tile, samples_per_unit);
+    latch(tile, *for_each_piece<T>(tile, now, state, [](const Piece&) RETROGRAD_INLINE_LAMBDA {}));
   }
 
   /// Over one piece only three sums are needed; with q the exponential:
@@ -209,18 +214,18 @@ struct Adsr : Causal<5> {
   RETROGRAD_INLINE void adjoint(const Tile<real_t<T>>& tile, const State& at_start,
                                 Carry<real_t<T>>& carry) const {
     using Real = real_t<T>;
-    const Times times(tile, samples_per_unit);
+    const Times now(tile, samples_per_unit);
     Piece pieces[2 * Tile<Real>::max_samples + 1];
     int count = 0;
     State state = at_start;
-    for_each_piece<T>(tile, times, state,
+    for_each_piece<T>(tile, now, state,
                       [&](const Piece& piece) RETROGRAD_INLINE_LAMBDA { pieces[count++] = piece; });
     while (count-- > 0) {
       const Piece& piece = pieces[count];
+      const Times& times = *piece.times;
       add_level_adjoint(times, piece, carry);
       add_terms<T>(tile, times, piece, carry);
-      const bool begins = piece.kind == Piece::Kind::decay ? piece.j == 1 : piece.begins_by_edge;
-      if (begins) finish(tile, times, piece, carry);
+      if (begins(tile, piece)) finish(tile, times, piece, carry);
     }
   }
 
@@ -291,34 +296,45 @@ struct Adsr : Causal<5> {
     return static_cast<double>(Real(y));
   }
 
-  // Walks through the tile's pieces in time order; leaves `state` at the tile's last sample.
+  template <class Real>
+  static void latch(const Tile<Real>& tile, const Times& times) {
+    if (tile.latched != nullptr) *static_cast<Times*>(tile.latched) = times;
+  }
+
+  // Walks through the tile's pieces in time order; leaves `state` at the tile's last sample and returns the
+  // times of the last piece. `now`: those that the next edge latches.
   template <class T, class Visit>
-  RETROGRAD_INLINE static void for_each_piece(const Tile<real_t<T>>& tile, const Times& times, State& state,
-                                              const Visit& visit) {
+  RETROGRAD_INLINE static const Times* for_each_piece(const Tile<real_t<T>>& tile, const Times& now,
+                                                      State& state, const Visit& visit) {
     using Real = real_t<T>;
+    const Times* times = tile.latched != nullptr ? static_cast<const Times*>(tile.latched) : &now;
     const Input<Real>& gate_samples = tile.x[gate];
     const auto is_high = [&](int i) RETROGRAD_INLINE_LAMBDA { return gate_samples.sample(i) >= Real(0.5); };
     for (int first = 0; first < tile.count;) {
       const bool high = is_high(first);
       const int last = end_of_run<T>(gate_samples, first, tile.count, high);
       const bool edge = high != state.is_high();
-      if (edge) state = {level_at<T>(times, state, (first + math::block - 1) % math::block), 0};
+      if (edge) {
+        state = {level_at<T>(*times, state, (first + math::block - 1) % math::block), 0};
+        times = &now;
+      }
       const std::int64_t before = state.position;
       const int length = last - first;
       if (high) {
         const auto in_attack =
-            static_cast<int>(std::clamp<std::int64_t>(times.attack_samples - before, 0, length));
+            static_cast<int>(std::clamp<std::int64_t>(times->attack_samples - before, 0, length));
         if (in_attack > 0)
-          visit(Piece{Piece::Kind::attack, first, first + in_attack, state.level, before + 1, edge});
+          visit(Piece{Piece::Kind::attack, first, first + in_attack, state.level, before + 1, edge, times});
         if (in_attack < length)
           visit(Piece{Piece::Kind::decay, first + in_attack, last, state.level,
-                      before + in_attack + 1 - times.attack_samples, false});
+                      before + in_attack + 1 - times->attack_samples, false, times});
       } else {
-        visit(Piece{Piece::Kind::release, first, last, state.level, 1 - before, edge});
+        visit(Piece{Piece::Kind::release, first, last, state.level, 1 - before, edge, times});
       }
       state.position = high ? before + length : before - length;
       first = last;
     }
+    return times;
   }
 
   // The first sample from `first` on at which the gate is no longer `high`. Most tiles have no edge: they are
@@ -355,6 +371,14 @@ struct Adsr : Causal<5> {
     Bits any = 0;
     for (int l = 0; l < math::block; ++l) any |= others[l];
     return any == 0;
+  }
+
+  // Whether the chain rule ends here: where the piece begins, and where the signal does (of a stream: the last
+  // block, in the middle of a piece).
+  template <class Real>
+  static bool begins(const Tile<Real>& tile, const Piece& piece) {
+    return (piece.kind == Piece::Kind::decay ? piece.j == 1 : piece.begins_by_edge) ||
+           (tile.start == 0 && piece.first == 0);
   }
 
   // What flowed to the level that the next segment began from is one more term at this piece's last sample.
@@ -416,8 +440,7 @@ struct Adsr : Causal<5> {
       if ((tile.start + first) % math::sum_tile == 0) flush<T>(piece, formula, carry);
       last = first;
     }
-    const bool begins = piece.kind == Piece::Kind::decay ? piece.j == 1 : piece.begins_by_edge;
-    if (begins) flush<T>(piece, formula, carry);
+    if (begins(tile, piece)) flush<T>(piece, formula, carry);
   }
 
   // Adds the lanes of the tile of 512 under way to the piece's sums.

@@ -27,6 +27,9 @@
 //     // that few rows can be split over time
 //     static constexpr unsigned advance_reads = 0b1;
 //     template <class T> void advance(const Tile<real_t<T>>& tile, State& s) const;
+//
+//     // optional: what the node remembers of inputs that are constant over time while a stream changes them
+//     struct Latched { ... };                      // trivially copyable; Latched{} before the first sample
 #pragma once
 
 #include <retrograd/math/ordered_sum.hpp>
@@ -76,6 +79,7 @@ struct Tile {
   Input<Real> gy;          ///< adjoint only
   Input<Real> x[max_inputs];
   Target<Real> gx[max_inputs];  ///< adjoint only
+  void* latched = nullptr;      ///< the node's Latched, in a stream: as State; elsewhere inputs never change
 
   int blocks() const { return (count + math::block - 1) / math::block; }
 };

@@ -13,6 +13,12 @@ TapeOptions tape_options(const Patch& patch) {
 
 RecordedPatch record(Tape& tape, const Patch& patch, std::int64_t rows, const DomainOf& domain_of) {
   validate(patch, "the patch");
+  return record(tape, patch, tape.input("note.gate", gate(patch.note.gate, tape)), rows, domain_of);
+}
+
+RecordedPatch record(Tape& tape, const Patch& patch, Var gate, std::int64_t rows,
+                     const DomainOf& domain_of) {
+  validate(patch, "the patch");
   Patch source = patch;
   RecordedPatch recorded;
   for (const PatchParameter& parameter : parameters(source)) {
@@ -27,9 +33,8 @@ RecordedPatch record(Tape& tape, const Patch& patch, std::int64_t rows, const Do
   std::vector<FMOperatorParameters> operators;
   for (std::size_t i = 0; i < patch.fm.operators.size(); ++i, next += 6)
     operators.push_back({next[0], next[1], {next[2], next[3], next[4], next[5]}});
-  const Var held = tape.input("note.gate", gate(patch.note.gate, tape));
   const FMSynth synth(static_cast<int>(operators.size()), patch.fm.routing, patch.fm.audible);
-  recorded.audio = synth(held, pitch, operators);
+  recorded.audio = synth(gate, pitch, operators);
   return recorded;
 }
 

@@ -24,6 +24,10 @@ using DomainOf = std::function<Domain(const PatchParameter&)>;
 /// patch's. Throws DomainError or RoutingError for a patch that validate() refuses.
 RecordedPatch record(Tape& tape, const Patch& patch, std::int64_t rows = 1, const DomainOf& domain_of = {});
 
+/// The same with another gate than the patch's, shared by all rows or one for each: (rows, length).
+RecordedPatch record(Tape& tape, const Patch& patch, Var gate, std::int64_t rows = 1,
+                     const DomainOf& domain_of = {});
+
 /// Copies the parameters' values of one row back into the patch.
 void read_parameters(const Tape& tape, const RecordedPatch& recorded, std::int64_t row, Patch& patch);
 

@@ -22,9 +22,9 @@ namespace retrograd {
 
 struct InstrumentOptions {
   int voices = 16;
-  double glide = 0.02;       ///< seconds, of parameters, of the bend, and of the pitch of a voice taken over
-  double bend_range = 2.0;   ///< semitones at a pitch bend of 1
-  double tuning = 440.0;     ///< Hz of key 69
+  double glide = 0.02;      ///< seconds, of parameters, of the bend, and of the pitch of a voice taken over
+  double bend_range = 2.0;  ///< semitones at a pitch bend of 1
+  double tuning = 440.0;    ///< Hz of key 69
 };
 
 class Instrument {

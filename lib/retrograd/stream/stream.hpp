@@ -33,10 +33,10 @@ struct Patch;
 /// What a call found. With anything but `ok` the outputs are silence and the stream stays where it was.
 enum class StreamStatus {
   ok,
-  not_prepared,       ///< no `prepare` yet
-  bad_block,          ///< fewer than 0 frames, or more than `prepare` was told; or no outputs
-  bad_input,          ///< an input that is NaN or infinite
-  not_finite,         ///< what was computed is NaN or infinite; the states are as at the start again
+  not_prepared,  ///< no `prepare` yet
+  bad_block,     ///< fewer than 0 frames, or more than `prepare` was told; or no outputs
+  bad_input,     ///< an input that is NaN or infinite
+  not_finite,    ///< what was computed is NaN or infinite; the states are as at the start again
 };
 
 /// "ok", "an input is NaN or infinite": for people.

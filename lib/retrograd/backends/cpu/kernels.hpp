@@ -22,9 +22,10 @@ struct TileCall {
   std::int64_t start = 0;
   int count = 0;
   bool is_last = false;
-  void* state = nullptr;  ///< causal: at the tile's start; forward leaves it at the tile's end
-  void* carry = nullptr;  ///< causal, adjoint
-  void* row = nullptr;    ///< reduction
+  void* state = nullptr;    ///< causal: at the tile's start; forward leaves it at the tile's end
+  void* latched = nullptr;  ///< causal, in a stream: as `state`
+  void* carry = nullptr;    ///< causal, adjoint
+  void* row = nullptr;      ///< reduction
 
   const Operand& operand(int i) const { return operands[index[i]]; }
 };
@@ -53,6 +54,7 @@ Tile<Real> tile_of(const TileCall& call) {
   tile.start = call.start;
   tile.count = call.count;
   tile.is_last = call.is_last;
+  tile.latched = call.latched;
   return tile;
 }
 
@@ -275,8 +277,9 @@ struct Kernels {
     TileKernel forward[levels] = {};
     TileKernel advance[levels] = {};
     TileKernel adjoint[levels] = {};
-    std::size_t state_bytes = 0, carry_bytes = 0;
+    std::size_t state_bytes = 0, carry_bytes = 0, latched_bytes = 0;
     void (*start_state)(void*) = nullptr;
+    void (*start_latched)(void*) = nullptr;
     void (*start_carry)(void*) = nullptr;
   };
   PerType f32, f64;
@@ -314,6 +317,11 @@ constexpr Kernels::PerType kernels_of_type() {
     kernels.carry_bytes = sizeof(Carry);
     kernels.start_state = [](void* at) { new (at) State(); };
     kernels.start_carry = [](void* at) { new (at) Carry(); };
+    if constexpr (requires { typename N::Latched; }) {
+      static_assert(std::is_trivially_copyable_v<typename N::Latched>, "what is latched is kept as bytes");
+      kernels.latched_bytes = sizeof(typename N::Latched);
+      kernels.start_latched = [](void* at) { new (at) typename N::Latched(); };
+    }
   } else if constexpr (N::kind == NodeKind::causal) {
     using State = typename N::template State<Real>;
     static_assert(std::is_trivially_copyable_v<State> && alignof(State) <= 16 && sizeof(State) <= 256,

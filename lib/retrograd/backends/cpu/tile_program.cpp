@@ -6,14 +6,21 @@ namespace retrograd::cpu {
 
 using Place = TileOperand::Place;
 
-StageStates::StageStates(const Plan& plan, int stage, ElementType type)
-    : offset(plan.nodes.size(), -1), reduction_of(plan.nodes.size(), -1) {
+StageStates::StageStates(const Plan& plan, int stage, ElementType type, bool is_live)
+    : offset(plan.nodes.size(), -1), latched(plan.nodes.size(), -1), reduction_of(plan.nodes.size(), -1) {
+  const auto take = [&](std::size_t wanted) {
+    const auto at = static_cast<std::ptrdiff_t>(bytes);
+    bytes += (wanted + 15) / 16 * 16;
+    return at;
+  };
   for (const int n : plan.stages[static_cast<std::size_t>(stage)].nodes) {
     const NodeType& node = *plan.nodes[static_cast<std::size_t>(n)].type;
     if (node.keeps_state) {
       // Sixteen bytes a node, packed, unless a user's own state needs more.
-      offset[static_cast<std::size_t>(n)] = static_cast<std::ptrdiff_t>(bytes);
-      bytes += (find_kernels(node).of(type).state_bytes + 15) / 16 * 16;
+      const Kernels::PerType& kernels = find_kernels(node).of(type);
+      offset[static_cast<std::size_t>(n)] = take(kernels.state_bytes);
+      if (is_live && kernels.latched_bytes > 0)
+        latched[static_cast<std::size_t>(n)] = take(kernels.latched_bytes);
     }
     if (node.kind == NodeKind::reduction) {
       reduction_of[static_cast<std::size_t>(n)] = static_cast<int>(reductions.size());
@@ -23,17 +30,19 @@ StageStates::StageStates(const Plan& plan, int stage, ElementType type)
 }
 
 void StageStates::start(const Plan& plan, int stage, ElementType type, std::byte* states) const {
-  for (const int n : plan.stages[static_cast<std::size_t>(stage)].nodes)
-    if (offset[static_cast<std::size_t>(n)] >= 0)
-      find_kernels(*plan.nodes[static_cast<std::size_t>(n)].type)
-          .of(type)
-          .start_state(states + offset[static_cast<std::size_t>(n)]);
+  for (const int n : plan.stages[static_cast<std::size_t>(stage)].nodes) {
+    const auto at = static_cast<std::size_t>(n);
+    if (offset[at] < 0) continue;
+    const Kernels::PerType& kernels = find_kernels(*plan.nodes[at].type).of(type);
+    kernels.start_state(states + offset[at]);
+    if (latched[at] >= 0) kernels.start_latched(states + latched[at]);
+  }
 }
 
 template <class Real>
 BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stage, Storage& storage,
                                  const StageStates& states, int tile, Real* const* row_adjoints,
-                                 std::int64_t chunk)
+                                 std::int64_t chunk, bool has_ramps)
     : program_(std::move(program)),
       length_(plan.stages[static_cast<std::size_t>(stage)].shape.length()),
       chunk_(chunk),
@@ -62,7 +71,8 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
         binding.scratch = layout_.take(tile_bytes);
       } else {
         binding.numbers = static_cast<const double*>(data);
-        binding.scratch = layout_.take(math::block * sizeof(Real));
+        binding.scratch = layout_.take(has_ramps ? tile_bytes : math::block * sizeof(Real));
+        ++constants_;
       }
     };
     switch (operand.place) {
@@ -94,8 +104,8 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
     const PlanNode& node = plan.nodes[static_cast<std::size_t>(step.node)];
     const auto n = static_cast<std::size_t>(step.node);
     const bool is_forward = step.kind == TileStep::Kind::forward || step.kind == TileStep::Kind::advance;
-    Step bound{nullptr,          node.data, step.operands.data(),   step.modes.data(),
-               states.offset[n], -1,        states.reduction_of[n], is_forward};
+    Step bound{nullptr,           node.data, step.operands.data(),   step.modes.data(), states.offset[n],
+               states.latched[n], -1,        states.reduction_of[n], is_forward};
     if (step.kind == TileStep::Kind::copy) {
       bound.kernel = math::Kernel<Copy, Real>::at(static_cast<math::SimdLevel>(level));
     } else {
@@ -157,6 +167,32 @@ void BoundProgram<Real>::begin_row(Workspace& workspace, std::int64_t row) const
 }
 
 template <class Real>
+void BoundProgram<Real>::read_constants(std::int64_t row, double* values) const {
+  for (const Binding& binding : bindings_)
+    if (binding.numbers != nullptr) *values++ = binding.numbers[binding.rows->source(row)];
+}
+
+template <class Real>
+void BoundProgram<Real>::place_constants(Workspace& workspace, const double* from, const double* to,
+                                         std::int64_t offset, std::int64_t period, int count) const {
+  for (std::size_t o = 0; o < bindings_.size(); ++o) {
+    if (bindings_[o].numbers == nullptr) continue;
+    const double begin = *from++, slope = (*to++ - begin) / static_cast<double>(period);
+    Operand& operand = workspace.operands_[o];
+    Real* samples = static_cast<Real*>(operand.data);
+    operand.constant = begin + slope * static_cast<double>(offset);
+    operand.step = slope == 0.0 ? 0 : math::block;
+    if (slope == 0.0) {
+      std::fill_n(samples, math::block, static_cast<Real>(begin));
+      continue;
+    }
+    const int whole_blocks = (count + math::block - 1) / math::block * math::block;
+    for (int i = 0; i < whole_blocks; ++i)
+      samples[i] = static_cast<Real>(begin + slope * static_cast<double>(offset + i));
+  }
+}
+
+template <class Real>
 void BoundProgram<Real>::begin_adjoint(Workspace& workspace) const {
   for (std::size_t i = 0; i < start_carry_.size(); ++i)
     start_carry_[i](workspace.carries_ + carry_offset_[i]);
@@ -165,22 +201,24 @@ void BoundProgram<Real>::begin_adjoint(Workspace& workspace) const {
 
 template <class Real>
 Real* BoundProgram<Real>::signal_at(const Binding& binding, std::int64_t row, std::int64_t start,
-                                    std::int64_t chunk_start) const {
-  if (binding.row_adjoint != nullptr) return *binding.row_adjoint + row * chunk_ + (start - chunk_start);
-  if (binding.samples != nullptr) return binding.samples + binding.rows->source(row) * length_ + start;
+                                    const BufferStarts& buffers) const {
+  if (binding.row_adjoint != nullptr)
+    return *binding.row_adjoint + row * chunk_ + (start - buffers.row_adjoints);
+  if (binding.samples != nullptr)
+    return binding.samples + binding.rows->source(row) * length_ + (start - buffers.signals);
   return nullptr;
 }
 
 template <class Real>
 void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::int64_t start, int count,
-                                  const std::byte* states, std::int64_t chunk_start) const {
+                                  const std::byte* states, const BufferStarts& buffers) const {
   // Loops run over whole blocks of 16. A tile that ends within a block works on copies of the stored signals,
   // so that nothing beyond the row is touched.
   const bool is_ragged = count % math::block != 0;
   std::byte* base = workspace.memory_.data();
   for (std::size_t o = 0; o < bindings_.size(); ++o) {
     const Binding& binding = bindings_[o];
-    Real* samples = signal_at(binding, row, start, chunk_start);
+    Real* samples = signal_at(binding, row, start, buffers);
     if (samples == nullptr) continue;
     if (is_ragged && binding.samples != nullptr) {
       Real* copy = reinterpret_cast<Real*>(base + binding.scratch);
@@ -200,9 +238,9 @@ void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::i
     call.node = step.node;
     call.index = step.index;
     call.modes = step.modes;
-    call.state = step.state < 0    ? nullptr
-                 : step.is_forward ? workspace.states_ + step.state
-                                   : const_cast<std::byte*>(states) + step.state;
+    std::byte* step_states = step.is_forward ? workspace.states_ : const_cast<std::byte*>(states);
+    call.state = step.state < 0 ? nullptr : step_states + step.state;
+    call.latched = step.latched < 0 ? nullptr : step_states + step.latched;
     call.carry = step.carry < 0 ? nullptr : base + step.carry;
     call.row = step.reduction < 0 ? nullptr : &workspace.reductions_[step.reduction];
     step.kernel(call);
@@ -212,7 +250,7 @@ void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::i
   for (const Binding& binding : bindings_)
     if (binding.is_written && binding.samples != nullptr)
       std::copy_n(reinterpret_cast<const Real*>(base + binding.scratch), count,
-                  signal_at(binding, row, start, 0));
+                  signal_at(binding, row, start, buffers));
 }
 
 template class BoundProgram<float>;

@@ -16,21 +16,30 @@ namespace retrograd::cpu {
 /// What a stage's programs share: where each causal node's state lies in the block of all states, and each
 /// reduction.
 struct StageStates {
-  std::vector<std::ptrdiff_t> offset;  ///< by plan node; -1 where it keeps none
+  std::vector<std::ptrdiff_t> offset;   ///< by plan node; -1 where it keeps none
+  std::vector<std::ptrdiff_t> latched;  ///< by plan node, in a stream: what it has latched; -1
   std::size_t bytes = 0;
   std::vector<int> reductions;    ///< the stage's reduction nodes
   std::vector<int> reduction_of;  ///< by plan node; -1
 
-  StageStates(const Plan& plan, int stage, ElementType type);
+  /// `is_live`: of a stream, whose constants change.
+  StageStates(const Plan& plan, int stage, ElementType type, bool is_live = false);
   /// Every causal node's state before the first sample.
   void start(const Plan& plan, int stage, ElementType type, std::byte* states) const;
+};
+
+/// Which sample the stored signals' buffers begin with, and those of row adjoints.
+struct BufferStarts {
+  std::int64_t signals = 0;
+  std::int64_t row_adjoints = 0;
 };
 
 template <class Real>
 class BoundProgram {
  public:
+  /// `has_ramps`: constants may be placed as ramps.
   BoundProgram(TileProgram program, const Plan& plan, int stage, Storage& storage, const StageStates& states,
-               int tile, Real* const* row_adjoints = nullptr, std::int64_t chunk = 0);
+               int tile, Real* const* row_adjoints = nullptr, std::int64_t chunk = 0, bool has_ramps = false);
 
   /// Scratch for running the program, for one row at a time.
   class Workspace {
@@ -54,13 +63,19 @@ class BoundProgram {
 
   /// Places the operands of `row`.
   void begin_row(Workspace& workspace, std::int64_t row) const;
+  /// The values constant over time that the program reads: how many, and those of `row`.
+  std::size_t constants() const { return constants_; }
+  void read_constants(std::int64_t row, double* values) const;
+  /// In place of begin_row: constants that go from `from` to `to` in `period` samples, as they are in the
+  /// `count` samples from `offset` on. One that rests is placed as a constant.
+  void place_constants(Workspace& workspace, const double* from, const double* to, std::int64_t offset,
+                       std::int64_t period, int count) const;
   /// Before the last tile of a row's way back: carries and row sums at their beginning.
   void begin_adjoint(Workspace& workspace) const;
   /// Runs all steps on one tile. `states` are those at the tile's start; workspace.states() must hold a copy,
-  /// which the forward steps move to the tile's end. `chunk_start`: the first sample of the row adjoints'
-  /// buffers.
+  /// which the forward steps move to the tile's end.
   void run_tile(Workspace& workspace, std::int64_t row, std::int64_t start, int count,
-                const std::byte* states, std::int64_t chunk_start = 0) const;
+                const std::byte* states, const BufferStarts& buffers = {}) const;
 
   const TileProgram& program() const { return program_; }
 
@@ -79,13 +94,13 @@ class BoundProgram {
     const void* node;
     const int* index;
     const AdjointMode* modes;
-    std::ptrdiff_t state, carry;
+    std::ptrdiff_t state, latched, carry;
     int reduction;
     bool is_forward;
   };
 
   Real* signal_at(const Binding& binding, std::int64_t row, std::int64_t start,
-                  std::int64_t chunk_start) const;
+                  const BufferStarts& buffers) const;
 
   TileProgram program_;
   std::int64_t length_, chunk_;
@@ -94,6 +109,7 @@ class BoundProgram {
   std::vector<void (*)(void*)> start_carry_;
   std::vector<std::size_t> carry_offset_;
   Layout layout_;
+  std::size_t constants_ = 0;
   std::size_t operands_at_, zeros_at_, states_at_, sums_at_, tile_sums_at_, reductions_at_,
       reduction_sums_at_, sum_tiles_, reductions_;
 };

@@ -247,7 +247,7 @@ class TiledStage final : public StageRunner {
     for (std::int64_t tile = (to - 1) / tile_; tile * tile_ >= from && tile >= 0; --tile) {
       const std::byte* states = states_.bytes > 0 ? saved_states(row, tile) : nullptr;
       if (states_.bytes > 0) std::memcpy(workspace.states(), states, states_.bytes);
-      rewind.bound.run_tile(workspace, row, tile * tile_, samples_in(tile), states, from);
+      rewind.bound.run_tile(workspace, row, tile * tile_, samples_in(tile), states, {.row_adjoints = from});
     }
   }
 
