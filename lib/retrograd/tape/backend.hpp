@@ -29,6 +29,49 @@ class CompiledPlan {
 /// there.
 std::unique_ptr<CompiledPlan> compile(Graph& graph, Plan plan, const TapeOptions& options);
 
+/// The constants of a live plan, as its stream moves them.
+class LiveConstants {
+ public:
+  virtual ~LiveConstants() = default;
+  /// Writes every leaf that is constant over time, as it is at sample `at`. Allocates nothing.
+  virtual void write(std::int64_t at) = 0;
+};
+
+/// A plan of tiled stages whose states live on from block to block: what a stream runs. Signals are buffers of
+/// `history` samples and a block; constants may change and glide. After it is made nothing here allocates or
+/// throws.
+class LivePlan {
+ public:
+  /// Samples before a block that stay in the buffers.
+  static constexpr int history = 16;
+
+  virtual ~LivePlan() = default;
+  /// The samples of a leaf or an output, rows x (history + block).
+  virtual float* signal(int id) = 0;
+  /// All states are as before the first sample, which is `at`.
+  virtual void start(std::int64_t at) = 0;
+  /// The next block begins at sample `at`, where the last ended.
+  virtual void begin_block(std::int64_t at) = 0;
+  /// Row `row` of leaf `id` (-1: all) changes at the sample that `play` goes on from, until sample `until`.
+  virtual void change(int id, std::int64_t row, std::int64_t until) = 0;
+  /// The states of row `row` (-1: all) are as before the first sample, in the stages with as many rows as the
+  /// output `id`.
+  virtual void restart(int id, std::int64_t row) = 0;
+  /// Plays on up to sample `to`.
+  virtual void play(std::int64_t to) = 0;
+
+  /// The adjoint of an output, to be filled like signal(); then the gradients of all parameters over the
+  /// block, in the graph's leaves.
+  virtual float* adjoint(int id) = 0;
+  virtual void rewind() = 0;
+};
+
+/// `graph` (recorded at a length of `history` + a block, f32) and `constants` outlive what is returned. Throws
+/// TapeError where a node of the plan cannot run block by block. `outputs`: ids; `has_gradients`: rewind will
+/// be called.
+std::unique_ptr<LivePlan> compile_live(Graph& graph, Plan plan, std::span<const int> outputs,
+                                       LiveConstants& constants, bool has_gradients);
+
 /// Whether this build and this machine have the device.
 bool is_available(Device device);
 

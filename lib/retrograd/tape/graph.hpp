@@ -49,5 +49,6 @@ struct Graph {
 struct TapeState;
 /// What `tape` has recorded so far; valid until the next recording.
 const Graph& graph_of(const TapeState* tape);
+Graph& graph_of(TapeState* tape);
 
 }  // namespace retrograd

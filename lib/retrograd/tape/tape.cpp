@@ -121,6 +121,7 @@ Tape& Tape::operator=(Tape&&) noexcept = default;
 const TapeOptions& Tape::options() const { return state_->options; }
 const TapeOptions& options_of(const TapeState* tape) { return tape->options; }
 const Graph& graph_of(const TapeState* tape) { return tape->graph; }
+Graph& graph_of(TapeState* tape) { return tape->graph; }
 
 Var Tape::input(const std::string& name, const TensorView& value) {
   if (name.empty()) raise<TapeError>("an input needs a name; tape.constant needs none");

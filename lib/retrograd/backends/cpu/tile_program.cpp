@@ -162,6 +162,7 @@ void BoundProgram<Real>::begin_row(Workspace& workspace, std::int64_t row) const
     if (binding.numbers == nullptr) continue;
     Operand& operand = workspace.operands_[o];
     operand.constant = binding.numbers[binding.rows->source(row)];
+    operand.step = 0;
     std::fill_n(static_cast<Real*>(operand.data), math::block, static_cast<Real>(operand.constant));
   }
 }
@@ -177,10 +178,10 @@ void BoundProgram<Real>::place_constants(Workspace& workspace, const double* fro
                                          std::int64_t offset, std::int64_t period, int count) const {
   for (std::size_t o = 0; o < bindings_.size(); ++o) {
     if (bindings_[o].numbers == nullptr) continue;
-    const double begin = *from++, slope = (*to++ - begin) / static_cast<double>(period);
+    const double begin = *from++, end = *to++, slope = (end - begin) / static_cast<double>(period);
     Operand& operand = workspace.operands_[o];
     Real* samples = static_cast<Real*>(operand.data);
-    operand.constant = begin + slope * static_cast<double>(offset);
+    operand.constant = end;  // what is latched does not depend on the tile
     operand.step = slope == 0.0 ? 0 : math::block;
     if (slope == 0.0) {
       std::fill_n(samples, math::block, static_cast<Real>(begin));

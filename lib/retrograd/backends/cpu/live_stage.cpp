@@ -1,0 +1,244 @@
+#include <retrograd/backends/cpu/live_stage.hpp>
+
+#include <algorithm>
+
+namespace retrograd::cpu {
+
+namespace {
+
+constexpr std::size_t scratch_budget = 32 * 1024;  // bytes, as for a tape's stages
+
+int choose_tile(int slots, std::int64_t length) {
+  int tile = Tile<float>::max_samples;
+  while (tile > math::sum_lanes && static_cast<std::size_t>(slots * tile) * sizeof(float) > scratch_budget)
+    tile /= 2;
+  const std::int64_t whole_buffer = (length + math::sum_lanes - 1) / math::sum_lanes * math::sum_lanes;
+  return static_cast<int>(std::min<std::int64_t>(tile, whole_buffer));
+}
+
+}  // namespace
+
+LiveStage::LiveStage(const StageContext& context, int stage, ConstantsAt& constants, bool has_gradients)
+    : LiveStage(context, stage, constants, has_gradients, forward_program(context.plan, stage)) {}
+
+LiveStage::LiveStage(const StageContext& context, int stage, ConstantsAt& constants, bool has_gradients,
+                     TileProgram forward)
+    : context_(context),
+      stage_(stage),
+      constants_at_(constants),
+      rows_(shape().rows()),
+      length_(shape().length()),
+      states_(context.plan, stage, context.type, true),
+      tile_(choose_tile(forward.slots, length_)),
+      forward_(std::move(forward), context.plan, stage, context.storage, states_, tile_, nullptr, 0, true),
+      workspace_(forward_.make_workspace()),
+      row_(static_cast<std::size_t>(rows_)),
+      first_states_(states_.bytes) {
+  states_.start(context.plan, stage, context.type, first_states_.data());
+  const std::size_t of_all_rows = static_cast<std::size_t>(rows_) * states_.bytes;
+  states_aligned_ = Buffer(of_all_rows);
+  states_now_ = Buffer(of_all_rows);
+  if (has_gradients) {
+    states_rewind_ = Buffer(of_all_rows);
+    states_of_tile_ = Buffer(static_cast<std::size_t>((length_ + tile_ - 1) / tile_) * states_.bytes);
+  }
+  from_.resize(static_cast<std::size_t>(rows_) * forward_.constants());
+  to_.resize(from_.size());
+  find_sources();
+}
+
+void LiveStage::find_sources() {
+  const Plan& plan = context_.plan;
+  std::vector<char> is_read(plan.nodes.size(), 0);
+  for (const int n : plan.stages[static_cast<std::size_t>(stage_)].nodes)
+    for (const int input : plan.nodes[static_cast<std::size_t>(n)].inputs)
+      if (!plan.nodes[static_cast<std::size_t>(input)].signal) is_read[static_cast<std::size_t>(input)] = 1;
+  for (std::size_t n = plan.nodes.size(); n-- > 0;) {
+    if (!is_read[n]) continue;
+    const PlanNode& node = plan.nodes[n];
+    for (const int input : node.inputs) is_read[static_cast<std::size_t>(input)] = 1;
+    if (node.type->kind == NodeKind::leaf)
+      sources_.push_back({static_cast<int>(n), RowMap(node.shape.with_length(1), shape().with_length(1))});
+  }
+}
+
+void LiveStage::start() {
+  for (std::int64_t row = 0; row < rows_; ++row) {
+    row_[static_cast<std::size_t>(row)] = Row();
+    restart(row);
+  }
+}
+
+void LiveStage::restart(std::int64_t row) {
+  if (states_.bytes > 0) std::memcpy(states(states_now_, row), first_states_.data(), states_.bytes);
+  row_[static_cast<std::size_t>(row)].has_changed = true;
+}
+
+void LiveStage::change(int n, std::int64_t leaf_row, std::int64_t until) {
+  for (const Source& source : sources_) {
+    if (source.leaf != n) continue;
+    for (std::int64_t row = 0; row < rows_; ++row) {
+      if (leaf_row >= 0 && source.rows.source(row) != leaf_row) continue;
+      Row& changed = row_[static_cast<std::size_t>(row)];
+      changed.has_changed = true;
+      changed.glides_until = std::max(changed.glides_until, until);
+    }
+  }
+}
+
+void LiveStage::begin_block(std::int64_t at) {
+  if (states_rewind_.bytes() > 0) std::memcpy(states_rewind_.data(), states_now_.data(), states_now_.bytes());
+  for (Row& row : row_) row.rewind_from = at;
+}
+
+void LiveStage::play(std::int64_t from, std::int64_t to, std::int64_t buffer_start) {
+  take_changes(from);
+  for (std::int64_t row = 0; row < rows_; ++row) play_row(row, from, to, buffer_start);
+}
+
+// Rows that an event changed count their blocks from here. All are read at one sample and then all at the
+// other, so that each is evaluated once.
+void LiveStage::take_changes(std::int64_t at) {
+  for (std::int64_t row = 0; row < rows_; ++row) {
+    Row& changed = row_[static_cast<std::size_t>(row)];
+    if (!changed.has_changed) continue;
+    changed.aligned = changed.rewind_from = at;
+    if (states_.bytes > 0) {
+      std::memcpy(states(states_aligned_, row), states(states_now_, row), states_.bytes);
+      if (states_rewind_.bytes() > 0)
+        std::memcpy(states(states_rewind_, row), states(states_now_, row), states_.bytes);
+    }
+    constants_at_.evaluate(at);
+    forward_.read_constants(row, constants(to_, row));
+  }
+  for (std::int64_t row = 0; row < rows_; ++row)
+    if (std::exchange(row_[static_cast<std::size_t>(row)].has_changed, false)) begin_line(row, at);
+}
+
+// From what the last line went to, to what the constants are at the next control point.
+void LiveStage::begin_line(std::int64_t row, std::int64_t at) {
+  Row& line = row_[static_cast<std::size_t>(row)];
+  const double* reached = constants(to_, row);
+  std::copy_n(reached, forward_.constants(), constants(from_, row));
+  line.line_start = at;
+  line.is_on_line = line.glides_until > at;
+  if (!line.is_on_line) return;
+  constants_at_.evaluate(at + control_period);
+  forward_.read_constants(row, constants(to_, row));
+}
+
+void LiveStage::play_row(std::int64_t row, std::int64_t from, std::int64_t to, std::int64_t buffer_start) {
+  const Row& line = row_[static_cast<std::size_t>(row)];
+  while (from < to) {
+    const std::int64_t control_point = line.line_start + control_period;
+    const std::int64_t end = line.is_on_line ? std::min(to, control_point) : to;
+    play_blocks(row, end, buffer_start);
+    if (line.is_on_line && end == control_point) begin_line(row, end);
+    from = end;
+  }
+}
+
+void LiveStage::play_blocks(std::int64_t row, std::int64_t to, std::int64_t buffer_start) {
+  Row& at = row_[static_cast<std::size_t>(row)];
+  const auto play = [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t start = first; start < last; start += tile_) {
+      const int count = static_cast<int>(std::min<std::int64_t>(tile_, last - start));
+      forward_.place_constants(workspace_, constants(from_, row), constants(to_, row), start - at.line_start,
+                               control_period, count);
+      forward_.run_tile(workspace_, row, start, count, nullptr, {.signals = buffer_start});
+    }
+  };
+  if (states_.bytes > 0) std::memcpy(workspace_.states(), states(states_aligned_, row), states_.bytes);
+  const std::int64_t whole_blocks = at.aligned + (to - at.aligned) / math::block * math::block;
+  if (whole_blocks > at.aligned) {
+    play(at.aligned, whole_blocks);
+    at.aligned = whole_blocks;
+    if (states_.bytes > 0) std::memcpy(states(states_aligned_, row), workspace_.states(), states_.bytes);
+  }
+  if (to > at.aligned) play(at.aligned, to);
+  if (states_.bytes > 0) std::memcpy(states(states_now_, row), workspace_.states(), states_.bytes);
+}
+
+// --- the way back --------------------------------------------------------------------------------
+
+LiveStage::Rewind::Rewind(const LiveStage& stage, TileProgram program)
+    : row_adjoint_data(program.row_adjoints.size()),
+      bound(std::move(program), stage.context_.plan, stage.stage_, stage.context_.storage, stage.states_,
+            stage.tile_, row_adjoint_data.data(), stage.length_),
+      workspace(bound.make_workspace()) {
+  const auto shape_of = [&](int n) {
+    return stage.context_.plan.nodes[static_cast<std::size_t>(n)].shape.with_length(1);
+  };
+  const Shape rows = stage.shape().with_length(1);
+  const auto row_count = static_cast<std::size_t>(stage.rows_);
+  for (const int n : bound.program().row_adjoints) {
+    row_adjoints.emplace_back(row_count * static_cast<std::size_t>(stage.length_) * sizeof(Real));
+    row_adjoint_data[row_adjoints.size() - 1] = reinterpret_cast<Real*>(row_adjoints.back().data());
+    adjoint_rows.emplace_back(shape_of(n), rows);
+    stage.context_.storage.adjoint(n);
+  }
+  for (const int n : bound.program().row_sums) {
+    sum_rows.emplace_back(shape_of(n), rows);
+    stage.context_.storage.adjoint(n);
+  }
+  row_totals.resize(sum_rows.size() * row_count);
+  work.resize(row_count);
+}
+
+void LiveStage::prepare_rewind(std::vector<bool>& has_adjoint) {
+  rewind_.emplace(*this, backward_program(context_.plan, stage_, has_adjoint));
+  for (const int n : rewind_->bound.program().row_sums) has_adjoint[static_cast<std::size_t>(n)] = true;
+}
+
+void LiveStage::rewind(std::int64_t to, std::int64_t buffer_start) {
+  if (rewind_->bound.program().steps.empty()) return;
+  for (const Buffer& buffer : rewind_->row_adjoints) std::memset(buffer.data(), 0, buffer.bytes());
+  for (std::int64_t row = 0; row < rows_; ++row) rewind_row(row, to, buffer_start);
+
+  for (std::size_t i = 0; i < rewind_->row_adjoints.size(); ++i) {
+    const RowMap& rows = rewind_->adjoint_rows[i];
+    Real* adjoint = context_.storage.adjoint(rewind_->bound.program().row_adjoints[i]).as<Real>().data();
+    for (std::int64_t row = 0; row < rows_; ++row) {
+      const Real* of_row = rewind_->row_adjoint_data[i] + row * length_;
+      Real* gx = adjoint + rows.source(row) * length_;
+      for (std::int64_t n = 0; n < length_; ++n) gx[n] += of_row[n];
+    }
+  }
+  for (std::size_t i = 0; i < rewind_->sum_rows.size(); ++i)
+    rewind_->sum_rows[i].add_sums(
+        rewind_->row_totals.data() + i * static_cast<std::size_t>(rows_),
+        context_.storage.adjoint(rewind_->bound.program().row_sums[i]).as<double>().data(),
+        rewind_->work.data());
+}
+
+// Samples are counted from where the way back ends: what came before is a constant.
+void LiveStage::rewind_row(std::int64_t row, std::int64_t to, std::int64_t buffer_start) {
+  const std::int64_t from = row_[static_cast<std::size_t>(row)].rewind_from;
+  const BufferStarts buffers{buffer_start - from, buffer_start - from};
+  const std::int64_t tiles = (to - from + tile_ - 1) / tile_;
+  const auto samples_in = [&](std::int64_t tile) {
+    return static_cast<int>(std::min<std::int64_t>(tile_, to - from - tile * tile_));
+  };
+  const auto saved = [&](std::int64_t tile) { return states(states_of_tile_, tile); };
+  if (states_.bytes > 0 && tiles > 0) {
+    std::memcpy(saved(0), states(states_rewind_, row), states_.bytes);
+    if (tiles > 1) forward_.begin_row(workspace_, row);
+    for (std::int64_t tile = 1; tile < tiles; ++tile) {
+      std::memcpy(workspace_.states(), saved(tile - 1), states_.bytes);
+      forward_.run_tile(workspace_, row, (tile - 1) * tile_, tile_, nullptr, buffers);
+      std::memcpy(saved(tile), workspace_.states(), states_.bytes);
+    }
+  }
+  Workspace& workspace = rewind_->workspace;
+  rewind_->bound.begin_row(workspace, row);
+  rewind_->bound.begin_adjoint(workspace);
+  for (std::int64_t tile = tiles; tile-- > 0;) {
+    if (states_.bytes > 0) std::memcpy(workspace.states(), saved(tile), states_.bytes);
+    rewind_->bound.run_tile(workspace, row, tile * tile_, samples_in(tile), saved(tile), buffers);
+  }
+  for (std::size_t i = 0; i < rewind_->sum_rows.size(); ++i)
+    rewind_->row_totals[i * static_cast<std::size_t>(rows_) + static_cast<std::size_t>(row)] =
+        workspace.row_sum(i).finish();
+}
+
+}  // namespace retrograd::cpu

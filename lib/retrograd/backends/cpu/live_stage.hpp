@@ -1,0 +1,107 @@
+// A tiled stage of a stream: its rows' states live on from block to block.
+//
+// A row works on blocks of 16 samples, counted from where its states or constants last changed by an event, so
+// that what it computes does not depend on the host's blocks. Where a call ends inside a block of 16, that
+// part is computed from the states at the block's beginning, and again with the rest.
+//
+// Constants that glide are, from one control point to the next, straight lines: what is computed from
+// parameters is evaluated at the control points and goes evenly in between.
+#pragma once
+
+#include <retrograd/backends/cpu/stage.hpp>
+#include <retrograd/backends/cpu/tile_program.hpp>
+
+#include <optional>
+#include <vector>
+
+namespace retrograd::cpu {
+
+/// Evaluates what is constant over time as it is at one sample.
+class ConstantsAt {
+ public:
+  virtual ~ConstantsAt() = default;
+  virtual void evaluate(std::int64_t at) = 0;
+};
+
+class LiveStage {
+ public:
+  /// A plan's stage, and what evaluates the constants that it reads.
+  LiveStage(const StageContext& context, int stage, ConstantsAt& constants, bool has_gradients);
+
+  std::int64_t rows() const { return rows_; }
+
+  void start();
+  void restart(std::int64_t row);
+  /// Row `row` of leaf `n` of the plan changes: so do the rows that depend on it.
+  void change(int n, std::int64_t row, std::int64_t until);
+
+  void begin_block(std::int64_t at);
+  /// Plays [from, to); `buffer_start` is the sample that the buffers begin with.
+  void play(std::int64_t from, std::int64_t to, std::int64_t buffer_start);
+
+  /// Updates `has_adjoint` as StageRunner::prepare_rewind does.
+  void prepare_rewind(std::vector<bool>& has_adjoint);
+  /// The way back from sample `to` to the block's beginning, or to where an event changed a row.
+  void rewind(std::int64_t to, std::int64_t buffer_start);
+
+ private:
+  LiveStage(const StageContext& context, int stage, ConstantsAt& constants, bool has_gradients,
+            TileProgram forward);
+  using Real = float;
+  using Workspace = BoundProgram<Real>::Workspace;
+  static constexpr std::int64_t control_period = 64;  // samples between control points
+
+  struct Row {
+    std::int64_t aligned = 0;       // blocks of 16 are counted from here
+    std::int64_t line_start = 0;    // where its constants' lines begin
+    std::int64_t glides_until = 0;  // from there on its parameters rest
+    std::int64_t rewind_from = 0;
+    bool has_changed = true;  // constants or states, at the sample that is played next
+    bool is_on_line = false;  // some constant goes from one value to another
+  };
+  struct Rewind {
+    Rewind(const LiveStage& stage, TileProgram program);
+    std::vector<Real*> row_adjoint_data;
+    BoundProgram<Real> bound;
+    std::vector<Buffer> row_adjoints;  // rows x buffer each
+    std::vector<RowMap> adjoint_rows, sum_rows;
+    std::vector<double> row_totals, work, constants;
+    Workspace workspace;
+  };
+  // A leaf that the stage's constants are computed from, and which of its rows each row uses.
+  struct Source {
+    int leaf;
+    RowMap rows;
+  };
+
+  const Shape& shape() const { return context_.plan.stages[static_cast<std::size_t>(stage_)].shape; }
+  std::byte* states(const Buffer& of_rows, std::int64_t row) const {
+    return of_rows.data() + static_cast<std::size_t>(row) * states_.bytes;
+  }
+  double* constants(std::vector<double>& of_rows, std::int64_t row) const {
+    return of_rows.data() + static_cast<std::size_t>(row) * forward_.constants();
+  }
+  void find_sources();
+  void take_changes(std::int64_t at);
+  void begin_line(std::int64_t row, std::int64_t at);
+  void play_row(std::int64_t row, std::int64_t from, std::int64_t to, std::int64_t buffer_start);
+  void play_blocks(std::int64_t row, std::int64_t to, std::int64_t buffer_start);
+  void rewind_row(std::int64_t row, std::int64_t to, std::int64_t buffer_start);
+
+  StageContext context_;
+  int stage_;
+  ConstantsAt& constants_at_;
+  std::int64_t rows_, length_;
+  StageStates states_;
+  int tile_;
+  BoundProgram<Real> forward_;
+  Workspace workspace_;
+  std::vector<Source> sources_;
+  std::vector<Row> row_;
+  Buffer first_states_, states_aligned_, states_now_;  // [row]
+  Buffer states_rewind_, states_of_tile_;              // [row]; [tile]
+  std::vector<double> from_, to_;                      // [row][constant]
+  std::optional<Rewind> rewind_;
+};
+
+}  // namespace retrograd::cpu

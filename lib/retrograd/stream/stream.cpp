@@ -1,0 +1,475 @@
+#include <retrograd/math/floating_point.hpp>
+#include <retrograd/math/ordered_sum.hpp>
+#include <retrograd/patches/record.hpp>
+#include <retrograd/stream/stream.hpp>
+#include <retrograd/tape/backend.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cmath>
+#include <optional>
+
+namespace retrograd {
+
+namespace {
+
+// An input or a parameter, as the builder recorded it.
+struct Recorded {
+  std::string name;
+  int id;
+  int rows;
+  int first;  // of its channels or elements among all
+  Domain domain;
+  bool operator==(const Recorded& other) const {
+    return name == other.name && rows == other.rows && first == other.first;
+  }
+};
+
+// One value of a parameter: rests at `to`, or goes there from `from` between two samples.
+struct Element {
+  double from = 0.0, to = 0.0;
+  std::int64_t start = 0, until = 0;
+
+  double at(std::int64_t sample) const {
+    if (sample >= until) return to;
+    return from + (to - from) * (static_cast<double>(sample - start) / static_cast<double>(until - start));
+  }
+};
+
+// All samples of a block are numbers.
+bool are_finite(const float* samples, int count) {
+  constexpr std::uint32_t exponent = 0x7F800000u;
+  std::uint32_t others = 0;
+  for (int n = 0; n < count; ++n)
+    others |= (std::bit_cast<std::uint32_t>(samples[n]) & exponent) == exponent ? 1u : 0u;
+  return others == 0;
+}
+
+Stream::Builder builder_of(const Patch& patch, std::int64_t rows) {
+  validate(patch, "the patch");
+  return [patch, rows](Tape& tape) -> std::vector<Var> {
+    const std::int64_t length = *tape.options().length;
+    const Var gate =
+        tape.input("note.gate", Tensor(rows > 1 ? Shape{rows, length} : Shape{length}, tape.options().type));
+    return {record(tape, patch, gate, rows).audio};
+  };
+}
+
+const Recorded& find(const std::vector<Recorded>& all, std::string_view name, const char* kind) {
+  std::string known;
+  for (const Recorded& recorded : all) {
+    if (recorded.name == name) return recorded;
+    known += (known.empty() ? "" : ", ") + recorded.name;
+  }
+  raise<TapeError>("the stream has no " + std::string(kind) + " named '" + std::string(name) +
+                   "'; it has: " + (known.empty() ? "none" : known));
+}
+
+}  // namespace
+
+const char* to_string(StreamStatus status) {
+  switch (status) {
+    case StreamStatus::ok:
+      return "ok";
+    case StreamStatus::not_prepared:
+      return "the stream has not been prepared";
+    case StreamStatus::bad_block:
+      return "a block of fewer than 0 frames or of more than were prepared, or without outputs";
+    case StreamStatus::bad_input:
+      return "an input is NaN or infinite";
+    case StreamStatus::not_finite:
+      return "the output was NaN or infinite; the stream is at its start again";
+  }
+  return "an unknown status";
+}
+
+struct Stream::State final : LiveConstants {
+  State(Builder the_builder, const StreamOptions& the_options)
+      : builder(std::move(the_builder)), options(the_options) {
+    if (!(options.glide >= 0.0 && options.glide <= 60.0))
+      raise<DomainError>("[stream] a glide of " + std::to_string(options.glide) +
+                         " s; it must be between 0 and 60");
+    if (options.max_events < 0 || options.max_events > 1 << 20)
+      raise<DomainError>("[stream] room for " + std::to_string(options.max_events) +
+                         " events; it must be 0 to 1048576");
+    events.reserve(static_cast<std::size_t>(options.max_events));
+    // Once at any rate, to know what there is and that it streams.
+    record(44100.0, math::block);
+    std::size_t elements_there = 0;
+    for (const Recorded& parameter : parameters) elements_there += static_cast<std::size_t>(parameter.rows);
+    elements.resize(elements_there);
+    targets = std::make_unique<std::atomic<double>[]>(elements_there);
+    const Graph& graph = graph_of(static_cast<const TapeState*>(tape->state()));
+    for (const Recorded& parameter : parameters) {
+      const TensorView value = leaf_of(graph, parameter).value;
+      for (int row = 0; row < parameter.rows; ++row) {
+        targets[element(parameter, row)].store(value.at(row), std::memory_order_relaxed);
+        elements[element(parameter, row)].to = value.at(row);
+      }
+    }
+    held.resize(channels(inputs));
+    plan.reset();
+  }
+
+  static std::size_t channels(const std::vector<Recorded>& of) {
+    return of.empty() ? 0 : static_cast<std::size_t>(of.back().first + of.back().rows);
+  }
+  static const Leaf& leaf_of(const Graph& graph, const Recorded& recorded) {
+    return graph.leaves[static_cast<std::size_t>(graph.nodes[static_cast<std::size_t>(recorded.id)].leaf)];
+  }
+  static std::size_t element(const Recorded& parameter, int row) {
+    return static_cast<std::size_t>(parameter.first + row);
+  }
+
+  void record(double at_rate, int block) {
+    const math::DefaultFloatingPoint environment;
+    const std::int64_t length = LivePlan::history + (block + math::block - 1) / math::block * math::block;
+    Tape recording({.type = ElementType::f32, .sample_rate = at_rate, .length = length});
+    const std::vector<Var> vars = builder(recording);
+    if (vars.empty()) raise<TapeError>("[stream] the builder returned no outputs");
+    Graph& graph = graph_of(recording.state());
+    std::vector<Recorded> found_inputs, found_parameters, found_outputs;
+    for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
+      const RecordedNode& node = graph.nodes[id];
+      if (node.leaf < 0) continue;
+      Leaf& leaf = graph.leaves[static_cast<std::size_t>(node.leaf)];
+      if (!options.gradients) leaf.frozen = true;
+      if (leaf.name.empty()) {
+        if (node.signal)
+          raise<TapeError>("[stream] a constant signal of shape " + to_string(node.shape) +
+                           " cannot stream; make it an input");
+        continue;
+      }
+      std::vector<Recorded>& found = node.signal ? found_inputs : found_parameters;
+      found.push_back({leaf.name, static_cast<int>(id), static_cast<int>(node.shape.rows()),
+                       static_cast<int>(channels(found)), leaf.domain});
+    }
+    std::vector<int> ids;
+    for (const Var& var : vars) {
+      if (var.tape() != recording.state())
+        raise<TapeError>("[stream] the builder returned a Var of another tape than it was given");
+      if (!var.is_signal())
+        raise<TapeError>("[stream] output " + std::to_string(ids.size()) +
+                         " is constant over time; the outputs of a stream are signals");
+      ids.push_back(var.id());
+      found_outputs.push_back({"", var.id(), static_cast<int>(var.shape().rows()),
+                               static_cast<int>(channels(found_outputs)), real});
+    }
+    auto live = compile_live(graph, make_plan(graph, ids), ids, *this, options.gradients);
+    if (tape && !(found_inputs == inputs && found_parameters == parameters && found_outputs == outputs))
+      raise<TapeError>("[stream] at " + std::to_string(at_rate) +
+                       " Hz the builder recorded other inputs, parameters or outputs than at first");
+    plan = std::move(live);
+    inputs = std::move(found_inputs);
+    parameters = std::move(found_parameters);
+    outputs = std::move(found_outputs);
+    tape.emplace(std::move(recording));
+    find_buffers(graph);
+  }
+
+  // Where samples and values are, so that no call looks for them.
+  void find_buffers(Graph& graph) {
+    const auto collect = [&](const std::vector<Recorded>& of, const auto& find, std::vector<float*>& rows,
+                             std::int64_t length) {
+      rows.clear();
+      for (const Recorded& recorded : of)
+        for (int row = 0; row < recorded.rows; ++row) rows.push_back(find(recorded) + row * length);
+    };
+    const std::int64_t length = *tape->options().length;
+    collect(
+        inputs,
+        [&](const Recorded& input) {
+          return static_cast<float*>(const_cast<Leaf&>(leaf_of(graph, input)).value.data());
+        },
+        input_rows, length);
+    collect(
+        outputs, [&](const Recorded& output) { return plan->signal(output.id); }, output_rows, length);
+    seed_rows.clear();
+    if (options.gradients)
+      collect(
+          outputs, [&](const Recorded& output) { return plan->adjoint(output.id); }, seed_rows, length);
+  }
+
+  // LiveConstants: every parameter as it is at a sample.
+  void write(std::int64_t at) override {
+    Graph& graph = graph_of(tape->state());
+    for (const Recorded& parameter : parameters) {
+      auto* values = static_cast<double*>(const_cast<Leaf&>(leaf_of(graph, parameter)).value.data());
+      for (int row = 0; row < parameter.rows; ++row) values[row] = elements[element(parameter, row)].at(at);
+    }
+  }
+
+  bool allows(const Recorded& parameter, double value) const {
+    if (!parameter.domain.contains(value)) return false;
+    for (const Leaf::Reader& reader :
+         leaf_of(graph_of(static_cast<const TapeState*>(tape->state())), parameter).readers)
+      if (!reader.allowed->domain.contains(value)) return false;
+    return true;
+  }
+
+  bool set(int index, int row, double value) noexcept {
+    if (index < 0 || index >= static_cast<int>(parameters.size())) return false;
+    const Recorded& parameter = parameters[static_cast<std::size_t>(index)];
+    if (row < -1 || row >= parameter.rows || !allows(parameter, value)) return false;
+    for (int each = 0; each < parameter.rows; ++each)
+      if (row < 0 || each == row) targets[element(parameter, each)].store(value, std::memory_order_relaxed);
+    was_set.store(true, std::memory_order_release);
+    return true;
+  }
+
+  bool schedule(const StreamEvent& event) noexcept {
+    using Kind = StreamEvent::Kind;
+    if (events.size() == events.capacity() || event.offset < 0) return false;
+    if (event.kind == Kind::input) {
+      if (event.index < 0 || event.index >= static_cast<int>(held.size()) ||
+          !are_finite_as_float(event.value))
+        return false;
+    } else if (event.kind == Kind::restart) {
+      if (event.row < -1 || event.row >= outputs.front().rows) return false;
+    } else {
+      if (event.index < 0 || event.index >= static_cast<int>(parameters.size())) return false;
+      const Recorded& parameter = parameters[static_cast<std::size_t>(event.index)];
+      if (event.row < -1 || event.row >= parameter.rows || !allows(parameter, event.value)) return false;
+    }
+    const auto later = std::ranges::upper_bound(events, event.offset, {}, &StreamEvent::offset);
+    events.insert(later, event);
+    return true;
+  }
+  static bool are_finite_as_float(double value) {
+    const float sample = static_cast<float>(value);
+    return are_finite(&sample, 1);
+  }
+
+  // Parameters that other threads have set since the last call glide from here.
+  void take_sets() {
+    if (!was_set.exchange(false, std::memory_order_acquire)) return;
+    for (const Recorded& parameter : parameters)
+      for (int row = 0; row < parameter.rows; ++row) {
+        const double target = targets[element(parameter, row)].load(std::memory_order_relaxed);
+        if (target != elements[element(parameter, row)].to) move(parameter, row, target, glide_samples);
+      }
+  }
+
+  // The parameter's row goes to `value` in so many samples, from the sample that is played next.
+  void move(const Recorded& parameter, int row, double value, std::int64_t samples) {
+    Element& moved = elements[element(parameter, row)];
+    moved = {moved.at(position), value, position, position + samples};
+    plan->change(parameter.id, row, moved.until);
+  }
+
+  void apply(const StreamEvent& event, const float* const* host_inputs, int frames) {
+    if (event.kind == StreamEvent::Kind::input) {
+      const auto channel = static_cast<std::size_t>(event.index);
+      held[channel] = static_cast<float>(event.value);
+      if (is_held(host_inputs, channel))
+        std::fill(input_rows[channel] + LivePlan::history + event.offset,
+                  input_rows[channel] + LivePlan::history + frames, held[channel]);
+      return;
+    }
+    const std::int64_t at = block_start + event.offset;
+    plan->play(at);
+    position = at;
+    if (event.kind == StreamEvent::Kind::restart) {
+      plan->restart(outputs.front().id, event.row);
+      return;
+    }
+    const Recorded& parameter = parameters[static_cast<std::size_t>(event.index)];
+    for (int row = 0; row < parameter.rows; ++row)
+      if (event.row < 0 || row == event.row) {
+        targets[element(parameter, row)].store(event.value, std::memory_order_relaxed);
+        move(parameter, row, event.value, event.kind == StreamEvent::Kind::jump ? 0 : glide_samples);
+      }
+  }
+
+  static bool is_held(const float* const* host_inputs, std::size_t channel) {
+    return host_inputs == nullptr || host_inputs[channel] == nullptr;
+  }
+
+  StreamStatus process(const float* const* host_inputs, float* const* host_outputs, int frames) noexcept {
+    const math::DefaultFloatingPoint environment;
+    last_frames = 0;
+    status = check(host_inputs, host_outputs, frames);
+    if (status != StreamStatus::ok) {
+      silence(host_outputs, frames);
+      return status;
+    }
+    block_start = position;
+    plan->begin_block(position);
+    for (std::size_t channel = 0; channel < input_rows.size(); ++channel) {
+      float* samples = input_rows[channel] + LivePlan::history;
+      if (is_held(host_inputs, channel))
+        std::fill_n(samples, frames, held[channel]);
+      else
+        std::copy_n(host_inputs[channel], frames, samples);
+    }
+    take_sets();
+    std::size_t taken = 0;
+    for (; taken < events.size() && events[taken].offset < frames; ++taken)
+      apply(events[taken], host_inputs, frames);
+    events.erase(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(taken));
+    for (StreamEvent& event : events) event.offset -= frames;
+    position = block_start + frames;
+    plan->play(position);
+    last_frames = frames;
+    return status = give(host_outputs, frames);
+  }
+
+  StreamStatus check(const float* const* host_inputs, float* const* host_outputs, int frames) const {
+    if (!prepared) return StreamStatus::not_prepared;
+    if (frames < 0 || frames > max_block || (host_outputs == nullptr && frames > 0))
+      return StreamStatus::bad_block;
+    for (std::size_t channel = 0; channel < input_rows.size(); ++channel)
+      if (!is_held(host_inputs, channel) && !are_finite(host_inputs[channel], frames))
+        return StreamStatus::bad_input;
+    return StreamStatus::ok;
+  }
+
+  StreamStatus give(float* const* host_outputs, int frames) {
+    for (const float* row : output_rows)
+      if (!are_finite(row + LivePlan::history, frames)) {
+        silence(host_outputs, frames);
+        reset();
+        return StreamStatus::not_finite;
+      }
+    for (std::size_t channel = 0; channel < output_rows.size() && frames > 0; ++channel)
+      if (host_outputs[channel] != nullptr)
+        std::copy_n(output_rows[channel] + LivePlan::history, frames, host_outputs[channel]);
+    return StreamStatus::ok;
+  }
+
+  void silence(float* const* host_outputs, int frames) const {
+    if (host_outputs == nullptr || frames <= 0) return;
+    for (std::size_t channel = 0; channel < channels(outputs); ++channel)
+      if (host_outputs[channel] != nullptr) std::fill_n(host_outputs[channel], frames, 0.0f);
+  }
+
+  void reset() noexcept {
+    position = block_start = 0;
+    last_frames = 0;
+    events.clear();
+    std::fill(held.begin(), held.end(), 0.0f);
+    was_set.store(false, std::memory_order_relaxed);
+    for (std::size_t i = 0; i < elements.size(); ++i)
+      elements[i] = {0.0, targets[i].load(std::memory_order_relaxed), 0, 0};
+    if (plan) plan->start(0);
+  }
+
+  StreamStatus rewind(const float* const* seeds) noexcept {
+    const math::DefaultFloatingPoint environment;
+    if (!prepared || !options.gradients) return StreamStatus::not_prepared;
+    if (status != StreamStatus::ok) return status;
+    const std::int64_t length = *tape->options().length;
+    for (std::size_t channel = 0; channel < seed_rows.size(); ++channel) {
+      std::fill_n(seed_rows[channel], length, 0.0f);
+      if (seeds == nullptr || seeds[channel] == nullptr) continue;
+      if (!are_finite(seeds[channel], last_frames)) return StreamStatus::bad_input;
+      std::copy_n(seeds[channel], last_frames, seed_rows[channel] + LivePlan::history);
+    }
+    plan->rewind();
+    return StreamStatus::ok;
+  }
+
+  Builder builder;
+  StreamOptions options;
+  std::vector<Recorded> inputs, parameters, outputs;
+  std::optional<Tape> tape;
+  std::unique_ptr<LivePlan> plan;
+  std::vector<float*> input_rows, output_rows, seed_rows;  // [channel], from the history on
+
+  double rate = 0.0;
+  int max_block = 0;
+  bool prepared = false;
+  std::int64_t glide_samples = 0;
+
+  StreamStatus status = StreamStatus::not_prepared;
+  std::int64_t position = 0, block_start = 0;
+  int last_frames = 0;
+  std::vector<float> held;          // [input channel]
+  std::vector<StreamEvent> events;  // by offset; never grows beyond its capacity
+  std::vector<Element> elements;
+
+  std::unique_ptr<std::atomic<double>[]> targets;  // of the elements, by any thread
+  std::atomic<bool> was_set{false};
+  static_assert(std::atomic<double>::is_always_lock_free);
+};
+
+Stream::Stream(Builder builder, const StreamOptions& options)
+    : state_(std::make_unique<State>(std::move(builder), options)) {}
+Stream::Stream(const Patch& patch, std::int64_t rows, const StreamOptions& options)
+    : Stream(builder_of(patch, rows), options) {}
+Stream::~Stream() = default;
+Stream::Stream(Stream&&) noexcept = default;
+Stream& Stream::operator=(Stream&&) noexcept = default;
+
+int Stream::input_channels() const { return static_cast<int>(State::channels(state_->inputs)); }
+int Stream::output_channels() const { return static_cast<int>(State::channels(state_->outputs)); }
+int Stream::input(std::string_view name) const { return find(state_->inputs, name, "input").first; }
+
+int Stream::parameters() const { return static_cast<int>(state_->parameters.size()); }
+int Stream::parameter(std::string_view name) const {
+  return static_cast<int>(&find(state_->parameters, name, "parameter") - state_->parameters.data());
+}
+
+namespace {
+const Recorded& at(const std::vector<Recorded>& parameters, int index) {
+  if (index < 0 || index >= static_cast<int>(parameters.size()))
+    raise<TapeError>("the stream has no parameter " + std::to_string(index) + "; it has " +
+                     std::to_string(parameters.size()) + ", counted from 0");
+  return parameters[static_cast<std::size_t>(index)];
+}
+}  // namespace
+
+const std::string& Stream::name(int parameter) const { return at(state_->parameters, parameter).name; }
+const Domain& Stream::domain(int parameter) const { return at(state_->parameters, parameter).domain; }
+int Stream::rows(int parameter) const { return at(state_->parameters, parameter).rows; }
+
+void Stream::prepare(double sample_rate, int max_block) {
+  constexpr int most = 1 << 20;
+  if (!(sample_rate >= 1.0 && sample_rate <= 768000.0))
+    raise<DomainError>("[stream] a sample rate of " + std::to_string(sample_rate) +
+                       " Hz; it must be 1 to 768000");
+  if (max_block < 1 || max_block > most)
+    raise<DomainError>("[stream] blocks of up to " + std::to_string(max_block) + " frames; it must be 1 to " +
+                       std::to_string(most));
+  state_->record(sample_rate, max_block);
+  state_->rate = sample_rate;
+  state_->max_block = max_block;
+  state_->glide_samples = std::llround(state_->options.glide * sample_rate);
+  state_->prepared = true;
+  state_->status = StreamStatus::ok;
+  state_->reset();
+}
+
+double Stream::sample_rate() const { return state_->rate; }
+int Stream::max_block() const { return state_->max_block; }
+
+StreamStatus Stream::process(const float* const* inputs, float* const* outputs, int frames) noexcept {
+  return state_->process(inputs, outputs, frames);
+}
+StreamStatus Stream::status() const noexcept { return state_->status; }
+bool Stream::schedule(const StreamEvent& event) noexcept { return state_->schedule(event); }
+void Stream::reset() noexcept { state_->reset(); }
+std::int64_t Stream::position() const noexcept { return state_->position; }
+StreamStatus Stream::rewind(const float* const* seeds) noexcept { return state_->rewind(seeds); }
+
+double Stream::gradient(int parameter, int row) const noexcept {
+  if (parameter < 0 || parameter >= parameters()) return 0.0;
+  const Recorded& of = state_->parameters[static_cast<std::size_t>(parameter)];
+  const Leaf& leaf = State::leaf_of(graph_of(static_cast<const TapeState*>(state_->tape->state())), of);
+  if (row < 0 || row >= of.rows || !leaf.gradient) return 0.0;
+  return leaf.gradient->view().at(row);
+}
+
+bool Stream::set(int parameter, double value) noexcept { return state_->set(parameter, -1, value); }
+bool Stream::set(int parameter, int row, double value) noexcept {
+  return row >= 0 && state_->set(parameter, row, value);
+}
+double Stream::value(int parameter, int row) const noexcept {
+  if (parameter < 0 || parameter >= parameters()) return 0.0;
+  const Recorded& of = state_->parameters[static_cast<std::size_t>(parameter)];
+  if (row < 0 || row >= of.rows) return 0.0;
+  return state_->targets[State::element(of, row)].load(std::memory_order_relaxed);
+}
+
+}  // namespace retrograd
