@@ -1,4 +1,4 @@
-// Everything a synth needs, in one include: tapes, nodes, synths, losses, optimisers, patches and fits.
+// Everything a synth needs, in one include: tapes, nodes, synths, losses, optimisers, patches, fits and streams.
 #pragma once
 
 #include <retrograd/backends/cpu/own_node.hpp>
@@ -9,6 +9,7 @@
 #include <retrograd/optimizers/optimizer.hpp>
 #include <retrograd/patches/record.hpp>
 #include <retrograd/patches/toml.hpp>
+#include <retrograd/stream/stream.hpp>
 #include <retrograd/synths/fm_synth.hpp>
 #include <retrograd/synths/oscillator.hpp>
 #include <retrograd/tape/tape.hpp>

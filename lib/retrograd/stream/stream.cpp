@@ -349,7 +349,7 @@ struct Stream::State final : LiveConstants {
     last_frames = 0;
     events.clear();
     std::fill(held.begin(), held.end(), 0.0f);
-    was_set.store(false, std::memory_order_relaxed);
+    was_set.exchange(false, std::memory_order_acquire);
     for (std::size_t i = 0; i < elements.size(); ++i)
       elements[i] = {0.0, targets[i].load(std::memory_order_relaxed), 0, 0};
     if (plan) plan->start(0);

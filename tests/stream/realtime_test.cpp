@@ -1,0 +1,286 @@
+// What a stream may not do in an audio callback: allocate, lock, make a system call, compute a denormal, leave
+// the host's floating-point environment changed. All of it is counted, on the audio thread alone.
+#include <doctest/doctest.h>
+
+#include "../synths/fm_fixture.hpp"
+
+#include <retrograd/nodes/all.hpp>
+#include <retrograd/patches/patch.hpp>
+#include <retrograd/stream/stream.hpp>
+
+#include <dlfcn.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cfenv>
+#include <cmath>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <thread>
+#include <vector>
+
+using namespace retrograd;
+
+// --- counting ------------------------------------------------------------------------------------
+
+namespace {
+
+// Of the thread that counts.
+thread_local bool is_counting = false;
+thread_local long allocations = 0, locks = 0;
+std::atomic<long> system_calls{0};
+
+void count(long& what) {
+  if (is_counting) ++what;
+}
+
+}  // namespace
+
+// The C library's own, by the names behind the public ones; operator new and delete come here too.
+extern "C" {
+void* __libc_malloc(std::size_t bytes);
+void* __libc_calloc(std::size_t count, std::size_t bytes);
+void* __libc_realloc(void* memory, std::size_t bytes);
+void* __libc_memalign(std::size_t alignment, std::size_t bytes);
+void __libc_free(void* memory);
+
+void* malloc(std::size_t bytes) {
+  count(allocations);
+  return __libc_malloc(bytes);
+}
+void* calloc(std::size_t elements, std::size_t bytes) {
+  count(allocations);
+  return __libc_calloc(elements, bytes);
+}
+void* realloc(void* memory, std::size_t bytes) {
+  count(allocations);
+  return __libc_realloc(memory, bytes);
+}
+void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
+  count(allocations);
+  return __libc_memalign(alignment, bytes);
+}
+int posix_memalign(void** memory, std::size_t alignment, std::size_t bytes) {
+  count(allocations);
+  *memory = __libc_memalign(alignment, bytes);
+  return *memory == nullptr ? ENOMEM : 0;
+}
+void free(void* memory) {
+  count(allocations);
+  __libc_free(memory);
+}
+
+int pthread_mutex_lock(pthread_mutex_t* mutex) {
+  static const auto next =
+      reinterpret_cast<int (*)(pthread_mutex_t*)>(dlsym(RTLD_NEXT, "pthread_mutex_lock"));
+  count(locks);
+  return next(mutex);
+}
+int pthread_mutex_trylock(pthread_mutex_t* mutex) {
+  static const auto next =
+      reinterpret_cast<int (*)(pthread_mutex_t*)>(dlsym(RTLD_NEXT, "pthread_mutex_trylock"));
+  count(locks);
+  return next(mutex);
+}
+}
+
+namespace {
+
+// From here on every system call of this thread, but the end of it, is counted and refused.
+bool trap_system_calls() {
+#if defined(__x86_64__)
+  struct sigaction action {};
+  action.sa_flags = SA_SIGINFO | SA_NODEFER;
+  action.sa_sigaction = [](int, siginfo_t*, void* context) {
+    ++system_calls;
+    static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RAX] = -ENOSYS;
+  };
+  if (sigaction(SIGSYS, &action, nullptr) != 0) return false;
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigreturn, 2, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{sizeof filter / sizeof *filter, filter};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+#else
+  return false;
+#endif
+}
+
+struct Counts {
+  bool traps = false;
+  long allocations = 0, locks = 0, system_calls = 0;
+};
+
+// What `body` does, on a thread of its own.
+template <class Body>
+Counts counted(Body&& body) {
+  Counts counts;
+  std::thread([&] {
+    counts.traps = trap_system_calls();
+    allocations = locks = 0;
+    system_calls = 0;
+    is_counting = true;
+    body();
+    is_counting = false;
+    counts.system_calls = system_calls;
+    counts.allocations = allocations;
+    counts.locks = locks;
+  }).join();
+  if (!counts.traps) MESSAGE("system calls cannot be trapped here: they were not counted");
+  return counts;
+}
+
+// Random bits that need nothing of anybody.
+struct Random {
+  std::uint32_t state = 1;
+  std::uint32_t operator()() { return state = state * 1664525u + 1013904223u, state >> 8; }
+};
+
+}  // namespace
+
+TEST_CASE("what is counted is counted") {
+  const Counts counts = counted([] {
+    // By names that a compiler does not see through.
+    void* (*volatile allocate)(std::size_t) = std::malloc;
+    void (*volatile release)(void*) = std::free;
+    release(allocate(100));
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&mutex);
+    pthread_mutex_unlock(&mutex);
+  });
+  CHECK(counts.allocations == 2);
+  CHECK(counts.locks == 1);
+  const Counts calls = counted([] { getppid(); });
+  if (calls.traps) CHECK(calls.system_calls == 1);
+}
+
+TEST_CASE("a million blocks allocate nothing, lock nothing and make no system call") {
+  constexpr int blocks = 1000000, most = 16;
+  const Patch patch = default_patch();
+  Stream stream(patch, 4, {.gradients = true});
+  stream.prepare(48000.0, 512);
+  std::vector<float> gate(512), seed(512, 1.0f);
+  std::vector<std::vector<float>> audio(4, std::vector<float>(512));
+  const float* inputs[] = {gate.data(), nullptr, gate.data(), nullptr};
+  float* outputs[] = {audio[0].data(), audio[1].data(), audio[2].data(), audio[3].data()};
+  const float* seeds[] = {seed.data(), nullptr, seed.data(), nullptr};
+  const int gain = stream.parameter("fm.operator.0.gain"), pitch = stream.parameter("note.frequency");
+
+  std::atomic<bool> is_done{false};
+  std::thread other([&] {
+    Random random;
+    while (!is_done) {
+      stream.set(gain, 0.001 * (random() % 1000));
+      stream.set(pitch, static_cast<int>(random() % 4), 100.0 + random() % 1000);
+    }
+  });
+  long failures = 0;
+  const Counts counts = counted([&] {
+    Random random{7};
+    for (int block = 0; block < blocks; ++block) {
+      const int frames = static_cast<int>(random() % (block % 1000 == 0 ? 513 : most));
+      for (int n = 0; n < frames; ++n) gate[static_cast<std::size_t>(n)] = block / 64 % 2 == 0 ? 1.0f : 0.0f;
+      if (block % 50 == 0) {
+        const int row = static_cast<int>(random() % 4), offset = static_cast<int>(random() % 20);
+        stream.schedule({StreamEvent::Kind::restart, offset, 0, row, 0.0});
+        stream.schedule({StreamEvent::Kind::jump, offset, pitch, row, 50.0 + random() % 2000});
+        stream.schedule({StreamEvent::Kind::input, offset, 1, 0, block % 100 == 0 ? 1.0 : 0.0});
+      }
+      if (block % 10007 == 0) stream.reset();
+      failures += stream.process(inputs, outputs, frames) != StreamStatus::ok;
+      if (block % 100 == 3) failures += stream.rewind(seeds) != StreamStatus::ok;
+    }
+    // Bad calls as well.
+    failures += stream.process(inputs, outputs, 513) != StreamStatus::bad_block;
+    gate[0] = NAN;
+    failures += stream.process(inputs, outputs, 512) != StreamStatus::bad_input;
+  });
+  is_done = true;
+  other.join();
+  CHECK(failures == 0);
+  CHECK(counts.allocations == 0);
+  CHECK(counts.locks == 0);
+  CHECK(counts.system_calls == 0);
+}
+
+TEST_CASE("no denormal is ever computed: every value of a synth, to the end of its release and beyond") {
+  const FmNumbers fm = FmNumbers::six_operators();
+  Stream stream([&](Tape& tape) -> std::vector<Var> {
+    const Var gate = tape.input("gate", Tensor(Shape{*tape.options().length}));
+    std::vector<Var> values;
+    std::optional<Var> modulation;
+    for (const FmNumbers::Operator& op : fm.operators) {
+      const auto number = [&](double x) { return tape.constant(x); };
+      const Var wave =
+          sinusoid(number(220.0 * op.ratio), modulation, modulation ? std::nullopt : tape.options().length);
+      const Var envelope =
+          adsr(gate, {number(op.attack), number(op.decay), number(op.sustain), number(op.release)});
+      const Var scaled = wave * envelope;
+      modulation = scaled * number(op.gain);
+      values.insert(values.end(), {wave, envelope, scaled, *modulation});
+    }
+    return values;
+  });
+  stream.prepare(44100.0, 512);
+  std::vector<std::vector<float>> samples(static_cast<std::size_t>(stream.output_channels()),
+                                          std::vector<float>(512));
+  std::vector<float*> outputs;
+  for (auto& channel : samples) outputs.push_back(channel.data());
+  std::vector<float> gate(512, 1.0f);
+  const float* inputs[] = {gate.data()};
+  long denormals = 0, numbers = 0;
+  int block = 0;
+  // The longest release, 0.4 s, falls under 2^-100 after 70 of its times.
+  for (; block < 45 * 44100 / 512; ++block) {
+    if (block == 40) std::fill(gate.begin(), gate.end(), 0.0f);
+    REQUIRE(stream.process(inputs, outputs.data(), 512) == StreamStatus::ok);
+    for (const auto& channel : samples)
+      for (const float x : channel) {
+        denormals += std::fpclassify(x) == FP_SUBNORMAL;
+        numbers += x != 0.0f;
+      }
+  }
+  CHECK(denormals == 0);
+  CHECK(numbers > 1000000);
+  for (const std::size_t envelope : {1u, 5u, 9u, 13u, 17u, 21u}) CHECK(samples[envelope][511] == 0.0f);
+}
+
+TEST_CASE("the host's floating-point environment changes nothing, and it has it back") {
+  const auto played = [](int rounding) {
+    std::fenv_t before;
+    std::fegetenv(&before);
+    Stream stream(default_patch(), 1, {.gradients = true});
+    stream.prepare(44100.0, 512);
+    std::fesetround(rounding);
+    std::vector<float> gate(512, 1.0f), audio(512);
+    const float* inputs[] = {gate.data()};
+    float* outputs[] = {audio.data()};
+    std::vector<double> heard;
+    for (int block = 0; block < 10; ++block) {
+      REQUIRE(stream.process(inputs, outputs, 512) == StreamStatus::ok);
+      heard.insert(heard.end(), audio.begin(), audio.end());
+    }
+    REQUIRE(stream.rewind(inputs) == StreamStatus::ok);
+    CHECK(std::fegetround() == rounding);
+    std::fesetenv(&before);
+    heard.push_back(stream.gradient(stream.parameter("note.frequency")));
+    return heard;
+  };
+  const auto nearest = played(FE_TONEAREST);
+  CHECK(nearest == played(FE_UPWARD));
+  CHECK(nearest == played(FE_TOWARDZERO));
+}
