@@ -1,11 +1,11 @@
 #include <retrograd/math/floating_point.hpp>
 #include <retrograd/math/ordered_sum.hpp>
 #include <retrograd/patches/record.hpp>
+#include <retrograd/stream/glides.hpp>
 #include <retrograd/stream/stream.hpp>
 #include <retrograd/tape/backend.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <cmath>
 #include <optional>
@@ -23,17 +23,6 @@ struct Recorded {
   Domain domain;
   bool operator==(const Recorded& other) const {
     return name == other.name && rows == other.rows && first == other.first;
-  }
-};
-
-// One value of a parameter: rests at `to`, or goes there from `from` between two samples.
-struct Element {
-  double from = 0.0, to = 0.0;
-  std::int64_t start = 0, until = 0;
-
-  double at(std::int64_t sample) const {
-    if (sample >= until) return to;
-    return from + (to - from) * (static_cast<double>(sample - start) / static_cast<double>(until - start));
   }
 };
 
@@ -96,18 +85,12 @@ struct Stream::State final : LiveConstants {
     events.reserve(static_cast<std::size_t>(options.max_events));
     // Once at any rate, to know what there is and that it streams.
     record(44100.0, math::block);
-    std::size_t elements_there = 0;
-    for (const Recorded& parameter : parameters) elements_there += static_cast<std::size_t>(parameter.rows);
-    elements.resize(elements_there);
-    targets = std::make_unique<std::atomic<double>[]>(elements_there);
+    std::vector<double> values;
     const Graph& graph = graph_of(static_cast<const TapeState*>(tape->state()));
-    for (const Recorded& parameter : parameters) {
-      const TensorView value = leaf_of(graph, parameter).value;
-      for (int row = 0; row < parameter.rows; ++row) {
-        targets[element(parameter, row)].store(value.at(row), std::memory_order_relaxed);
-        elements[element(parameter, row)].to = value.at(row);
-      }
-    }
+    for (const Recorded& parameter : parameters)
+      for (int row = 0; row < parameter.rows; ++row)
+        values.push_back(leaf_of(graph, parameter).value.view().at(row));
+    glides.emplace(std::move(values));
     held.resize(channels(inputs));
     plan.reset();
   }
@@ -196,7 +179,7 @@ struct Stream::State final : LiveConstants {
     Graph& graph = graph_of(tape->state());
     for (const Recorded& parameter : parameters) {
       auto* values = static_cast<double*>(const_cast<Leaf&>(leaf_of(graph, parameter)).value.data());
-      for (int row = 0; row < parameter.rows; ++row) values[row] = elements[element(parameter, row)].at(at);
+      for (int row = 0; row < parameter.rows; ++row) values[row] = glides->at(element(parameter, row), at);
     }
   }
 
@@ -213,8 +196,8 @@ struct Stream::State final : LiveConstants {
     const Recorded& parameter = parameters[static_cast<std::size_t>(index)];
     if (row < -1 || row >= parameter.rows || !allows(parameter, value)) return false;
     for (int each = 0; each < parameter.rows; ++each)
-      if (row < 0 || each == row) targets[element(parameter, each)].store(value, std::memory_order_relaxed);
-    was_set.store(true, std::memory_order_release);
+      if (row < 0 || each == row) glides->set(element(parameter, each), value);
+    glides->announce();
     return true;
   }
 
@@ -243,19 +226,17 @@ struct Stream::State final : LiveConstants {
 
   // Parameters that other threads have set since the last call glide from here.
   void take_sets() {
-    if (!was_set.exchange(false, std::memory_order_acquire)) return;
+    if (!glides->take_announcement()) return;
     for (const Recorded& parameter : parameters)
       for (int row = 0; row < parameter.rows; ++row) {
-        const double target = targets[element(parameter, row)].load(std::memory_order_relaxed);
-        if (target != elements[element(parameter, row)].to) move(parameter, row, target, glide_samples);
+        const std::size_t i = element(parameter, row);
+        if (glides->waits(i)) move(parameter, row, glides->target(i), glide_samples);
       }
   }
 
   // The parameter's row goes to `value` in so many samples, from the sample that is played next.
   void move(const Recorded& parameter, int row, double value, std::int64_t samples) {
-    Element& moved = elements[element(parameter, row)];
-    moved = {moved.at(position), value, position, position + samples};
-    plan->change(parameter.id, row, moved.until);
+    plan->change(parameter.id, row, glides->go(element(parameter, row), value, position, position + samples));
   }
 
   void apply(const StreamEvent& event, const float* const* host_inputs, int frames) {
@@ -277,7 +258,7 @@ struct Stream::State final : LiveConstants {
     const Recorded& parameter = parameters[static_cast<std::size_t>(event.index)];
     for (int row = 0; row < parameter.rows; ++row)
       if (event.row < 0 || row == event.row) {
-        targets[element(parameter, row)].store(event.value, std::memory_order_relaxed);
+        glides->set(element(parameter, row), event.value);
         move(parameter, row, event.value, event.kind == StreamEvent::Kind::jump ? 0 : glide_samples);
       }
   }
@@ -349,9 +330,7 @@ struct Stream::State final : LiveConstants {
     last_frames = 0;
     events.clear();
     std::fill(held.begin(), held.end(), 0.0f);
-    was_set.exchange(false, std::memory_order_acquire);
-    for (std::size_t i = 0; i < elements.size(); ++i)
-      elements[i] = {0.0, targets[i].load(std::memory_order_relaxed), 0, 0};
+    glides->rest();
     if (plan) plan->start(0);
   }
 
@@ -385,13 +364,9 @@ struct Stream::State final : LiveConstants {
   StreamStatus status = StreamStatus::not_prepared;
   std::int64_t position = 0, block_start = 0;
   int last_frames = 0;
-  std::vector<float> held;          // [input channel]
-  std::vector<StreamEvent> events;  // by offset; never grows beyond its capacity
-  std::vector<Element> elements;
-
-  std::unique_ptr<std::atomic<double>[]> targets;  // of the elements, by any thread
-  std::atomic<bool> was_set{false};
-  static_assert(std::atomic<double>::is_always_lock_free);
+  std::vector<float> held;               // [input channel]
+  std::vector<StreamEvent> events;       // by offset; never grows beyond its capacity
+  std::optional<detail::Glides> glides;  // every row of every parameter
 };
 
 Stream::Stream(Builder builder, const StreamOptions& options)
@@ -469,7 +444,7 @@ double Stream::value(int parameter, int row) const noexcept {
   if (parameter < 0 || parameter >= parameters()) return 0.0;
   const Recorded& of = state_->parameters[static_cast<std::size_t>(parameter)];
   if (row < 0 || row >= of.rows) return 0.0;
-  return state_->targets[State::element(of, row)].load(std::memory_order_relaxed);
+  return state_->glides->target(State::element(of, row));
 }
 
 }  // namespace retrograd
