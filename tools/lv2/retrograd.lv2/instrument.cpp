@@ -1,0 +1,150 @@
+// The instrument as an LV2 plugin. It is played by MIDI, or, in a host without, by the controls `gate`, `key`
+// and `velocity`.
+#include <lv2/atom/atom.h>
+#include <lv2/atom/util.h>
+#include <lv2/core/lv2.h>
+#include <lv2/midi/midi.h>
+#include <lv2/urid/urid.h>
+#include <retrograd/stream/instrument.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <exception>
+#include <limits>
+
+#include "ports.hpp"
+
+namespace retrograd::lv2 {
+namespace {
+
+constexpr std::uint32_t longest_block = 1024;  // longer runs are played in parts
+
+class Plugin {
+ public:
+  Plugin(double sample_rate, const LV2_URID_Map* map)
+      : ports_(ports()),
+        instrument_(patch()),
+        connected_(ports_.size(), nullptr),
+        parameter_(ports_.size(), -1),
+        taken_(ports_.size(), std::numeric_limits<double>::quiet_NaN()) {
+    for (std::size_t i = 0; i < ports_.size(); ++i)
+      if (ports_[i].kind == Port::Kind::parameter) parameter_[i] = instrument_.parameter(ports_[i].parameter);
+    if (map != nullptr) midi_event_ = map->map(map->handle, LV2_MIDI__MidiEvent);
+    instrument_.prepare(sample_rate, static_cast<int>(longest_block));
+  }
+
+  void connect(std::uint32_t port, void* data) noexcept {
+    if (port < connected_.size()) connected_[port] = data;
+  }
+
+  /// The next run is the first.
+  void activate() noexcept {
+    is_first_ = true;
+    is_on_ = false;
+  }
+
+  void run(std::uint32_t frames) noexcept {
+    take_parameters();
+    take_gate();
+    auto* output = static_cast<float*>(connected_[audio_port]);
+    const auto* midi = static_cast<const LV2_Atom_Sequence*>(connected_[midi_port]);
+    const LV2_Atom_Event* event = midi != nullptr ? lv2_atom_sequence_begin(&midi->body) : nullptr;
+    for (std::uint32_t start = 0; start < frames;) {
+      std::uint32_t part = std::min(frames - start, longest_block);
+      for (; event != nullptr && !lv2_atom_sequence_is_end(&midi->body, midi->atom.size, event);
+           event = lv2_atom_sequence_next(event)) {
+        const std::int64_t offset = std::max<std::int64_t>(event->time.frames - start, 0);
+        if (offset >= part) break;
+        if (!take(*event, static_cast<int>(offset))) {  // the instrument holds no more until it has played
+          part = std::max<std::uint32_t>(static_cast<std::uint32_t>(offset), 1);
+          break;
+        }
+      }
+      if (output != nullptr) instrument_.process(output + start, static_cast<int>(part));
+      start += part;
+    }
+  }
+
+ private:
+  // A control where it is a number, within its range.
+  double control(std::uint32_t port) const noexcept {
+    const auto* data = static_cast<const float*>(connected_[port]);
+    const Port& what = ports_[port];
+    // A float is not quite the patch's own number; where it is as near as can be, that is meant.
+    if (data == nullptr || !std::isfinite(*data) || *data == static_cast<float>(what.usual))
+      return what.usual;
+    return std::clamp(static_cast<double>(*data), what.low, what.high);
+  }
+
+  void take_parameters() noexcept {
+    for (std::uint32_t i = 0; i < ports_.size(); ++i) {
+      if (parameter_[i] < 0) continue;
+      const double value = control(i);
+      if (value != taken_[i] && instrument_.set(parameter_[i], value)) taken_[i] = value;
+    }
+    // What the first run finds is there at once; later changes glide.
+    if (is_first_) instrument_.reset();
+    is_first_ = false;
+  }
+
+  void take_gate() noexcept {
+    const bool is_on = control(gate_port) >= 0.5;
+    const double key = control(key_port);
+    if (is_on == is_on_ && (!is_on || key == key_)) return;
+    if (is_on_) instrument_.note_off(key_);
+    if (is_on) instrument_.note_on(key, control(velocity_port));
+    is_on_ = is_on;
+    key_ = key;
+  }
+
+  // False where the instrument has no room. What is no MIDI, or broken, is passed over.
+  bool take(const LV2_Atom_Event& event, int offset) noexcept {
+    const auto* bytes = static_cast<const unsigned char*>(LV2_ATOM_BODY_CONST(&event.body));
+    const bool is_short = event.body.size == 3 && bytes[1] < 0x80 && bytes[2] < 0x80;
+    if (midi_event_ == 0 || event.body.type != midi_event_ || !is_short || bytes[0] < 0x80) return true;
+    return instrument_.midi(bytes, 3, offset);
+  }
+
+  std::vector<Port> ports_;
+  Instrument instrument_;
+  std::vector<void*> connected_;
+  std::vector<int> parameter_;  // of each port, -1 for none
+  std::vector<double> taken_;
+  LV2_URID midi_event_ = 0;
+  bool is_first_ = true, is_on_ = false;
+  double key_ = 0.0;
+};
+
+// No exception may reach the host.
+LV2_Handle instantiate(const LV2_Descriptor*, double sample_rate, const char*,
+                       const LV2_Feature* const* features) {
+  const LV2_URID_Map* map = nullptr;
+  for (; features != nullptr && *features != nullptr; ++features)
+    if (std::strcmp((*features)->URI, LV2_URID__map) == 0)
+      map = static_cast<LV2_URID_Map*>((*features)->data);
+  try {
+    return new Plugin(sample_rate, map);
+  } catch (const std::exception&) {
+    return nullptr;
+  }
+}
+
+Plugin& plugin_of(LV2_Handle handle) { return *static_cast<Plugin*>(handle); }
+
+const LV2_Descriptor descriptor{
+    uri,
+    instantiate,
+    [](LV2_Handle handle, std::uint32_t port, void* data) { plugin_of(handle).connect(port, data); },
+    [](LV2_Handle handle) { plugin_of(handle).activate(); },
+    [](LV2_Handle handle, std::uint32_t frames) { plugin_of(handle).run(frames); },
+    nullptr,
+    [](LV2_Handle handle) { delete static_cast<Plugin*>(handle); },
+    nullptr};
+
+}  // namespace
+}  // namespace retrograd::lv2
+
+LV2_SYMBOL_EXPORT const LV2_Descriptor* lv2_descriptor(std::uint32_t index) {
+  return index == 0 ? &retrograd::lv2::descriptor : nullptr;
+}

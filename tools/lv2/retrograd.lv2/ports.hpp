@@ -1,0 +1,40 @@
+// The ports of the LV2 instrument, made from its patch: the plugin and its description both come from here, so
+// that they cannot disagree.
+#pragma once
+
+#include <retrograd/patches/patch.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace retrograd::lv2 {
+
+inline constexpr const char* uri = "urn:retrograd:fm";
+
+/// What is played: the patch that fits begin with, so that what a fit found can be dialled in.
+inline Patch patch() { return default_patch_to_fit(); }
+
+struct Port {
+  enum class Kind {
+    midi,       ///< MIDI messages, an atom sequence that need not be connected
+    audio,      ///< the sound
+    gate,       ///< a control: a note is held at 0.5 and above
+    key,        ///< a control: which note, as a MIDI key
+    velocity,   ///< a control: how loud the next note is
+    parameter,  ///< a control: a parameter of the patch
+  };
+  Kind kind;
+  std::string symbol{}, name{};
+  double low = 0.0, high = 1.0, usual = 0.0;
+  std::string unit{};  ///< of LV2's units: "s", "midiNote", or nothing
+  bool is_logarithmic = false;
+  std::string parameter{};  ///< of the patch, by path
+};
+
+/// In the order of their indices.
+std::vector<Port> ports();
+
+inline constexpr std::uint32_t midi_port = 0, audio_port = 1, gate_port = 2, key_port = 3, velocity_port = 4;
+
+}  // namespace retrograd::lv2
