@@ -7,7 +7,12 @@
 //
 // A note on a free voice has the same bits as the patch rendered offline from the note's first sample, at any
 // place in any block. Where no voice is free the one that is least missed goes on with the new note: its
-// envelopes from the level they have, its pitch and loudness without a click.
+// envelopes from the level they have, its pitch and loudness without a click. Which one that is, and when
+// each voice becomes free, is decided at samples, so that the blocks change nothing.
+//
+// A voice is free when its release has lasted ln(1e5) = 11.5 times its longest release time (of the operators
+// that are heard): 100 dB below the level at which it began. Where a release is changed meanwhile, the longest
+// value since the note ended counts.
 //
 // Threads: as for a Stream; notes on the audio thread, `set` on any.
 #pragma once
@@ -17,52 +22,71 @@
 #include <retrograd/stream/voices.hpp>
 
 #include <memory>
+#include <string_view>
 
 namespace retrograd {
 
 struct InstrumentOptions {
-  int voices = 16;
+  int voices = 16;          ///< 1 to 1024
   double glide = 0.02;      ///< seconds, of parameters, of the bend, and of the pitch of a voice taken over
-  double bend_range = 2.0;  ///< semitones at a pitch bend of 1
-  double tuning = 440.0;    ///< Hz of key 69
+  double bend_range = 2.0;  ///< semitones at a pitch bend of 1, 0 to 120
+  double tuning = 440.0;    ///< Hz of key 69, above 0, 768000 at most
 };
 
 class Instrument {
  public:
+  /// Events that wait at a time; beyond them none is taken until the next `process`.
+  static constexpr int max_events = 512;
+
   /// Throws what the patch's validation throws, and DomainError for options that cannot be. The patch's own
-  /// note (frequency, gate) is not played.
+  /// note (frequency, gate), sample rate and duration are not played.
   explicit Instrument(const Patch& patch, const InstrumentOptions& options = {});
   ~Instrument();
   Instrument(Instrument&&) noexcept;
   Instrument& operator=(Instrument&&) noexcept;
 
+  /// Before playing, and where the rate (Hz) or the longest block changes. Allocates; throws as
+  /// Stream::prepare. No note sounds afterwards.
   void prepare(double sample_rate, int max_block);
-  /// The sum of the voices, `frames` samples. Promises as Stream::process.
+
+  /// The sum of the voices, voice 0 first, `frames` samples (0 to max_block). Promises as Stream::process.
+  /// Where what was computed is not finite all notes have ended.
   StreamStatus process(float* output, int frames) noexcept;
+  /// As after `prepare`: no note, no event, no bend, the pedal up. Parameters keep their values.
   void reset() noexcept;
 
-  /// Keys are MIDI's (60: middle C), fractions are quarter tones and the like; velocity 0 to 1, linear in
-  /// amplitude; `offset` is a sample of the next block. False where the event cannot be taken.
+  // Events. `offset` is in samples from the next block's first; one beyond that block waits for its own.
+  // Those at one sample happen in the order in which they were given. False, and nothing happens, where a
+  // number is not finite or out of range, or `max_events` wait.
+
+  /// Keys are MIDI's (60: middle C), -1000 to 1000; fractions are quarter tones and the like. Velocity 0 to 1,
+  /// linear in amplitude. A key that still sounds starts again from the level it has.
   bool note_on(double key, double velocity, int offset = 0) noexcept;
   bool note_off(double key, int offset = 0) noexcept;
-  /// -1 to 1, of the options' range.
+  /// -1 to 1, of the options' range; of all notes, those to come too.
   bool pitch_bend(double bend, int offset = 0) noexcept;
   /// While the pedal is down notes that end are held.
   bool sustain(bool is_down, int offset = 0) noexcept;
+  /// Every note is released, pedal or not.
   bool all_notes_off(int offset = 0) noexcept;
-  /// One MIDI message of 1 to 3 bytes: note on and off, pitch bend, sustain pedal, all notes off, on every
-  /// channel. Others are passed over.
+  /// One MIDI message of 1 to 3 bytes, with its status byte, on any channel: note on (off, where its velocity
+  /// is 0) and off, pitch bend, sustain pedal (64 and above is down), and the controllers that end all notes
+  /// (120, 123 to 127) or reset bend and pedal (121). True and passed over: any other message. False: a
+  /// message cut short, or without a status byte.
   bool midi(const unsigned char* bytes, int count, int offset = 0) noexcept;
 
-  /// Voices whose envelopes are not at rest.
+  /// Voices whose sound has not ended by the next block's first sample.
   int sounding() const noexcept;
 
-  /// Parameters of the patch, by path, shared by all voices: "fm.operator.0.gain".
+  /// Parameters of the patch, by path, shared by all voices: "fm.operator.0.gain". TapeError for a name that
+  /// is none, and for "note.frequency", which is what keys are for.
   int parameter(std::string_view name) const;
+  /// On any thread, as Stream::set.
   bool set(int parameter, double value) noexcept;
   double value(int parameter) const noexcept;
 
-  Stream& stream();
+  /// What plays: its parameters' names and domains. It is the instrument's to play.
+  const Stream& stream() const;
 
  private:
   struct State;

@@ -1,0 +1,502 @@
+// The instrument, against the same patch rendered on a tape.
+#include <doctest/doctest.h>
+#include <retrograd/math/functions.hpp>
+#include <retrograd/nodes/arithmetic.hpp>
+#include <retrograd/patches/record.hpp>
+#include <retrograd/stream/instrument.hpp>
+#include <retrograd/tensor/errors.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <numbers>
+#include <random>
+#include <string>
+#include <vector>
+
+using namespace retrograd;
+
+namespace {
+
+constexpr double rate = 48000.0;
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+/// Short envelopes, so that every part of them is heard within a few thousand samples.
+Patch short_patch() {
+  Patch patch = default_patch_to_fit();
+  double step = 0.0;
+  for (FMOperator& fm_operator : patch.fm.operators) {
+    fm_operator.envelope = {0.003 + step, 0.011 - step, 0.4, 0.004 + step};
+    fm_operator.gain = 0.3 + 50 * step;
+    step += 0.0007;
+  }
+  return patch;
+}
+
+/// One operator: a sine with a plain envelope.
+Patch sine_patch(double attack, double release) {
+  Patch patch = default_patch();
+  patch.fm.routing.clear();
+  patch.fm.operators = {{.ratio = 1.0, .gain = 1.0, .envelope = {attack, 0.01, 1.0, release}}};
+  return patch;
+}
+
+double frequency_of(double key) { return 440.0 * math::exp2((key - 69.0) / 12.0); }
+
+/// The patch on a tape: `length` samples, the gate as it is high in `gate`.
+std::vector<float> offline(Patch patch, double frequency, double velocity, const std::vector<float>& gate) {
+  Tape tape({.sample_rate = rate, .length = static_cast<std::int64_t>(gate.size())});
+  patch.note.frequency = frequency;
+  const Var held = tape.input("gate", Tensor(std::span(gate)));
+  const Var audio = record(tape, patch, held).audio * tape.parameter("velocity", Tensor(velocity));
+  tape.play({audio});
+  const auto samples = tape.value(audio).as<float>();
+  return {samples.begin(), samples.end()};
+}
+
+std::vector<float> gate_of(std::size_t length, std::initializer_list<std::pair<int, int>> pairs) {
+  std::vector<float> gate(length, 0.0f);
+  for (const auto& [on, off] : pairs) std::fill(gate.begin() + on, gate.begin() + off, 1.0f);
+  return gate;
+}
+
+/// Something that is done to an instrument at a sample.
+struct Happening {
+  int time;
+  std::function<bool(Instrument&, int offset)> event;
+};
+using Score = std::vector<Happening>;
+
+Happening on(int time, double key, double velocity = 1.0) {
+  return {time, [=](Instrument& i, int offset) { return i.note_on(key, velocity, offset); }};
+}
+Happening off(int time, double key) {
+  return {time, [=](Instrument& i, int offset) { return i.note_off(key, offset); }};
+}
+Happening bend(int time, double to) {
+  return {time, [=](Instrument& i, int offset) { return i.pitch_bend(to, offset); }};
+}
+Happening pedal(int time, bool is_down) {
+  return {time, [=](Instrument& i, int offset) { return i.sustain(is_down, offset); }};
+}
+
+constexpr int longest_block = 1024;
+
+/// Plays on in blocks of `block` samples, 0: of random sizes, empty ones among them.
+std::vector<float> played(Instrument& instrument, const Score& score, std::size_t length, int block) {
+  std::mt19937 random(7);
+  std::vector<float> sound(length);
+  std::size_t next = 0;
+  for (int start = 0; start < static_cast<int>(length);) {
+    const int wanted = block > 0 ? block : static_cast<int>(random() % (longest_block + 1));
+    const int frames = std::min(wanted, static_cast<int>(length) - start);
+    for (; next < score.size() && score[next].time < start + frames; ++next)
+      REQUIRE(score[next].event(instrument, score[next].time - start));
+    REQUIRE(instrument.process(sound.data() + start, frames) == StreamStatus::ok);
+    start += frames;
+  }
+  return sound;
+}
+
+std::vector<float> played(const Patch& patch, const InstrumentOptions& options, const Score& score,
+                          std::size_t length, int block) {
+  Instrument instrument(patch, options);
+  instrument.prepare(rate, longest_block);
+  return played(instrument, score, length, block);
+}
+
+/// -1 where all are equal.
+int first_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  REQUIRE(a.size() == b.size());
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (a[i] != b[i]) return static_cast<int>(i);
+  return -1;
+}
+
+void delay(std::vector<float>& sound, std::size_t samples) { sound.insert(sound.begin(), samples, 0.0f); }
+
+void add(std::vector<float>& sum, const std::vector<float>& sound) {
+  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += sound[i];
+}
+
+float largest_step(const std::vector<float>& sound) {
+  float largest = 0.0f;
+  for (std::size_t i = 1; i < sound.size(); ++i)
+    largest = std::max(largest, std::abs(sound[i] - sound[i - 1]));
+  return largest;
+}
+
+int rising_zeros(const std::vector<float>& sound, std::size_t first, std::size_t last) {
+  int crossings = 0;
+  for (std::size_t i = first + 1; i < last; ++i) crossings += sound[i - 1] < 0.0f && sound[i] >= 0.0f;
+  return crossings;
+}
+
+constexpr int block_sizes[] = {1, 7, 64, 441, 1024, 0};
+
+}  // namespace
+
+TEST_CASE("a note has the samples of the patch rendered offline, at any place in any block") {
+  for (const Patch& patch : {short_patch(), sine_patch(0.01, 0.02)}) {
+    for (const int start : {0, 1, 15, 16, 63, 1000, 1337}) {
+      constexpr int held = 1501;
+      constexpr std::size_t length = 3000;
+      std::vector<float> wanted = offline(patch, frequency_of(61.5), 0.7, gate_of(length, {{0, held}}));
+      REQUIRE(largest_step(wanted) > 0.0f);
+      delay(wanted, static_cast<std::size_t>(start));
+      for (const int block : block_sizes) {
+        CAPTURE(start);
+        CAPTURE(block);
+        for (const int voices : {1, 3}) {
+          const Score score{on(start, 61.5, 0.7), off(start + held, 61.5)};
+          CHECK(first_difference(played(patch, {.voices = voices}, score, wanted.size(), block), wanted) ==
+                -1);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("notes at once are the sum of the notes, the first voice first") {
+  const Patch patch = short_patch();
+  std::mt19937 random(3);
+  constexpr std::size_t length = 4000;
+  Score score;
+  std::vector<float> wanted(length, 0.0f);
+  int time = 0;
+  for (int note = 0; note < 12; ++note) {
+    const double key = 48 + 2 * note, velocity = 0.05 * (note + 1);
+    time += static_cast<int>(random() % 150);
+    const int held = 200 + static_cast<int>(random() % 800);
+    score.push_back(on(time, key, velocity));
+    score.push_back(off(time + held, key));
+    std::vector<float> sound = offline(patch, frequency_of(key), velocity,
+                                       gate_of(length - static_cast<std::size_t>(time), {{0, held}}));
+    delay(sound, static_cast<std::size_t>(time));
+    add(wanted, sound);
+  }
+  std::ranges::stable_sort(score, {}, &Happening::time);
+  for (const int block : block_sizes)
+    CHECK(first_difference(played(patch, {.voices = 12}, score, length, block), wanted) == -1);
+}
+
+TEST_CASE("blocks change nothing: stolen voices, bends, pedal and reused voices fall on the same samples") {
+  for (const unsigned seed : {1u, 2u, 3u}) {
+    std::mt19937 random(seed);
+    const auto draw = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+    Score score;
+    for (int time = 0; time < 24000; time += draw(2) * draw(400)) {
+      const double key = 55 + draw(9);
+      switch (draw(10)) {
+        case 0:
+          score.push_back(bend(time, 0.01 * (draw(201) - 100)));
+          break;
+        case 1:
+          score.push_back(pedal(time, draw(3) == 0));
+          break;
+        case 2:
+        case 3:
+        case 4:
+          score.push_back(off(time, key));
+          break;
+        default:
+          score.push_back(on(time, key, 0.1 * draw(11)));
+      }
+    }
+    const InstrumentOptions options{.voices = 4, .glide = 0.005};
+    const std::vector<float> wanted = played(short_patch(), options, score, 30000, 1024);
+    for (const int block : block_sizes) {
+      CAPTURE(block);
+      CHECK(first_difference(played(short_patch(), options, score, 30000, block), wanted) == -1);
+    }
+  }
+}
+
+TEST_CASE("a key that sounds starts again from the level it has, after one sample of its release") {
+  const Patch patch = short_patch();
+  const std::vector<float> wanted =
+      offline(patch, frequency_of(60), 0.5, gate_of(3000, {{0, 700}, {701, 1500}, {1600, 2000}}));
+  const Score struck{on(0, 60, 0.5), on(700, 60, 0.5), off(1500, 60), on(1600, 60, 0.5), off(2000, 60)};
+  const Score repeated{on(0, 60, 0.5), off(700, 60),      on(700, 60, 0.5),
+                       off(1500, 60),  on(1600, 60, 0.5), off(2000, 60)};
+  for (const int block : block_sizes) {
+    CHECK(first_difference(played(patch, {.voices = 2}, struck, 3000, block), wanted) == -1);
+    CHECK(first_difference(played(patch, {.voices = 2}, repeated, 3000, block), wanted) == -1);
+  }
+}
+
+TEST_CASE("a voice taken over goes to the new pitch and loudness without a click") {
+  const Patch patch = sine_patch(0.02, 0.05);
+  const Score score{on(0, 60, 1.0), on(10000, 67, 0.5), off(20000, 67), on(20100, 50, 1.0)};
+  const std::vector<float> sound = played(patch, {.voices = 1}, score, 40000, 64);
+  // A sine's own slope, the envelope's, and the loudness's.
+  const double slope = 2 * std::numbers::pi * frequency_of(67) / rate + 1 / (0.02 * rate) + 1 / (0.02 * rate);
+  CHECK(largest_step(sound) < slope);
+  const auto crossings = [&](int first, int last) {
+    return static_cast<double>(
+        rising_zeros(sound, static_cast<std::size_t>(first), static_cast<std::size_t>(last)));
+  };
+  CHECK(std::abs(crossings(12000, 20000) - frequency_of(67) * 8000 / rate) <= 1.0);
+  CHECK(std::abs(crossings(22000, 40000) - frequency_of(50) * 18000 / rate) <= 1.0);
+  CHECK(*std::max_element(sound.begin() + 12000, sound.begin() + 20000) ==
+        doctest::Approx(0.5).epsilon(1e-3));
+  CHECK(*std::max_element(sound.begin() + 25000, sound.end()) == doctest::Approx(1.0).epsilon(1e-3));
+}
+
+TEST_CASE("where voices are free nothing that sounds is cut") {
+  Instrument instrument(sine_patch(0.001, 0.1), {.voices = 4});
+  instrument.prepare(rate, longest_block);
+  for (int note = 0; note < 4; ++note) {
+    played(instrument, {on(0, 60 + note), off(100, 60 + note)}, 200, 64);
+    CHECK(instrument.sounding() == note + 1);
+  }
+}
+
+TEST_CASE("a voice sounds until its release is 100 dB down, its longest release if that changes") {
+  constexpr double release = 0.03;
+  const int tail = static_cast<int>(std::ceil(release * rate * std::log(1e5)));
+  for (const int block : {1, 64, 1024, 0}) {
+    Instrument instrument(sine_patch(0.001, release), {.voices = 2});
+    instrument.prepare(rate, longest_block);
+    CHECK(instrument.sounding() == 0);
+    played(instrument, {on(0, 60), off(500, 60)}, static_cast<std::size_t>(500 + tail - 1), block);
+    CHECK(instrument.sounding() == 1);
+    const std::vector<float> rest = played(instrument, {}, 1, block);
+    CHECK(instrument.sounding() == 0);
+    CHECK(std::abs(rest[0]) <= 1e-5f);
+  }
+  Instrument instrument(sine_patch(0.001, release), {.voices = 2});
+  instrument.prepare(rate, longest_block);
+  played(instrument, {on(0, 60), off(500, 60)}, 600, 64);
+  const int parameter = instrument.parameter("fm.operator.0.envelope.release");
+  CHECK(instrument.set(parameter, 2 * release));
+  played(instrument, {}, 1000, 64);
+  CHECK(instrument.set(parameter, release / 10));
+  played(instrument, {}, static_cast<std::size_t>(2 * tail - 1100 - 1), 64);
+  CHECK(instrument.sounding() == 1);
+  played(instrument, {}, 1, 64);
+  CHECK(instrument.sounding() == 0);
+}
+
+TEST_CASE("a held note sounds on; the pedal holds notes whose keys are up") {
+  Instrument instrument(sine_patch(0.001, 0.001), {.voices = 4});
+  instrument.prepare(rate, longest_block);
+  played(instrument, {on(0, 60), on(0, 64), pedal(10, true), off(20, 60)}, 48000, 441);
+  CHECK(instrument.sounding() == 2);
+  played(instrument, {pedal(5, false)}, 4800, 441);
+  CHECK(instrument.sounding() == 1);
+  played(instrument, {pedal(5, true), off(6, 64)}, 4800, 441);
+  CHECK(instrument.sounding() == 1);
+  CHECK(instrument.all_notes_off(3));
+  played(instrument, {}, 4800, 441);
+  CHECK(instrument.sounding() == 0);
+}
+
+TEST_CASE("a bend moves every note, those that begin later too, by the range it is given") {
+  const Patch patch = short_patch();
+  std::vector<float> wanted =
+      offline(patch, 440.0 * math::exp2((60 + 0.5 * 7 - 69.0) / 12.0), 1.0, gate_of(2000, {{0, 1500}}));
+  delay(wanted, 100);
+  const Score before{bend(10, 0.5), on(100, 60), off(1600, 60)};
+  CHECK(first_difference(played(patch, {.voices = 2, .bend_range = 7.0}, before, 2100, 64), wanted) == -1);
+
+  const std::vector<float> sound =
+      played(sine_patch(0.001, 0.01), {.voices = 2}, {on(0, 57), bend(24000, 1.0)}, 72000, 64);
+  CHECK(std::abs(rising_zeros(sound, 0, 24000) - 110) <= 1);
+  CHECK(std::abs(rising_zeros(sound, 26000, 72000) - frequency_of(59) * 46000 / rate) <= 1.0);
+  CHECK(largest_step(sound) < 2 * std::numbers::pi * frequency_of(59) / rate + 1.0 / 48);
+}
+
+TEST_CASE("tuning is the frequency of key 69") {
+  const Patch patch = short_patch();
+  const std::vector<float> wanted = offline(patch, 432.0, 1.0, gate_of(1000, {{0, 500}}));
+  const Score score{on(0, 69), off(500, 69)};
+  CHECK(first_difference(played(patch, {.tuning = 432.0}, score, 1000, 64), wanted) == -1);
+}
+
+TEST_CASE("a note that begins and ends at one sample is silent, and its voice becomes free") {
+  Instrument instrument(sine_patch(0.001, 0.001), {.voices = 1});
+  instrument.prepare(rate, longest_block);
+  const std::vector<float> silent = played(instrument, {on(5, 60), off(5, 60)}, 2000, 64);
+  CHECK(std::ranges::all_of(silent, [](float y) { return y == 0.0f; }));
+  CHECK(instrument.sounding() == 0);
+  played(instrument, {on(0, 60), on(500, 62), off(500, 62)}, 4000, 64);  // stolen, and ended before it rose
+  CHECK(instrument.sounding() == 0);
+}
+
+TEST_CASE("an event beyond the block waits for its own") {
+  const Patch patch = short_patch();
+  Instrument instrument(patch, {.voices = 2});
+  instrument.prepare(rate, longest_block);
+  std::vector<float> wanted = offline(patch, frequency_of(60), 1.0, gate_of(2000, {{0, 700}}));
+  delay(wanted, 999);
+  CHECK(instrument.note_off(60, 1699));
+  CHECK(instrument.note_on(60, 1.0, 999));
+  CHECK(first_difference(played(instrument, {}, wanted.size(), 64), wanted) == -1);
+}
+
+TEST_CASE("MIDI messages do what the functions do, and others nothing") {
+  const auto midi = [](int time, std::vector<unsigned char> bytes) {
+    return Happening{time, [bytes](Instrument& i, int offset) {
+                       return i.midi(bytes.data(), static_cast<int>(bytes.size()), offset);
+                     }};
+  };
+  const Score spoken{midi(0, {0x90, 60, 127}),
+                     midi(50, {0x93, 64, 64}),
+                     midi(90, {0xb0, 7, 100}),
+                     midi(95, {0xc0, 5}),
+                     midi(96, {0xf8}),
+                     midi(100, {0xe0, 0, 0}),
+                     midi(200, {0xb2, 64, 64}),
+                     midi(300, {0x80, 60, 90}),
+                     midi(310, {0x91, 64, 0}),
+                     midi(400, {0xb0, 64, 63}),
+                     midi(500, {0xef, 127, 127}),
+                     midi(600, {0x90, 70, 1}),
+                     midi(900, {0xb0, 121, 0}),
+                     midi(1000, {0xb0, 123, 0})};
+  const Score called{on(0, 60),
+                     on(50, 64, 64 / 127.0),
+                     bend(100, -1.0),
+                     pedal(200, true),
+                     off(300, 60),
+                     off(310, 64),
+                     pedal(400, false),
+                     bend(500, 1.0),
+                     on(600, 70, 1 / 127.0),
+                     bend(900, 0.0),
+                     {1000, [](Instrument& i, int offset) { return i.all_notes_off(offset); }}};
+  const std::vector<float> a = played(short_patch(), {.voices = 4}, spoken, 3000, 64);
+  const std::vector<float> b = played(short_patch(), {.voices = 4}, called, 3000, 64);
+  CHECK(largest_step(a) > 0.0f);
+  CHECK(first_difference(a, b) == -1);
+
+  Instrument instrument(short_patch());
+  const unsigned char cut_short[] = {0x90, 60}, no_status[] = {60, 60, 60}, not_data[] = {0x90, 0x90, 60};
+  CHECK_FALSE(instrument.midi(cut_short, 2));
+  CHECK_FALSE(instrument.midi(no_status, 3));
+  CHECK_FALSE(instrument.midi(not_data, 3));
+  CHECK_FALSE(instrument.midi(nullptr, 3));
+  CHECK_FALSE(instrument.midi(not_data, 0));
+}
+
+TEST_CASE("numbers that cannot be are refused, and change nothing") {
+  Instrument instrument(short_patch(), {.voices = 2});
+  instrument.prepare(rate, longest_block);
+  for (const double wrong : {nan, infinity, -infinity, 1e300}) {
+    CHECK_FALSE(instrument.note_on(wrong, 1.0));
+    CHECK_FALSE(instrument.note_on(60, wrong));
+    CHECK_FALSE(instrument.note_off(wrong));
+    CHECK_FALSE(instrument.pitch_bend(wrong));
+    CHECK_FALSE(instrument.set(instrument.parameter("fm.operator.0.ratio"), -1.0));
+  }
+  CHECK_FALSE(instrument.note_on(60, -0.1));
+  CHECK_FALSE(instrument.note_on(60, 1.1));
+  CHECK_FALSE(instrument.note_on(60, 1.0, -1));
+  CHECK_FALSE(instrument.pitch_bend(1.5));
+  const std::vector<float> silent = played(instrument, {}, 500, 64);
+  CHECK(std::ranges::all_of(silent, [](float y) { return y == 0.0f; }));
+  CHECK(instrument.sounding() == 0);
+}
+
+TEST_CASE("as many events as can wait are taken and played; one more is refused") {
+  for (const int voices : {1, 2, 16}) {
+    Instrument instrument(sine_patch(0.001, 0.001), {.voices = voices});
+    instrument.prepare(rate, longest_block);
+    for (int i = 0; i < Instrument::max_events; ++i)
+      REQUIRE(
+          (i % 3 == 0 ? instrument.pitch_bend(0.001 * i) : instrument.note_on(40 + i % 64, 0.5, i / 200)));
+    CHECK_FALSE(instrument.note_on(60, 1.0));
+    std::vector<float> sound(64);
+    CHECK(instrument.process(sound.data(), 64) == StreamStatus::ok);
+    CHECK(instrument.sounding() == voices);
+    CHECK(instrument.all_notes_off());
+    played(instrument, {}, 4800, 64);
+    CHECK(instrument.sounding() == 0);  // no gate was left high
+    const std::vector<float> silent = played(instrument, {}, 4800, 64);
+    CHECK(largest_step(silent) < 1e-4f);
+  }
+}
+
+TEST_CASE("a block that cannot be is silence and a status, and the events wait") {
+  Instrument instrument(short_patch());
+  std::vector<float> sound(2000, 1.0f);
+  CHECK(instrument.process(sound.data(), 64) == StreamStatus::not_prepared);
+  CHECK(std::all_of(sound.begin(), sound.begin() + 64, [](float y) { return y == 0.0f; }));
+  instrument.prepare(rate, 1024);
+  CHECK(instrument.note_on(60, 1.0));
+  CHECK(instrument.process(sound.data(), 1025) == StreamStatus::bad_block);
+  CHECK(instrument.process(sound.data(), -1) == StreamStatus::bad_block);
+  CHECK(instrument.process(nullptr, 64) == StreamStatus::bad_block);
+  CHECK(instrument.process(sound.data(), 0) == StreamStatus::ok);
+  CHECK(instrument.sounding() == 0);
+  const std::vector<float> wanted = offline(short_patch(), frequency_of(60), 1.0, gate_of(1000, {{0, 1000}}));
+  CHECK(first_difference(played(instrument, {}, 1000, 441), wanted) == -1);
+}
+
+TEST_CASE("a sound that is not finite ends all notes; those that come later are heard") {
+  Instrument instrument(short_patch(), {.voices = 2, .glide = 0.0});
+  instrument.prepare(rate, longest_block);
+  const int gain = instrument.parameter("fm.operator.0.gain");
+  const double usual = instrument.value(gain);
+  CHECK(instrument.set(gain, 1e300));
+  CHECK(instrument.note_on(60, 1.0));
+  std::vector<float> sound(1000, 1.0f);
+  CHECK(instrument.process(sound.data(), 1000) == StreamStatus::not_finite);
+  CHECK(std::ranges::all_of(sound, [](float y) { return y == 0.0f; }));
+  CHECK(instrument.sounding() == 0);
+  CHECK(instrument.set(gain, usual));
+  CHECK(instrument.process(sound.data(), 1000) == StreamStatus::ok);
+  const std::vector<float> wanted = offline(short_patch(), frequency_of(60), 1.0, gate_of(1000, {{0, 1000}}));
+  CHECK(first_difference(played(instrument, {on(0, 60)}, 1000, 64), wanted) == -1);
+}
+
+TEST_CASE("reset is as after prepare, and what is set stays") {
+  Instrument instrument(short_patch(), {.voices = 2});
+  instrument.prepare(rate, longest_block);
+  const Score score{on(0, 60), off(600, 60)};
+  const std::vector<float> first = played(instrument, score, 2000, 64);
+  played(instrument, {bend(0, 0.7), pedal(0, true), on(1, 62), on(2, 64), off(3, 62)}, 500, 64);
+  CHECK(instrument.note_on(65, 1.0, 5));
+  instrument.reset();
+  CHECK(instrument.sounding() == 0);
+  CHECK(first_difference(played(instrument, score, 2000, 64), first) == -1);
+  instrument.prepare(rate, longest_block);
+  CHECK(first_difference(played(instrument, score, 2000, 64), first) == -1);
+}
+
+TEST_CASE("a parameter is all voices'; a note's frequency and velocity are not parameters") {
+  Instrument instrument(sine_patch(0.001, 0.01), {.voices = 3});
+  instrument.prepare(rate, longest_block);
+  const int gain = instrument.parameter("fm.operator.0.gain");
+  CHECK(instrument.value(gain) == 1.0);
+  CHECK(instrument.set(gain, 0.0));
+  const std::vector<float> sound = played(instrument, {on(0, 60), on(0, 64), on(0, 67)}, 4800, 64);
+  CHECK(instrument.value(gain) == 0.0);
+  CHECK(std::all_of(sound.begin() + 2400, sound.end(), [](float y) { return y == 0.0f; }));
+  CHECK_THROWS_WITH_AS(instrument.parameter("note.frequency"),
+                       doctest::Contains("note_on(key, velocity) sets it"), TapeError);
+  CHECK_THROWS_WITH_AS(instrument.parameter("nothing"), doctest::Contains("nothing"), TapeError);
+  CHECK_FALSE(instrument.set(instrument.stream().parameter("note.frequency"), 100.0));
+  CHECK_FALSE(instrument.set(-1, 100.0));
+}
+
+TEST_CASE("options and patches that cannot be are refused with what is wrong") {
+  const Patch patch = short_patch();
+  CHECK_THROWS_WITH_AS(Instrument(patch, {.voices = 0}), doctest::Contains("0 voices; 1 to 1024"),
+                       DomainError);
+  CHECK_THROWS_AS(Instrument(patch, {.voices = 1025}), DomainError);
+  for (const double wrong : {nan, infinity, -1.0}) {
+    CHECK_THROWS_AS(Instrument(patch, {.bend_range = wrong}), DomainError);
+    CHECK_THROWS_AS(Instrument(patch, {.tuning = wrong}), DomainError);
+    CHECK_THROWS_AS(Instrument(patch, {.glide = wrong}), DomainError);
+  }
+  Patch bad = patch;
+  bad.fm.operators[0].gain = nan;
+  CHECK_THROWS_WITH_AS(Instrument(bad, {}), doctest::Contains("fm.operator.0.gain"), DomainError);
+  Instrument instrument(patch);
+  CHECK_THROWS_AS(instrument.prepare(0.0, 64), DomainError);
+  CHECK_THROWS_AS(instrument.prepare(48000.0, -1), DomainError);
+}
