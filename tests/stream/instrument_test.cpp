@@ -20,7 +20,7 @@ using namespace retrograd;
 namespace {
 
 constexpr double rate = 48000.0;
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// Short envelopes, so that every part of them is heard within a few thousand samples.
@@ -385,7 +385,7 @@ TEST_CASE("MIDI messages do what the functions do, and others nothing") {
 TEST_CASE("numbers that cannot be are refused, and change nothing") {
   Instrument instrument(short_patch(), {.voices = 2});
   instrument.prepare(rate, longest_block);
-  for (const double wrong : {nan, infinity, -infinity, 1e300}) {
+  for (const double wrong : {not_a_number, infinity, -infinity, 1e300}) {
     CHECK_FALSE(instrument.note_on(wrong, 1.0));
     CHECK_FALSE(instrument.note_on(60, wrong));
     CHECK_FALSE(instrument.note_off(wrong));
@@ -488,13 +488,13 @@ TEST_CASE("options and patches that cannot be are refused with what is wrong") {
   CHECK_THROWS_WITH_AS(Instrument(patch, {.voices = 0}), doctest::Contains("0 voices; 1 to 1024"),
                        DomainError);
   CHECK_THROWS_AS(Instrument(patch, {.voices = 1025}), DomainError);
-  for (const double wrong : {nan, infinity, -1.0}) {
+  for (const double wrong : {not_a_number, infinity, -1.0}) {
     CHECK_THROWS_AS(Instrument(patch, {.bend_range = wrong}), DomainError);
     CHECK_THROWS_AS(Instrument(patch, {.tuning = wrong}), DomainError);
     CHECK_THROWS_AS(Instrument(patch, {.glide = wrong}), DomainError);
   }
   Patch bad = patch;
-  bad.fm.operators[0].gain = nan;
+  bad.fm.operators[0].gain = not_a_number;
   CHECK_THROWS_WITH_AS(Instrument(bad, {}), doctest::Contains("fm.operator.0.gain"), DomainError);
   Instrument instrument(patch);
   CHECK_THROWS_AS(instrument.prepare(0.0, 64), DomainError);

@@ -185,8 +185,9 @@ struct Instrument::State {
 
   std::int64_t end_of(int voice) const noexcept {
     const VoiceSound& sound = sounds[static_cast<std::size_t>(voice)];
-    const double samples = std::max(sound.longest_release * stream.sample_rate(), 1.0);
-    return sound.fell + static_cast<std::int64_t>(std::min(std::ceil(samples * releases_to_the_end), 0x1p62));
+    const double release_samples = std::max(sound.longest_release * stream.sample_rate(), 1.0);
+    return sound.fell +
+           static_cast<std::int64_t>(std::min(std::ceil(release_samples * releases_to_the_end), 0x1p62));
   }
 
   // Frees the voices whose sound ends at `time` or before, in the order in which they end.
