@@ -16,6 +16,7 @@ using Action = std::function<ExitCode()>;
 
 /// Each adds one subcommand, which sets `action` when the command line names it.
 void add_render(CLI::App& program, Action& action);
+void add_play(CLI::App& program, Action& action);
 void add_gradient(CLI::App& program, Action& action);
 void add_gradcheck(CLI::App& program, Action& action);
 void add_fit(CLI::App& program, Action& action);

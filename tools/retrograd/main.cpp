@@ -17,6 +17,8 @@ namespace {
 
 constexpr const char* examples = R"(Examples:
   retrograd render -o note.wav                     the built-in patch, as a sound
+  retrograd render --notes tune.mid -o tune.wav    a MIDI file, played with it
+  retrograd play                                   live, by the computer's MIDI keyboard
   retrograd fit bell.flac                          a patch like a recording: fitted.toml, fitted.wav
   retrograd render fitted.toml -o bell.wav --format pcm16
   retrograd gradient fitted.toml --target bell.flac --loss mss --json
@@ -43,6 +45,7 @@ ExitCode run(int argc, char** argv) {
   program.get_formatter()->column_width(34);
   Action action;
   add_render(program, action);
+  add_play(program, action);
   add_gradient(program, action);
   add_gradcheck(program, action);
   add_fit(program, action);

@@ -20,6 +20,10 @@ struct MidiMessage {
   bool operator==(const MidiMessage&) const = default;
 };
 
+inline bool is_note_on(const MidiMessage& message) {
+  return (message.bytes[0] & 0xf0) == 0x90 && message.bytes[2] > 0;
+}
+
 struct MidiFile {
   /// Of all tracks, in the order of their times; at one time in the order of the tracks.
   std::vector<MidiMessage> messages;

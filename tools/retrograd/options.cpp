@@ -23,6 +23,15 @@ void add_json_option(CLI::App& command, bool& json) {
   command.add_flag("--json", json, "Print one JSON object instead of a table");
 }
 
+void add_note_options(CLI::App& command, std::optional<std::string>& notes, int& voices) {
+  command.add_option("--notes", notes, "Notes to play in place of the patch's own: a standard MIDI file")
+      ->type_name("FILE.mid");
+  command.add_option("--voices", voices, "How many of these notes sound at once")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024).description(""))
+      ->capture_default_str();
+}
+
 Device available_device(const ComputeOptions& options) {
   const Device device = options.device == "cuda" ? Device::cuda : Device::cpu;
   const Tape probe({.device = device});

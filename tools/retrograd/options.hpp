@@ -22,6 +22,9 @@ void add_compute_options(CLI::App& command, ComputeOptions& options);
 /// Adds --json.
 void add_json_option(CLI::App& command, bool& json);
 
+/// Adds --notes and --voices.
+void add_note_options(CLI::App& command, std::optional<std::string>& notes, int& voices);
+
 /// The device asked for. Raises a DeviceError where this build or machine has none.
 Device available_device(const ComputeOptions& options);
 

@@ -1,7 +1,9 @@
-// retrograd render: a patch as a WAV file.
-#include <retrograd/patches/record.hpp>
+// retrograd render: a patch, or notes played with it, as a WAV file.
+#include <retrograd/stream/instrument.hpp>
 #include <retrograd/tape/tape.hpp>
+#include <retrograd/tensor/errors.hpp>
 
+#include <algorithm>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -16,6 +18,8 @@ namespace {
 
 struct RenderOptions {
   std::optional<std::string> patch;
+  std::optional<std::string> notes;
+  int voices = InstrumentOptions{}.voices;
   std::string output;
   std::string format = "f32";
   ComputeOptions compute;
@@ -24,11 +28,24 @@ struct RenderOptions {
 const std::map<std::string, WavFormat> formats{
     {"f32", WavFormat::f32}, {"pcm16", WavFormat::pcm16}, {"pcm24", WavFormat::pcm24}};
 
+Rendering render_notes(const RenderOptions& options, const Patch& patch) {
+  const MidiFile file = read_midi_file(*options.notes);
+  const auto notes = std::ranges::count_if(file.messages, is_note_on);
+  if (notes == 0) raise<FileError>(*options.notes + ": holds no notes");
+  std::cerr << *options.notes << ": " << count(notes, "note") << ", " << number(file.duration) << " s\n";
+  return render_notes_to_file(patch, file, options.voices, options.output, formats.at(options.format));
+}
+
 ExitCode render(const RenderOptions& options) {
   available_device(options.compute);
   const Patch patch = patch_or_default(options.patch);
-  ThreadPool threads(options.compute.threads);
-  const Rendering written = render_to_file(patch, options.output, formats.at(options.format), threads);
+  Rendering written;
+  if (options.notes) {
+    written = render_notes(options, patch);
+  } else {
+    ThreadPool threads(options.compute.threads);
+    written = render_to_file(patch, options.output, formats.at(options.format), threads);
+  }
   std::cerr << options.output << ": " << count(written.samples, "sample") << " ("
             << number(static_cast<double>(written.samples) / patch.sample_rate) << " s) at "
             << number(patch.sample_rate) << " Hz, " << options.format << ", peak " << number(written.peak)
@@ -49,6 +66,7 @@ void add_render(CLI::App& program, Action& action) {
   command->add_option("-o,--output", options->output, "The WAV file to write")
       ->type_name("OUT.wav")
       ->required();
+  add_note_options(*command, options->notes, options->voices);
   command->add_option("--format", options->format, "Of the samples: f32, pcm16 or pcm24")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"f32", "pcm16", "pcm24"}).description(""))

@@ -1,4 +1,4 @@
-// A patch played into a WAV file.
+// A patch, or notes played with it, as a WAV file.
 #pragma once
 
 #include <retrograd/patches/patch.hpp>
@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "midi_file.hpp"
 #include "sound_file.hpp"
 
 namespace retrograd::tool {
@@ -22,5 +23,11 @@ struct Rendering {
 /// FileError as write_wav does.
 Rendering render_to_file(const Patch& patch, const std::filesystem::path& path, WavFormat format,
                          Executor& executor);
+
+/// Plays the notes of `file` on an instrument of so many voices, until the last of them has ended, and writes
+/// that in the same way. Raises a FileError as write_wav does, and where there is no note or the sound is not
+/// finite.
+Rendering render_notes_to_file(const Patch& patch, const MidiFile& file, int voices,
+                               const std::filesystem::path& path, WavFormat format);
 
 }  // namespace retrograd::tool

@@ -1,0 +1,39 @@
+// The messages of a MIDI file, played on an instrument as time goes on.
+#pragma once
+
+#include <retrograd/stream/instrument.hpp>
+
+#include <cstdint>
+#include <vector>
+
+#include "midi_file.hpp"
+
+namespace retrograd::tool {
+
+class NotePlayer {
+ public:
+  NotePlayer(const MidiFile& file, double sample_rate);
+
+  /// The instrument's next `frames` samples, with each message at its own: none is left out, however many
+  /// there are. At the file's end every note ends. Allocates nothing.
+  StreamStatus process(Instrument& instrument, float* output, int frames) noexcept;
+
+  /// The file has been played, and nothing sounds any more.
+  bool is_done(const Instrument& instrument) const noexcept {
+    return has_ended_ && instrument.sounding() == 0;
+  }
+
+ private:
+  struct Message {
+    std::int64_t at;
+    MidiMessage midi;
+  };
+
+  std::vector<Message> messages_;
+  std::int64_t end_;
+  std::int64_t position_ = 0;
+  std::size_t next_ = 0;
+  bool has_ended_ = false;
+};
+
+}  // namespace retrograd::tool

@@ -1,0 +1,125 @@
+// retrograd play: a patch played live, by a MIDI keyboard or by a file of notes.
+#include <retrograd/stream/instrument.hpp>
+#include <retrograd/tensor/errors.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <thread>
+
+#include "audio_output.hpp"
+#include "command.hpp"
+#include "interrupt.hpp"
+#include "midi_input.hpp"
+#include "note_player.hpp"
+#include "options.hpp"
+#include "text.hpp"
+
+namespace retrograd::tool {
+namespace {
+
+struct PlayOptions {
+  std::optional<std::string> patch, notes;
+  std::optional<int> audio, midi;
+  int voices = InstrumentOptions{}.voices;
+  int block = 256;
+  bool list = false;
+};
+
+ExitCode list_devices() {
+  const std::vector<AudioDevice> devices = audio_devices();
+  if (devices.empty()) raise<DeviceError>("there is no audio device to play on");
+  std::vector<std::vector<std::string>> rows;
+  for (const AudioDevice& device : devices)
+    rows.push_back(
+        {"--audio " + std::to_string(device.number), device.name, device.is_default ? "the default" : ""});
+  try {
+    const std::vector<std::string> inputs = midi_inputs();
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      rows.push_back({"--midi " + std::to_string(i), inputs[i], ""});
+    if (inputs.empty()) std::cerr << "there is no MIDI input\n";
+  } catch (const DeviceError& error) {
+    std::cerr << error.what() << '\n';
+  }
+  print_table(std::cout, {{"option"}, {"device"}, {""}}, rows);
+  return ExitCode::done;
+}
+
+/// What the audio thread plays: the keyboard's messages, and the file's.
+struct Performance {
+  Instrument instrument;
+  std::optional<NotePlayer> file{};
+  MessageQueue keyboard{};
+  std::atomic<bool> is_done{false};
+  std::atomic<bool> was_not_finite{false};
+
+  void play(float* output, int frames) noexcept {
+    for (const ShortMessage* message; (message = keyboard.front()) != nullptr; keyboard.pop())
+      if (!instrument.midi(message->bytes.data(), message->count)) break;  // it waits for the next block
+    const StreamStatus status =
+        file ? file->process(instrument, output, frames) : instrument.process(output, frames);
+    if (status != StreamStatus::ok) {
+      std::fill_n(output, frames, 0.0f);
+      was_not_finite.store(true, std::memory_order_relaxed);
+    }
+    if (file && file->is_done(instrument)) is_done.store(true, std::memory_order_relaxed);
+  }
+};
+
+ExitCode play(const PlayOptions& options) {
+  if (options.list) return list_devices();
+  const Patch patch = patch_or_default(options.patch);
+  std::optional<MidiFile> notes;
+  if (options.notes) notes = read_midi_file(*options.notes);
+
+  Performance performance{.instrument = Instrument(patch, {.voices = options.voices})};
+  AudioOutput output(options.audio, patch.sample_rate, options.block);
+  performance.instrument.prepare(output.sample_rate(), output.block());
+  if (notes) performance.file.emplace(*notes, output.sample_rate());
+  std::optional<MidiInput> keyboard;
+  if (options.midi || !notes) keyboard.emplace(options.midi, performance.keyboard);
+  std::cerr << output.name() << ": " << number(output.sample_rate()) << " Hz, blocks of " << output.block()
+            << " (" << number(1000.0 * output.block() / output.sample_rate()) << " ms)\n";
+  if (keyboard) std::cerr << keyboard->name() << ": listening\n";
+  if (notes) std::cerr << *options.notes << ": " << number(notes->duration) << " s\n";
+
+  const Interrupt interrupt;
+  std::cerr << "Ctrl-C ends\n";
+  output.start([&](float* mono, int frames) { performance.play(mono, frames); });
+  while (!interrupt.is_requested() && !performance.is_done.load(std::memory_order_relaxed))
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  if (output.underruns() > 0)
+    std::cerr << count(output.underruns(), "gap")
+              << ": the sound was not there in time; a larger --block helps\n";
+  if (performance.was_not_finite.load(std::memory_order_relaxed))
+    std::cerr << "the sound was not finite at times, and silent there\n";
+  return ExitCode::done;
+}
+
+}  // namespace
+
+void add_play(CLI::App& program, Action& action) {
+  const auto options = std::make_shared<PlayOptions>();
+  CLI::App* command =
+      program.add_subcommand("play", "Play a patch live, by a MIDI keyboard or a file of notes");
+  command->add_option("PATCH", options->patch, "A patch file; the built-in patch where not given")
+      ->type_name("");
+  add_note_options(*command, options->notes, options->voices);
+  command->add_option("--audio", options->audio, "The audio device; the system's usual one where not given")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1000000).description(""));
+  command
+      ->add_option("--midi", options->midi, "The MIDI input; the first where neither it nor --notes is given")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1000000).description(""));
+  command->add_option("--block", options->block, "Samples that are played at a time: fewer answer sooner")
+      ->type_name("N")
+      ->check(CLI::Range(16, 8192).description(""))
+      ->capture_default_str();
+  command->add_flag("--list", options->list, "Only list the audio devices and MIDI inputs");
+  command->callback([options, &action] { action = [options] { return play(*options); }; });
+}
+
+}  // namespace retrograd::tool
