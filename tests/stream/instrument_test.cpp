@@ -159,6 +159,20 @@ TEST_CASE("a note has the samples of the patch rendered offline, at any place in
   }
 }
 
+TEST_CASE("a voice that has played before sounds like a new one") {
+  const Patch patch = short_patch();
+  for (const int start : {5000, 5007, 5501}) {
+    std::vector<float> wanted = offline(patch, frequency_of(50), 0.3, gate_of(2000, {{0, 800}}));
+    for (const int block : block_sizes) {
+      Instrument instrument(patch, {.voices = 1});
+      instrument.prepare(rate, longest_block);
+      played(instrument, {on(5, 72, 1.0), off(700, 72)}, static_cast<std::size_t>(start), block);
+      REQUIRE(instrument.sounding() == 0);
+      CHECK(first_difference(played(instrument, {on(0, 50, 0.3), off(800, 50)}, 2000, block), wanted) == -1);
+    }
+  }
+}
+
 TEST_CASE("notes at once are the sum of the notes, the first voice first") {
   const Patch patch = short_patch();
   std::mt19937 random(3);

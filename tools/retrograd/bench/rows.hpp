@@ -49,6 +49,7 @@ using Rows = std::vector<Row>;
 
 void add_memory_rows(Rows& rows);
 void add_speed_rows(Rows& rows, const BenchOptions& options);
+void add_stream_rows(Rows& rows);
 void add_level_rows(Rows& rows);
 void add_scale_rows(Rows& rows, const BenchOptions& options);
 void add_graph_rows(Rows& rows);
