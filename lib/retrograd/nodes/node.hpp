@@ -35,7 +35,7 @@ struct Span {
   bool is_stopped = false;         ///< the node lets no gradient through to it, although it depends on it
   double kink_every = 0.0;         ///< the multiples of this are kinks too; 0: none
 };
-inline const Span anything{-2.0, 2.0};
+inline constexpr Span anything{-2.0, 2.0};
 
 /// One way to record a node, and the shapes of inputs that suit it.
 struct CheckCase {

@@ -10,44 +10,44 @@
 namespace retrograd {
 
 /// Base of every exception the library throws. `what()` says what was wrong, where, and what would be right.
-class Error : public std::runtime_error {
+class [[gnu::visibility("default")]] Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
 /// Shapes that do not broadcast, an axis out of range, a tensor with no elements, an envelope time that
 /// varies.
-class ShapeError : public Error {
+class [[gnu::visibility("default")]] ShapeError : public Error {
   using Error::Error;
 };
 
 /// A length missing where one is needed, given twice, or different from the signal's.
-class LengthMismatchError : public ShapeError {
+class [[gnu::visibility("default")]] LengthMismatchError : public ShapeError {
   using ShapeError::ShapeError;
 };
 
 /// Misuse of a tape: Vars of two tapes, a gradient asked for before a play, a name used twice.
-class TapeError : public Error {
+class [[gnu::visibility("default")]] TapeError : public Error {
   using Error::Error;
 };
 
 /// A device that is not there, or tensors of two devices in one operation.
-class DeviceError : public Error {
+class [[gnu::visibility("default")]] DeviceError : public Error {
   using Error::Error;
 };
 
 /// A value outside its domain: a negative time, a sustain above one, NaN where a number is needed.
-class DomainError : public Error {
+class [[gnu::visibility("default")]] DomainError : public Error {
   using Error::Error;
 };
 
 /// An FM routing with a cycle, an index out of range, or counts that do not match.
-class RoutingError : public Error {
+class [[gnu::visibility("default")]] RoutingError : public Error {
   using Error::Error;
 };
 
 /// A file that cannot be read or written, or does not hold what it should. Names the file, line and key.
-class FileError : public Error {
+class [[gnu::visibility("default")]] FileError : public Error {
   using Error::Error;
 };
 
