@@ -36,12 +36,15 @@ SimdLevel simd_level();
 bool set_simd_level(SimdLevel level);
 
 #if defined(__x86_64__)
+// By their features and not as "arch=...", so that a host's -march=native adds to them: a function may not be
+// inlined where less is allowed than in itself.
+#define RETROGRAD_V3_FEATURES "avx2,fma,bmi,bmi2,f16c,lzcnt,movbe,popcnt"
+#define RETROGRAD_V4_FEATURES RETROGRAD_V3_FEATURES ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl"
+#define RETROGRAD_V3 __attribute__((target(RETROGRAD_V3_FEATURES)))
 #if defined(__clang__)
-#define RETROGRAD_V3 __attribute__((target("arch=x86-64-v3")))
-#define RETROGRAD_V4 __attribute__((target("arch=x86-64-v4"), min_vector_width(512)))
+#define RETROGRAD_V4 __attribute__((target(RETROGRAD_V4_FEATURES), min_vector_width(512)))
 #else
-#define RETROGRAD_V3 __attribute__((target("arch=x86-64-v3")))
-#define RETROGRAD_V4 __attribute__((target("arch=x86-64-v4,prefer-vector-width=512")))
+#define RETROGRAD_V4 __attribute__((target(RETROGRAD_V4_FEATURES ",prefer-vector-width=512")))
 #endif
 
 template <class Loop, class Real, class Run>
