@@ -376,6 +376,14 @@ typedef struct rg_instrument_options {
   double tuning;      ///< Hz of key 69; by default 440
 } rg_instrument_options;
 
+/// What an instrument has.
+typedef struct rg_instrument_info {
+  size_t size;         ///< sizeof(rg_instrument_info)
+  int parameters;      ///< the patch's, and two that are each note's own: note.frequency and note.velocity
+  int max_block;       ///< frames; 0 before rg_instrument_prepare
+  double sample_rate;  ///< Hz; 0 before rg_instrument_prepare
+} rg_instrument_info;
+
 /// Sets the defaults. `size`: sizeof(rg_instrument_options).
 RG_API rg_status rg_instrument_options_init(rg_instrument_options* options, size_t size);
 
@@ -408,12 +416,15 @@ RG_API rg_status rg_instrument_midi(rg_instrument instrument, const unsigned cha
                                     int offset);
 /// Voices whose envelopes are not at rest. Audio thread.
 RG_API rg_status rg_instrument_sounding(rg_instrument instrument, int* voices);
-/// The index of the patch's parameter of that name, shared by all voices. Any thread, as rg_stream_parameter;
-/// so are the next three.
+/// Fills in `info`, as far as its `size` goes. Audio thread.
+RG_API rg_status rg_instrument_get_info(rg_instrument instrument, rg_instrument_info* info);
+/// The index of the patch's parameter of that name, shared by all voices. RG_BAD_ARGUMENT for note.frequency,
+/// which is what keys are for. Any thread, as rg_stream_parameter; so are the next three.
 RG_API rg_status rg_instrument_parameter(rg_instrument instrument, const char* name, int* index);
 /// Fills in `info`, as far as its `size` goes.
 RG_API rg_status rg_instrument_parameter_info(rg_instrument instrument, int index, rg_parameter_info* info);
-/// The value to glide to. RG_BAD_VALUE, and nothing changed, outside the domain. Never waits.
+/// The value to glide to. RG_BAD_VALUE, and nothing changed, outside the domain or for a note's own parameter.
+/// Never waits.
 RG_API rg_status rg_instrument_set(rg_instrument instrument, int parameter, double value);
 /// The value that the parameter goes to or has. Never waits.
 RG_API rg_status rg_instrument_get(rg_instrument instrument, int parameter, double* value);
