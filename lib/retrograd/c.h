@@ -52,6 +52,7 @@ RG_API const char* rg_version(void);
 /// What became of a call: RG_OK, or why it failed. A newer library may have more of them.
 typedef int rg_status;
 
+/// The statuses.
 enum {
   RG_OK = 0,             ///< it was done
   RG_NOT_PREPARED = 1,   ///< a stream or an instrument that is played before it was prepared
@@ -183,6 +184,7 @@ RG_API rg_status rg_patch_set_values(rg_patch patch, const double* values, int c
 /// How far a sound is from a target.
 typedef int rg_loss;
 
+/// The losses.
 enum {
   RG_MEAN_SQUARED = 0,          ///< mean over time of (sound - target)^2
   RG_MULTI_RESOLUTION_STFT = 1  ///< of magnitudes and their logarithms, in windows of 2048 to 64 samples
