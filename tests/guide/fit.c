@@ -8,7 +8,7 @@ int main(void) {
   const size_t length = fread(recording, sizeof(float), 10 * 44100, stdin);
   const rg_patch default_patch_to_fit = {0};
   rg_fit_options options;
-  rg_fit_result result = {sizeof result};
+  rg_fit_result result = {.size = sizeof result};
   rg_patch fitted;
   char text[10000];
   rg_fit_options_init(&options, sizeof options);

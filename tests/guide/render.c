@@ -5,7 +5,7 @@
 
 int main(int arguments, char** argument) {
   rg_patch patch;
-  rg_patch_info info = {sizeof info};
+  rg_patch_info info = {.size = sizeof info};
   if ((arguments > 1 ? rg_patch_load(argument[1], &patch) : rg_patch_default(&patch)) != RG_OK) {
     fprintf(stderr, "%s\n", rg_last_error());
     return 1;

@@ -10,7 +10,7 @@ int main(int arguments, char** argument) {
     fprintf(stderr, "%s\n", rg_last_error());
     return 1;
   }
-  rg_stream_event gate = {sizeof gate};
+  rg_stream_event gate = {.size = sizeof gate};
   int gain;
   rg_stream_parameter(stream, "fm.operator.0.gain", &gain);
   float block[256];

@@ -54,7 +54,7 @@ int main(void) {
   int steps = 0;
   rg_patch fitted;
   rg_fit_options options;
-  rg_fit_result result = {sizeof result};
+  rg_fit_result result = {.size = sizeof result};
   check(rg_fit_options_init(&options, sizeof options) == RG_OK, "options");
   options.restarts = 1;
   options.progress = goes_on_to_step_5;
