@@ -22,7 +22,7 @@ struct FitOptions {
   int restarts = 8;              ///< rows, 1 or more
   std::uint64_t seed = 0;        ///< draws the rows but the first
   double learning_rate = 0.15;   ///< Adam's, at first; it falls with the steps
-  SpectralLossOptions loss;      ///< the windows that are compared
+  SpectralLossOptions loss{};    ///< the windows that are compared
   Executor* executor = nullptr;  ///< null: the calling thread
 };
 
