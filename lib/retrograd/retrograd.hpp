@@ -9,6 +9,7 @@
 #include <retrograd/optimizers/optimizer.hpp>
 #include <retrograd/patches/record.hpp>
 #include <retrograd/patches/toml.hpp>
+#include <retrograd/stream/instrument.hpp>
 #include <retrograd/stream/stream.hpp>
 #include <retrograd/synths/fm_synth.hpp>
 #include <retrograd/synths/oscillator.hpp>

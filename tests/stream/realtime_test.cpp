@@ -4,6 +4,7 @@
 
 #include "../synths/fm_fixture.hpp"
 
+#include <retrograd/c.h>
 #include <retrograd/nodes/all.hpp>
 #include <retrograd/patches/patch.hpp>
 #include <retrograd/stream/stream.hpp>
@@ -215,6 +216,68 @@ TEST_CASE("a million blocks allocate nothing, lock nothing and make no system ca
   CHECK(counts.allocations == 0);
   CHECK(counts.locks == 0);
   CHECK(counts.system_calls == 0);
+}
+
+TEST_CASE(
+    "the C interface's calls on the audio thread allocate nothing, lock nothing and make no system call") {
+  rg_patch patch{};
+  rg_stream stream{}, closed{};
+  rg_instrument instrument{};
+  rg_stream_options options;
+  REQUIRE(rg_patch_default(&patch) == RG_OK);
+  REQUIRE(rg_stream_options_init(&options, sizeof options) == RG_OK);
+  options.gradients = 1;
+  REQUIRE(rg_stream_open(patch, &options, &stream) == RG_OK);
+  REQUIRE(rg_stream_open(patch, &options, &closed) == RG_OK);
+  REQUIRE(rg_stream_close(closed) == RG_OK);
+  REQUIRE(rg_stream_prepare(stream, 48000.0, 64) == RG_OK);
+  REQUIRE(rg_instrument_open(patch, nullptr, &instrument) == RG_OK);
+  REQUIRE(rg_instrument_prepare(instrument, 48000.0, 64) == RG_OK);
+  int gain = -1;
+  REQUIRE(rg_instrument_parameter(instrument, "fm.operator.0.gain", &gain) == RG_OK);
+  std::vector<float> gate(64, 1.0f), audio(64);
+  const float* inputs[] = {gate.data()};
+  float* outputs[] = {audio.data()};
+  long failures = 0;
+  const auto expect = [&](rg_status status, rg_status expected) { failures += status != expected; };
+  const Counts counts = counted([&] {
+    const rg_stream_event event{sizeof event, RG_EVENT_GLIDE, 3, 2, 0, 0.5};
+    const unsigned char note[] = {0x90, 60, 100};
+    double value = 0.0;
+    int voices = 0;
+    rg_stream_info info;
+    info.size = sizeof info;
+    for (int block = 0; block < 10000; ++block) {
+      const int key = 48 + block / 50 % 24;
+      expect(rg_stream_schedule(stream, &event), RG_OK);
+      expect(rg_stream_set(stream, 3, -1, 0.01 + 0.0001 * block), RG_OK);
+      expect(rg_stream_process(stream, inputs, outputs, block % 65), RG_OK);
+      expect(rg_stream_rewind(stream, inputs), RG_OK);
+      expect(rg_stream_gradient(stream, 2, 0, &value), RG_OK);
+      expect(rg_stream_get(stream, 2, 0, &value), RG_OK);
+      expect(rg_stream_get_info(stream, &info), RG_OK);
+      if (block % 50 == 0) expect(rg_instrument_note_on(instrument, key, 0.5, 7), RG_OK);
+      if (block % 50 == 20) expect(rg_instrument_note_off(instrument, key, 3), RG_OK);
+      if (block % 500 == 0) expect(rg_instrument_midi(instrument, note, 3, 0), RG_OK);
+      expect(rg_instrument_set(instrument, gain, 0.0001 * block), RG_OK);
+      expect(rg_instrument_process(instrument, audio.data(), 64), RG_OK);
+      expect(rg_instrument_sounding(instrument, &voices), RG_OK);
+      // Bad calls as well.
+      expect(rg_stream_process(closed, inputs, outputs, 64), RG_BAD_HANDLE);
+      expect(rg_stream_process(stream, inputs, outputs, 65), RG_BAD_BLOCK);
+      expect(rg_stream_schedule(stream, nullptr), RG_BAD_ARGUMENT);
+      expect(rg_stream_set(stream, 99, 0, 1.0), RG_BAD_ARGUMENT);
+      expect(rg_instrument_note_on(instrument, 60.0, 2.0, 0), RG_NOT_TAKEN);
+      if (block % 1000 == 999) expect(rg_stream_reset(stream), RG_OK);
+    }
+  });
+  CHECK(failures == 0);
+  CHECK(counts.allocations == 0);
+  CHECK(counts.locks == 0);
+  CHECK(counts.system_calls == 0);
+  CHECK(rg_stream_close(stream) == RG_OK);
+  CHECK(rg_instrument_close(instrument) == RG_OK);
+  CHECK(rg_patch_close(patch) == RG_OK);
 }
 
 TEST_CASE("no denormal is ever computed: every value of a synth, to the end of its release and beyond") {

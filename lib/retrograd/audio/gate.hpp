@@ -5,6 +5,7 @@
 
 namespace retrograd {
 
+/// When a note is held.
 struct Gate {
   double on;   ///< seconds from the recording's start
   double off;  ///< seconds; on + 5 ms or later, unless the recording ends before

@@ -19,6 +19,7 @@ inline constexpr double lowest_partial = 20;
 /// Leading and trailing silence therefore changes no pitch. Raises a DomainError as `strongest_partial` does.
 std::span<const double> loud_part(std::span<const double> samples, double sample_rate);
 
+/// A peak of a recording's spectrum.
 struct Partial {
   double frequency;  ///< Hz
   double level;      ///< decibels: 0 for the strongest, negative for the others

@@ -7,6 +7,7 @@
 
 namespace retrograd {
 
+/// What detect_pitch finds.
 struct Pitch {
   double frequency;   ///< Hz
   double confidence;  ///< 0 (noise, partials without a common period) to 1 (periodic at this frequency)

@@ -16,39 +16,42 @@
 
 namespace retrograd {
 
+/// How to fit.
 struct FitOptions {
-  int steps = 300;
-  int restarts = 8;
-  std::uint64_t seed = 0;
-  double learning_rate = 0.15;
-  SpectralLossOptions loss;
+  int steps = 300;               ///< of gradient descent, 0 or more
+  int restarts = 8;              ///< rows, 1 or more
+  std::uint64_t seed = 0;        ///< draws the rows but the first
+  double learning_rate = 0.15;   ///< Adam's, at first; it falls with the steps
+  SpectralLossOptions loss{};    ///< the windows that are compared
   Executor* executor = nullptr;  ///< null: the calling thread
 };
 
 /// Told after every step, and before the first one (step 0), also while the first rows are drawn; returning
 /// false ends the fit with the best so far.
 struct FitProgress {
-  int step = 0;   ///< steps done
-  int steps = 0;  ///< steps asked for
-  double best_loss = 0.0;
+  int step = 0;            ///< steps done
+  int steps = 0;           ///< steps asked for
+  double best_loss = 0.0;  ///< of all rows and steps so far
 };
+/// Returns whether to go on.
 using FitWatcher = std::function<bool(const FitProgress&)>;
 
 /// All that a later fit needs to go on where this one stopped. A fit that ended while its first rows were
 /// drawn has none of it: there is nothing to go on from, and the same fit is begun again.
 struct FitState {
-  int steps_done = 0;
+  int steps_done = 0;             ///< of all fits together
   std::vector<Patch> best;        ///< of each row
   std::vector<double> best_loss;  ///< of each row
-  OptimizerState optimizer;
+  OptimizerState optimizer;       ///< of all rows
 };
 
+/// What a fit reached.
 struct FitResult {
   Patch patch;               ///< the best of all rows and steps; one that the loader accepts
   double loss_before = 0.0;  ///< of the initial patch, tuned to the recording's pitch and gate
   double loss_after = 0.0;   ///< of `patch`
-  int steps_done = 0;
-  FitState state;
+  int steps_done = 0;        ///< with those of the fit that was resumed
+  FitState state;            ///< to go on from
 };
 
 /// `initial`, at the target's pitch, gate and duration: the first row. The other rows are drawn by

@@ -11,11 +11,11 @@ namespace retrograd {
 
 /// A mono recording without leading silence, at the patch's rate, and what was found in it.
 struct FitTarget {
-  std::vector<double> samples;
-  double sample_rate = 44100.0;
-  double frequency = 440.0;  ///< Hz
-  GatePair gate;             ///< seconds
-  double confidence = 1.0;   ///< in the frequency, as detect_pitch's; 1 where it was given
+  std::vector<double> samples;   ///< of one channel
+  double sample_rate = 44100.0;  ///< Hz
+  double frequency = 440.0;      ///< Hz
+  GatePair gate;                 ///< seconds
+  double confidence = 1.0;       ///< in the frequency, as detect_pitch's; 1 where it was given
 };
 
 /// Trims leading silence, resamples to `patch_rate`, finds the pitch and the gate unless they are given (the

@@ -14,14 +14,15 @@
 
 namespace retrograd {
 
+/// What was found of one parameter, or of one of its elements.
 struct ParameterReport {
-  std::string name;  ///< with the element where there are several: "pitch[3]"
-  double analytic = 0.0;
-  double numeric = 0.0;
+  std::string name;       ///< with the element where there are several: "pitch[3]"
+  double analytic = 0.0;  ///< as rewind gives it
+  double numeric = 0.0;   ///< as differences of plays give it
   /// |analytic - numeric| over the larger of the two; 0 where they differ by less than the rounding of the
   /// loss.
   double relative_error = 0.0;
-  bool at_kink = false;
+  bool at_kink = false;  ///< the slopes to both sides differ; `numeric` is the nearest
 };
 
 /// Gradients of `loss`, constant over time and added up over its rows, for the tape's parameters that are not

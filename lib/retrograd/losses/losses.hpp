@@ -10,6 +10,7 @@
 
 namespace retrograd {
 
+/// The windows of the spectral loss.
 using SpectralLossOptions = spectrum::SpectralLossOptions;
 
 /// Mean over time of (y - target)^2. (rows, T) and anything that broadcasts to it give (rows, 1).

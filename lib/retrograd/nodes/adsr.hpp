@@ -509,7 +509,10 @@ struct Adsr : Causal<5> {
 /// The four parameters of an envelope: times in seconds (in samples on a tape without a sample rate), sustain
 /// a level in [0, 1]. Each is constant over time, a number or one value per row.
 struct EnvelopeParameters {
-  Var attack, decay, sustain, release;
+  Var attack;   ///< time from where it is to 1
+  Var decay;    ///< time constant towards the sustain
+  Var sustain;  ///< level while the gate is high
+  Var release;  ///< time constant towards 0
 };
 
 /// The envelope of `gate`, between 0 and 1. Throws ShapeError where a parameter varies over time.

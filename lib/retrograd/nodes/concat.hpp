@@ -26,6 +26,7 @@ struct Concat : Rearrange<Concat> {
 /// Joins `parts` along `axis` (negative: from the last; -1 is time). The other axes must be equal
 /// (ShapeError).
 Var concat(std::span<const Var> parts, int axis);
+/// The same for parts that are written out.
 inline Var concat(std::initializer_list<Var> parts, int axis) {
   return concat(std::span(parts.begin(), parts.size()), axis);
 }

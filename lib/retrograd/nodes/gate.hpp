@@ -11,8 +11,8 @@ namespace retrograd {
 /// The gate rises at `on` and falls at `off`, in seconds (in samples on a tape without a sample rate): 0 <=
 /// on < off.
 struct GatePair {
-  double on = 0.0;
-  double off = 0.0;
+  double on = 0.0;   ///< when it rises
+  double off = 0.0;  ///< when it falls
   bool operator==(const GatePair&) const = default;
 };
 
@@ -20,6 +20,7 @@ struct GatePair {
 /// else 0. Throws DomainError for pairs that run backwards or overlap, LengthMismatchError where the tape has
 /// no length.
 Tensor gate(std::span<const GatePair> pairs, const Tape& tape);
+/// The same for pairs that are written out: `gate({{0.0, 0.5}}, tape)`.
 Tensor gate(std::initializer_list<GatePair> pairs, const Tape& tape);
 
 }  // namespace retrograd

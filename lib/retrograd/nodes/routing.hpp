@@ -15,15 +15,15 @@ namespace retrograd {
 
 /// Operator `modulator` is added to the phase of operator `carrier`.
 struct Route {
-  int modulator = 0;
-  int carrier = 0;
+  int modulator = 0;  ///< counted from 0
+  int carrier = 0;    ///< counted from 0
   bool operator==(const Route&) const = default;
 };
 
 /// What is wrong with a routing, and the position in the list of the route to blame.
 struct RoutingProblem {
-  std::size_t route = 0;
-  std::string message;
+  std::size_t route = 0;  ///< in the list
+  std::string message;    ///< what is wrong and what would be right
 };
 
 /// The first problem of a routing over `operators` operators, or nothing if there is none: an index that is

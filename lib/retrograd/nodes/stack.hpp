@@ -23,6 +23,7 @@ struct Stack : Rearrange<Stack> {
 
 /// Joins `parts`, all of one shape (ShapeError), along a new axis that becomes `axis` of the result.
 Var stack(std::span<const Var> parts, int axis);
+/// The same for parts that are written out.
 inline Var stack(std::initializer_list<Var> parts, int axis) {
   return stack(std::span(parts.begin(), parts.size()), axis);
 }

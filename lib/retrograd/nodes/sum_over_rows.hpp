@@ -15,10 +15,13 @@ struct SumOverRows : Whole {
   static Check check();
 };
 
-/// Sum, mean and largest value over everything, as a number of shape (1); over time, one per row (rows, 1).
+/// The sum over everything, as a number of shape (1).
 Var sum(Var x);
+/// The mean over everything, as a number of shape (1).
 Var mean(Var x);
+/// The largest value of all, as a number of shape (1).
 Var maximum(Var x);
+/// The mean over time: (..., T) to (..., 1).
 Var mean_over_time(Var x);
 
 inline Check SumOverRows::check() {

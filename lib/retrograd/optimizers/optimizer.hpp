@@ -19,6 +19,7 @@ namespace retrograd {
 /// ("/steps").
 using OptimizerState = std::map<std::string, std::vector<double>>;
 
+/// What the methods share: free space, clipping, state. A host writes its own method by overriding `move`.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -30,9 +31,12 @@ class Optimizer {
 
   /// This parameter's learning rate is `factor` times the optimiser's. 1 at first.
   void scale_rate(Var parameter, double factor);
+  /// Of parameters whose rate is not scaled.
   double learning_rate() const { return learning_rate_; }
+  /// From the next step on.
   void set_learning_rate(double rate) { learning_rate_ = rate; }
 
+  /// What a later optimiser of the same parameters needs to go on.
   OptimizerState save() const;
   /// Throws TapeError where a parameter of the tape is missing or has another number of elements.
   void load(const OptimizerState& state);
@@ -40,15 +44,17 @@ class Optimizer {
  protected:
   /// One parameter's elements in free space.
   struct Moving {
+    /// Where it is at first: `x`.
     Moving(Var v, const Domain& d, std::string n, Tensor x)
         : var(v), domain(d), name(std::move(n)), value(std::move(x)) {}
-    Var var;
-    Domain domain;
-    std::string name;
-    double rate = 1.0;
-    std::int64_t row_length = 1;  ///< elements per row
-    Tensor value;                 ///< scratch for tape.set
-    std::vector<double> free, gradient;
+    Var var;                        ///< on the tape
+    Domain domain;                  ///< where its values lie
+    std::string name;               ///< on the tape
+    double rate = 1.0;              ///< as scale_rate set it
+    std::int64_t row_length = 1;    ///< elements per row
+    Tensor value;                   ///< scratch for tape.set
+    std::vector<double> free;       ///< its coordinates in free space
+    std::vector<double> gradient;   ///< in free space, clipped
     std::vector<double> memory[2];  ///< what the method keeps: velocity, or first and second moment
   };
 
@@ -60,7 +66,7 @@ class Optimizer {
   /// Moves `parameter.free[i]` against `parameter.gradient[i]`.
   virtual void move(Moving& parameter, std::size_t i) = 0;
 
-  std::int64_t steps_ = 0;
+  std::int64_t steps_ = 0;  ///< done so far
 
  private:
   void gather_gradients();
@@ -78,12 +84,14 @@ class Optimizer {
 
 /// Gradient descent with momentum: v = momentum * v + gradient, u -= learning_rate * v.
 struct SgdOptions {
-  double learning_rate = 1e-2;
-  double momentum = 0.9;
-  double clip = std::numeric_limits<double>::infinity();
+  double learning_rate = 1e-2;                            ///< in free space
+  double momentum = 0.9;                                  ///< of the velocity, kept from step to step
+  double clip = std::numeric_limits<double>::infinity();  ///< the largest norm of a row's gradient
 };
+/// The optimiser of SgdOptions.
 class Sgd final : public Optimizer {
  public:
+  /// `tape` must outlive it. `parameters`: all that are not frozen, where none are given.
   explicit Sgd(Tape& tape, const SgdOptions& options = {}, std::span<const Var> parameters = {})
       : Optimizer(tape, parameters, options.learning_rate, options.clip, {"velocity"}),
         momentum_(options.momentum) {}
@@ -95,14 +103,16 @@ class Sgd final : public Optimizer {
 
 /// Adam (Kingma and Ba, 2015), with each row's gradient clipped to a norm first.
 struct AdamOptions {
-  double learning_rate = 1e-2;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  double clip = std::numeric_limits<double>::infinity();
+  double learning_rate = 1e-2;                            ///< in free space
+  double beta1 = 0.9;                                     ///< of the first moment, kept from step to step
+  double beta2 = 0.999;                                   ///< of the second moment
+  double epsilon = 1e-8;                                  ///< added to the second moment's root
+  double clip = std::numeric_limits<double>::infinity();  ///< the largest norm of a row's gradient
 };
+/// The optimiser of AdamOptions.
 class Adam final : public Optimizer {
  public:
+  /// `tape` must outlive it. `parameters`: all that are not frozen, where none are given.
   explicit Adam(Tape& tape, const AdamOptions& options = {}, std::span<const Var> parameters = {})
       : Optimizer(tape, parameters, options.learning_rate, options.clip, {"first_moment", "second_moment"}),
         options_(options) {}

@@ -17,46 +17,46 @@ namespace retrograd {
 
 /// An ADSR. The times are seconds, 0 or more; `sustain` is a level from 0 to 1.
 struct Envelope {
-  double attack = 0.0;
-  double decay = 0.0;
-  double sustain = 1.0;
-  double release = 0.0;
+  double attack = 0.0;   ///< from where it is to 1, in a straight line
+  double decay = 0.0;    ///< time constant towards the sustain
+  double sustain = 1.0;  ///< while the gate is high
+  double release = 0.0;  ///< time constant towards 0
   bool operator==(const Envelope&) const = default;
 };
 
 /// One operator: its frequency is the note's times `ratio` (above 0), its amplitude `gain` (0 or more) times
 /// the envelope. For a modulator the amplitude is the depth of the modulation, in radians.
 struct FMOperator {
-  double ratio = 1.0;
-  double gain = 1.0;
-  Envelope envelope;
+  double ratio = 1.0;  ///< of the note's frequency
+  double gain = 1.0;   ///< linear, or radians
+  Envelope envelope;   ///< of its amplitude
   bool operator==(const FMOperator&) const = default;
 };
 
 /// What is played. The gate has at least one pair; pairs come one after the other. A pair that begins exactly
 /// where the one before it ends holds the note without a retrigger.
 struct Note {
-  double frequency = 440.0;
-  std::vector<GatePair> gate;
+  double frequency = 440.0;    ///< Hz
+  std::vector<GatePair> gate;  ///< seconds
   bool operator==(const Note&) const = default;
 };
 
 /// The operators and how they modulate each other. `audible` names the operators that are heard; when it is
 /// empty those are heard that modulate nobody.
 struct FM {
-  std::vector<Route> routing;
-  std::vector<int> audible;
-  std::vector<FMOperator> operators;
+  std::vector<Route> routing;         ///< acyclic
+  std::vector<int> audible;           ///< indices of operators
+  std::vector<FMOperator> operators;  ///< at least one
   bool operator==(const FM&) const = default;
 };
 
 /// `sample_rate` is a whole number of Hz from 1 to 768000. `duration` times it, rounded, is 1 to 2^31
 /// samples.
 struct Patch {
-  double sample_rate = 44100.0;
-  double duration = 1.0;
-  Note note;
-  FM fm;
+  double sample_rate = 44100.0;  ///< Hz
+  double duration = 1.0;         ///< seconds
+  Note note;                     ///< what is played
+  FM fm;                         ///< what plays it
   bool operator==(const Patch&) const = default;
 };
 
@@ -92,10 +92,11 @@ std::string unit_of(ParameterKind kind);
 /// A parameter of a patch, named by its path, for example "fm.operator.0.envelope.attack". `value` refers
 /// into the patch and lives as long as its operators stay where they are.
 struct PatchParameter {
-  std::string name;
-  double& value;
-  ParameterKind kind;
+  std::string name;    ///< its path
+  double& value;       ///< in the patch
+  ParameterKind kind;  ///< what it means
 
+  /// Where its values may lie.
   Domain domain() const { return domain_of(kind); }
 };
 
@@ -105,8 +106,8 @@ std::vector<PatchParameter> parameters(Patch& patch);
 
 /// One thing wrong with a patch: the path of the key, and what was wrong and what would be right.
 struct PatchProblem {
-  std::string key;
-  std::string message;
+  std::string key;      ///< "fm.operator.0.gain"
+  std::string message;  ///< "is -1; a gain is ..."
 };
 
 /// Everything wrong with a patch's values; empty when it is valid. Of a routing only the first problem is

@@ -9,6 +9,7 @@
 
 namespace retrograd {
 
+/// Where a patch's values are on the tape.
 struct RecordedPatch {
   Var audio;                    ///< (length), or (rows, length)
   std::vector<Var> parameters;  ///< in the order of parameters(patch), named by path

@@ -26,6 +26,7 @@
 
 namespace retrograd {
 
+/// How notes play a patch.
 struct InstrumentOptions {
   int voices = 16;          ///< 1 to 1024
   double glide = 0.02;      ///< seconds, of parameters, of the bend, and of the pitch of a voice taken over
@@ -33,6 +34,7 @@ struct InstrumentOptions {
   double tuning = 440.0;    ///< Hz of key 69, above 0, 768000 at most
 };
 
+/// Voices, and what they are told.
 class Instrument {
  public:
   /// Events that wait at a time; beyond them none is taken until the next `process`.
@@ -62,6 +64,7 @@ class Instrument {
   /// Keys are MIDI's (60: middle C), -1000 to 1000; fractions are quarter tones and the like. Velocity 0 to 1,
   /// linear in amplitude. A key that still sounds starts again from the level it has.
   bool note_on(double key, double velocity, int offset = 0) noexcept;
+  /// The key is up: its note is released, or held by the pedal.
   bool note_off(double key, int offset = 0) noexcept;
   /// -1 to 1, of the options' range; of all notes, those to come too.
   bool pitch_bend(double bend, int offset = 0) noexcept;
@@ -83,6 +86,7 @@ class Instrument {
   int parameter(std::string_view name) const;
   /// On any thread, as Stream::set.
   bool set(int parameter, double value) noexcept;
+  /// The value a parameter goes to or has.
   double value(int parameter) const noexcept;
 
   /// What plays: its parameters' names and domains. It is the instrument's to play.

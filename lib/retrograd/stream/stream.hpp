@@ -32,7 +32,7 @@ struct Patch;
 
 /// What a call found. With anything but `ok` the outputs are silence and the stream stays where it was.
 enum class StreamStatus {
-  ok,
+  ok,            ///< it was done
   not_prepared,  ///< no `prepare` yet
   bad_block,     ///< fewer than 0 frames, or more than `prepare` was told; or no outputs
   bad_input,     ///< an input that is NaN or infinite
@@ -42,6 +42,7 @@ enum class StreamStatus {
 /// "ok", "an input is NaN or infinite": for people.
 const char* to_string(StreamStatus status);
 
+/// How a stream plays.
 struct StreamOptions {
   /// Seconds in which a parameter goes from its value to the next. 0: at once, which clicks.
   double glide = 0.02;
@@ -53,19 +54,21 @@ struct StreamOptions {
 
 /// Something that happens at a sample of the next block.
 struct StreamEvent {
+  /// What it does.
   enum class Kind {
     input,    ///< input channel `index` holds `value` from here on, where the host passes no samples for it
     jump,     ///< parameter `index` of `row` is `value` from here on
     glide,    ///< parameter `index` of `row` goes to `value` in the options' time
     restart,  ///< the states of output row `row` are as at the start
   };
-  Kind kind = Kind::input;
-  int offset = 0;  ///< samples into the next block
-  int index = 0;
-  int row = 0;  ///< -1: all rows
-  double value = 0.0;
+  Kind kind = Kind::input;  ///< what it does
+  int offset = 0;           ///< samples into the next block
+  int index = 0;            ///< of the input channel or the parameter
+  int row = 0;              ///< -1: all rows
+  double value = 0.0;       ///< of the channel or the parameter
 };
 
+/// Live states of recorded nodes, played block by block.
 class Stream {
  public:
   /// Records on a tape of the rate and length it is given, and returns the outputs. Every named signal is an
@@ -85,24 +88,25 @@ class Stream {
   /// Channels of audio that `process` takes and gives: one for each row of each input and output, in the order
   /// in which they were recorded and returned.
   int input_channels() const;
-  int output_channels() const;
+  int output_channels() const;  ///< one for each row of each output
   /// The first channel of the input of that name; TapeError naming the ones there are otherwise.
   int input(std::string_view name) const;
 
+  /// How many there are; they are counted from 0, in the order in which they were recorded.
   int parameters() const;
   /// The index of the parameter of that name; TapeError naming the ones there are otherwise.
   int parameter(std::string_view name) const;
-  const std::string& name(int parameter) const;
-  const Domain& domain(int parameter) const;
-  int rows(int parameter) const;
+  const std::string& name(int parameter) const;  ///< as it was recorded
+  const Domain& domain(int parameter) const;     ///< where its values may lie
+  int rows(int parameter) const;                 ///< values it has: 1, or one for each row
 
   // --- before playing ----------------------------------------------------------------------------
 
   /// Records at `sample_rate` (Hz, 1 to 768000) for blocks of up to `max_block` frames, with the values that
   /// parameters have. Throws DomainError for a rate or a block that cannot be. The stream is at its start.
   void prepare(double sample_rate, int max_block);
-  double sample_rate() const;
-  int max_block() const;
+  double sample_rate() const;  ///< Hz; 0 before `prepare`
+  int max_block() const;       ///< frames; 0 before `prepare`
 
   // --- on the audio thread -----------------------------------------------------------------------
 
@@ -127,6 +131,7 @@ class Stream {
   /// is zero. Of a row that an event restarted or whose parameters one changed, the part since then counts;
   /// a parameter that glides is taken at the value it has reached. Wants `gradients`.
   StreamStatus rewind(const float* const* seeds) noexcept;
+  /// What the last `rewind` found; 0 before one, and for what is not there.
   double gradient(int parameter, int row = 0) const noexcept;
 
   // --- on any thread -----------------------------------------------------------------------------
@@ -134,6 +139,7 @@ class Stream {
   /// The value to glide to, from the next block on; of all rows, or of one. False, and nothing changed, where
   /// it lies outside the domain or the parameter or row does not exist.
   bool set(int parameter, double value) noexcept;
+  /// The same for one row.
   bool set(int parameter, int row, double value) noexcept;
   /// The value a parameter goes to or has.
   double value(int parameter, int row = 0) const noexcept;

@@ -26,11 +26,13 @@ struct FMOperatorParameters {
   EnvelopeParameters envelope;  ///< seconds
 };
 
+/// Operators and their routing, to be recorded on any tape.
 class FMSynth {
  public:
   /// `audible`: the operators that are heard, each once; none given: those that modulate nobody. Throws
   /// RoutingError for a cycle (named), an index out of range, or a route given twice.
   FMSynth(int operators, std::span<const Route> routing, std::span<const int> audible = {});
+  /// The same for a routing that is written out: `FMSynth(2, {{1, 0}})`.
   FMSynth(int operators, std::initializer_list<Route> routing)
       : FMSynth(operators, std::span(routing.begin(), routing.size())) {}
 

@@ -9,9 +9,10 @@
 
 namespace retrograd {
 
+/// Records an oscillator of this waveform.
 template <class Waveform = Sinusoid>
 struct Oscillator {
-  Waveform waveform{};
+  Waveform waveform{};  ///< a pointwise node of one input
 
   /// `frequency` in Hz (radians per sample on a tape without a sample rate), `phase_mod` in radians; they
   /// broadcast. `length` and its errors as in oscillation().

@@ -10,8 +10,9 @@ class Executor {
  public:
   /// A task by its number, and the worker (0 <= worker < workers()) that runs it. Never throws.
   struct Task {
-    void (*call)(void* context, int task, int worker);
-    void* context;
+    void (*call)(void* context, int task, int worker);  ///< what runs it
+    void* context;                                      ///< for `call`
+    /// Runs the task of that number.
     void operator()(int task, int worker) const { call(context, task, worker); }
   };
   virtual ~Executor() = default;
@@ -35,6 +36,7 @@ class SerialExecutor final : public Executor {
 /// gave, to leave room for the work). 0: as many as the machine has cores.
 class ThreadPool final : public Executor {
  public:
+  /// Starts the threads; they wait until there is work.
   explicit ThreadPool(int threads = 0);
   ~ThreadPool() override;
   int workers() const override;

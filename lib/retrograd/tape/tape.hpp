@@ -26,9 +26,10 @@
 
 namespace retrograd {
 
+/// How a tape computes, and its time.
 struct TapeOptions {
-  ElementType type = ElementType::f32;
-  Device device = Device::cpu;
+  ElementType type = ElementType::f32;  ///< of signals; values constant over time are f64
+  Device device = Device::cpu;          ///< where it computes
   /// Hz. Without one, frequencies are in radians per sample and times in samples.
   std::optional<double> sample_rate = std::nullopt;
   /// Samples of a signal that is made from constants. Without one, a length is an argument where it is
@@ -41,6 +42,7 @@ struct TapeOptions {
   Executor* executor = nullptr;
 };
 
+/// One thread at a time uses a tape; two tapes share nothing.
 class Tape {
  public:
   /// Throws DeviceError where the device is not there, DomainError for a rate, length or tile that cannot be.
@@ -50,6 +52,7 @@ class Tape {
   Tape(Tape&&) noexcept;
   Tape& operator=(Tape&&) noexcept;
 
+  /// As the tape was made with.
   const TapeOptions& options() const;
 
   /// A value set from outside that gradients do not flow to (until `unfreeze`). A tensor of length 1 is
@@ -70,7 +73,9 @@ class Tape {
   void set(Var leaf, double value) { set(leaf, TensorView{&value, Shape{1}, ElementType::f64}); }
   /// No gradient flows to this input or parameter until it is unfrozen.
   void freeze(Var leaf);
+  /// A gradient flows to it again, or to an input for the first time.
   void unfreeze(Var leaf);
+  /// Inputs are, parameters are not, until they are told otherwise.
   bool is_frozen(Var leaf) const;
   /// The value is stored by every plan that computes it, and readable after a play.
   void keep(Var value);
@@ -78,11 +83,13 @@ class Tape {
   /// Computes the outputs. Keeps one plan for each set of outputs. Throws DomainError where a computed value
   /// is one that the node which reads it does not allow; nothing counts as played then.
   void play(std::initializer_list<Var> outputs) { play(std::span(outputs.begin(), outputs.size())); }
+  /// The same for outputs in an array.
   void play(std::span<const Var> outputs);
   /// Gradients of sum(seed * y) for all parameters, overwriting the earlier ones; the seed is one everywhere
   /// where none is given. `y` is any played output or kept value. Throws TapeError before a play, or after a
   /// `set` without one.
   void rewind(Var y);
+  /// The same with a seed, of the shape of `y` (ShapeError).
   void rewind(Var y, const TensorView& seed);
 
   /// The value of an input, a parameter, a played output or a kept value; valid until the next play.
@@ -93,7 +100,9 @@ class Tape {
 
   /// In order of recording.
   const std::vector<Var>& parameters() const;
+  /// Of an input or a parameter.
   const std::string& name(Var leaf) const;
+  /// Where a parameter's values may lie.
   const Domain& domain(Var parameter) const;
   /// The input or parameter of that name; TapeError naming the ones there are otherwise.
   Var find(const std::string& name) const;
@@ -101,6 +110,7 @@ class Tape {
   /// How the tape will compute `outputs`: stages, the nodes in each, scratch and stored bytes.
   std::string describe_plan(std::span<const Var> outputs);
 
+  /// What records: for those who write nodes.
   TapeState* state() const { return state_.get(); }
 
  private:

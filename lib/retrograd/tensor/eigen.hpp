@@ -8,6 +8,7 @@
 
 namespace retrograd {
 
+/// Eigen's matrix in the order of a tensor's elements.
 template <class T>
 using RowMajorMatrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
@@ -17,6 +18,7 @@ Eigen::Map<RowMajorMatrix<T>> as_matrix(Tensor& tensor) {
   return {tensor.as<T>().data(), tensor.shape().rows(), tensor.shape().length()};
 }
 
+/// The same for a view, read only.
 template <class T>
 Eigen::Map<const RowMajorMatrix<T>> as_matrix(const TensorView& view) {
   return {view.as<T>().data(), view.shape.rows(), view.shape.length()};

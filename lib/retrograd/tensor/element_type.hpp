@@ -5,16 +5,28 @@
 
 namespace retrograd {
 
-enum class ElementType { f32, f64 };
+/// Single or double precision.
+enum class ElementType {
+  f32,  ///< float
+  f64,  ///< double
+};
 
-enum class Device { cpu, cuda };
+/// Where elements live and nodes compute.
+enum class Device {
+  cpu,   ///< the processor
+  cuda,  ///< an NVIDIA GPU
+};
 
+/// The size of one element.
 constexpr std::size_t bytes_of(ElementType type) { return type == ElementType::f32 ? 4 : 8; }
 
+/// "f32" or "f64".
 constexpr const char* name(ElementType type) { return type == ElementType::f32 ? "f32" : "f64"; }
 
+/// "cpu" or "cuda".
 constexpr const char* name(Device device) { return device == Device::cpu ? "cpu" : "cuda"; }
 
+/// Of float and double.
 template <class T>
 inline constexpr ElementType element_type_of = sizeof(T) == 4 ? ElementType::f32 : ElementType::f64;
 

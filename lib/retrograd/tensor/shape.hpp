@@ -13,19 +13,24 @@ namespace retrograd {
 /// One to eight axes, each at least 1. A number has the shape (1).
 class Shape {
  public:
-  static constexpr int max_axes = 8;
+  static constexpr int max_axes = 8;  ///< the most it can have
 
+  /// That of a number, (1).
   Shape() : Shape({1}) {}
   /// Throws ShapeError for no axis, more than `max_axes`, or an axis under 1.
   Shape(std::initializer_list<std::int64_t> axes) : Shape(std::span(axes.begin(), axes.size())) {}
+  /// The same for extents in an array.
   explicit Shape(std::span<const std::int64_t> axes);
 
+  /// How many there are, time among them.
   int axes() const { return axes_; }
+  /// The extent of an axis, counted from 0.
   std::int64_t operator[](int axis) const { return extent_[static_cast<std::size_t>(axis)]; }
   /// The extent of the last axis, time.
   std::int64_t length() const { return (*this)[axes_ - 1]; }
   /// The product of the batch axes.
   std::int64_t rows() const;
+  /// The product of all axes.
   std::int64_t elements() const { return rows() * length(); }
   /// The same batch axes with another length.
   Shape with_length(std::int64_t length) const;
@@ -51,7 +56,9 @@ bool broadcasts_to(const Shape& shape, const Shape& target);
 /// order, the index of the element of `shape` it repeats. Both are taken over all their axes.
 class BroadcastIndex {
  public:
+  /// `shape` must broadcast to `target`.
   BroadcastIndex(const Shape& shape, const Shape& target);
+  /// The element of `shape` that is element `i` of the target.
   std::int64_t operator()(std::int64_t i) const;
 
  private:

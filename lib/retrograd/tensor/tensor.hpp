@@ -13,9 +13,9 @@ namespace retrograd {
 
 /// A tensor somebody else owns, read only.
 struct TensorView {
-  const void* data = nullptr;
-  Shape shape;
-  ElementType type = ElementType::f64;
+  const void* data = nullptr;           ///< the first element
+  Shape shape;                          ///< of the elements, the last axis innermost
+  ElementType type = ElementType::f64;  ///< of each element
 
   /// All elements; T must be the element type (TapeError names both where it is not).
   template <class T>
@@ -37,6 +37,7 @@ struct TensorView {
   /// The value of a tensor with one element; ShapeError where there are more.
   double item() const;
 
+  /// Throws TapeError, naming both, where the element type is not the wanted one.
   void require(ElementType wanted) const;
 };
 
@@ -49,13 +50,17 @@ class Tensor {
   Tensor(double value);  // NOLINT: a number is a tensor wherever one is wanted
   /// A signal: shape (values.size()).
   Tensor(std::initializer_list<double> values);
+  /// A signal: shape (values.size()).
   explicit Tensor(std::span<const double> values)
       : Tensor(values, Shape{static_cast<std::int64_t>(values.size())}) {}
+  /// A signal in single precision.
   explicit Tensor(std::span<const float> values)
       : Tensor(values, Shape{static_cast<std::int64_t>(values.size())}) {}
   /// A copy of `values`, as many as the shape has elements (ShapeError otherwise).
   Tensor(std::span<const double> values, const Shape& shape);
+  /// The same in single precision.
   Tensor(std::span<const float> values, const Shape& shape);
+  /// A copy of what somebody else owns.
   explicit Tensor(const TensorView& view);
 
   Tensor(const Tensor& other) : Tensor(other.view()) {}
@@ -63,23 +68,26 @@ class Tensor {
   Tensor& operator=(const Tensor& other) { return *this = Tensor(other); }
   Tensor& operator=(Tensor&&) noexcept = default;
 
-  const Shape& shape() const { return shape_; }
-  ElementType type() const { return type_; }
-  Device device() const { return device_; }
-  TensorView view() const { return {data_.get(), shape_, type_}; }
-  operator TensorView() const { return view(); }
+  const Shape& shape() const { return shape_; }                     ///< as it was made
+  ElementType type() const { return type_; }                        ///< of each element
+  Device device() const { return device_; }                         ///< where the elements live
+  TensorView view() const { return {data_.get(), shape_, type_}; }  ///< of all elements
+  operator TensorView() const { return view(); }                    ///< of all elements
 
-  void* data() { return data_.get(); }
-  const void* data() const { return data_.get(); }
+  void* data() { return data_.get(); }              ///< the first element
+  const void* data() const { return data_.get(); }  ///< the first element
+  /// All elements, to write to; T must be the element type (TapeError).
   template <class T>
   std::span<T> as() {
     view().require(element_type_of<T>);
     return {static_cast<T*>(data()), static_cast<std::size_t>(shape_.elements())};
   }
+  /// All elements; T must be the element type (TapeError).
   template <class T>
   std::span<const T> as() const {
     return view().as<T>();
   }
+  /// The value of a tensor with one element (ShapeError).
   double item() const { return view().item(); }
 
   /// The same values in another element type.

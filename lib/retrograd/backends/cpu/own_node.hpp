@@ -18,6 +18,7 @@
 
 namespace retrograd {
 
+/// This sample's inputs give this sample's output. `N` is the node itself, `Inputs` their number, 1 to 5.
 template <class N, int Inputs>
 struct OwnPointwise : Pointwise<Inputs> {
   /// Those of N, or of a node made from it: the oscillator whose waveform it is.
@@ -30,6 +31,7 @@ struct OwnPointwise : Pointwise<Inputs> {
 /// Sample by sample: see nodes/tile.hpp.
 template <class N, int Inputs>
 struct OwnCausal : Causal<Inputs> {
+  /// Those of N.
   static constexpr const void* own_kernels() { return &cpu::kernels_of<N>; }
 };
 

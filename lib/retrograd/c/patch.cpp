@@ -1,0 +1,276 @@
+// rg_patch_...
+#include <retrograd/c/call.hpp>
+#include <retrograd/patches/toml.hpp>
+#include <retrograd/tensor/errors.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <mutex>
+#include <vector>
+
+namespace retrograd::c {
+
+namespace {
+
+struct PatchObject {
+  static constexpr Kind kind = Kind::patch;
+  std::mutex mutex;
+  Patch patch;
+};
+
+/// Runs `body` on a copy of the patch, and puts the copy back where it is valid.
+template <class Body>
+void edit(rg_patch handle, Body body) {
+  const Use<PatchObject> use(handle.id, Sharing::any_thread);
+  PatchObject& object = *usable(use);
+  const std::lock_guard lock(object.mutex);
+  Patch changed = object.patch;
+  body(changed);
+  validate(changed, "the patch");
+  object.patch = std::move(changed);
+}
+
+const PatchParameter& parameter_at(const std::vector<PatchParameter>& list, int index) {
+  if (index < 0 || index >= static_cast<int>(list.size()))
+    fail(RG_BAD_ARGUMENT, "there is no parameter " + std::to_string(index) + "; there are " +
+                              std::to_string(list.size()) + ", counted from 0");
+  return list[static_cast<std::size_t>(index)];
+}
+
+int index_of(const std::vector<PatchParameter>& list, const char* name) {
+  require(name, "name");
+  const auto found = std::ranges::find(list, std::string_view(name), &PatchParameter::name);
+  if (found != list.end()) return static_cast<int>(found - list.begin());
+  std::string known;
+  for (const PatchParameter& parameter : list) known += (known.empty() ? "" : ", ") + parameter.name;
+  fail(RG_BAD_ARGUMENT, "the patch has no parameter '" + std::string(name) + "'; it has: " + known);
+}
+
+void set(const PatchParameter& parameter, double value) {
+  check_domain(parameter.domain(), TensorView{&value, Shape{1}, ElementType::f64}, parameter.name);
+  parameter.value = value;
+}
+
+/// Beside the file first, so that a full disk leaves what was there.
+void save(const std::string& path, const std::string& text) {
+  const std::string beside = path + ".partial";
+  const auto give_up = [&](int error) {
+    std::remove(beside.c_str());
+    raise<FileError>("cannot write '" + path + "': " + std::strerror(error));
+  };
+  std::FILE* const file = std::fopen(beside.c_str(), "wb");
+  if (file == nullptr) raise<FileError>("cannot write '" + path + "': " + std::strerror(errno));
+  const bool is_written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  const int error = errno;
+  if (std::fclose(file) != 0) give_up(errno);
+  if (!is_written) give_up(error);
+  if (std::rename(beside.c_str(), path.c_str()) != 0) give_up(errno);
+}
+
+/// The body of the calls that make a patch.
+template <class Make>
+rg_status make(rg_patch* handle, Make make_patch) noexcept {
+  return guarded([&] {
+    require(handle, "patch");
+    *handle = {0};
+    *handle = open_patch(make_patch());
+  });
+}
+
+}  // namespace
+
+Patch patch_of(rg_patch handle) {
+  const Use<PatchObject> use(handle.id, Sharing::any_thread);
+  PatchObject& object = *usable(use);
+  const std::lock_guard lock(object.mutex);
+  return object.patch;
+}
+
+rg_patch open_patch(Patch patch) {
+  auto object = std::make_unique<PatchObject>();
+  object->patch = std::move(patch);
+  return open<rg_patch>(std::move(object));
+}
+
+void write_parameter(std::string_view name, const Domain& domain, std::string_view unit, double value,
+                     int rows, rg_parameter_info* info) {
+  rg_parameter_info written{};
+  name.copy(written.name, sizeof written.name - 1);
+  unit.copy(written.unit, sizeof written.unit - 1);
+  written.value = value;
+  written.low = domain.low;
+  written.high = domain.high;
+  written.low_is_open = domain.low_is_open ? 1 : 0;
+  written.rows = rows;
+  give(written, info, "rg_parameter_info");
+}
+
+std::string unit_of_parameter(const Patch& patch, std::string_view name) {
+  Patch named = patch;
+  for (const PatchParameter& parameter : parameters(named))
+    if (parameter.name == name) return unit_of(parameter.kind);
+  return "";
+}
+
+}  // namespace retrograd::c
+
+using namespace retrograd;
+using namespace retrograd::c;
+
+rg_status rg_patch_default(rg_patch* patch) { return make(patch, default_patch); }
+
+rg_status rg_patch_default_to_fit(rg_patch* patch) { return make(patch, default_patch_to_fit); }
+
+rg_status rg_patch_load(const char* path, rg_patch* patch) {
+  return make(patch, [&] {
+    require(path, "path");
+    return load_patch(path);
+  });
+}
+
+rg_status rg_patch_parse(const char* text, rg_patch* patch) {
+  return make(patch, [&] {
+    require(text, "text");
+    return parse_patch(text, "patch");
+  });
+}
+
+rg_status rg_patch_copy(rg_patch patch, rg_patch* copy) {
+  return make(copy, [&] { return patch_of(patch); });
+}
+
+rg_status rg_patch_save(rg_patch patch, const char* path) {
+  return guarded([&] {
+    require(path, "path");
+    save(path, format_patch(patch_of(patch)));
+  });
+}
+
+rg_status rg_patch_text(rg_patch patch, char* text, size_t capacity, size_t* length) {
+  return guarded([&] {
+    const std::string written = format_patch(patch_of(patch));
+    if (length != nullptr) *length = written.size();
+    if (text == nullptr && capacity == 0) return;
+    require(text, "text");
+    if (capacity <= written.size())
+      fail(RG_BAD_SHAPE, "text has room for " + std::to_string(capacity) + " bytes; " +
+                             std::to_string(written.size() + 1) + " are needed");
+    std::memcpy(text, written.c_str(), written.size() + 1);
+  });
+}
+
+rg_status rg_patch_close(rg_patch patch) { return close<PatchObject>(patch.id); }
+
+rg_status rg_patch_get_info(rg_patch patch, rg_patch_info* info) {
+  return guarded([&] {
+    Patch read = patch_of(patch);
+    rg_patch_info written{};
+    written.sample_rate = read.sample_rate;
+    written.duration = read.duration;
+    written.length = length_in_samples(read);
+    written.parameters = static_cast<int>(parameters(read).size());
+    written.operators = static_cast<int>(read.fm.operators.size());
+    written.gate_pairs = static_cast<int>(read.note.gate.size());
+    give(written, info, "rg_patch_info");
+  });
+}
+
+rg_status rg_patch_set_sample_rate(rg_patch patch, double sample_rate) {
+  return guarded([&] { edit(patch, [&](Patch& changed) { changed.sample_rate = sample_rate; }); });
+}
+
+rg_status rg_patch_set_duration(rg_patch patch, double duration) {
+  return guarded([&] { edit(patch, [&](Patch& changed) { changed.duration = duration; }); });
+}
+
+rg_status rg_patch_get_gate(rg_patch patch, double* times, int pairs) {
+  return guarded([&] {
+    require(times, "times");
+    const std::vector<GatePair> gate = patch_of(patch).note.gate;
+    require_count(2 * std::int64_t{pairs}, 2 * std::ssize(gate), "times",
+                  "an on and an off time for each pair");
+    for (const GatePair& pair : gate) {
+      *times++ = pair.on;
+      *times++ = pair.off;
+    }
+  });
+}
+
+rg_status rg_patch_set_gate(rg_patch patch, const double* times, int pairs) {
+  return guarded([&] {
+    require(times, "times");
+    std::vector<GatePair> gate;
+    for (int i = 0; i < pairs; ++i) gate.push_back({times[2 * i], times[2 * i + 1]});
+    edit(patch, [&](Patch& changed) { changed.note.gate = gate; });
+  });
+}
+
+rg_status rg_patch_parameter(rg_patch patch, const char* name, int* index) {
+  return guarded([&] {
+    require(index, "index");
+    Patch read = patch_of(patch);
+    *index = index_of(parameters(read), name);
+  });
+}
+
+rg_status rg_patch_parameter_info(rg_patch patch, int index, rg_parameter_info* info) {
+  return guarded([&] {
+    Patch read = patch_of(patch);
+    const std::vector<PatchParameter> list = parameters(read);
+    const PatchParameter& parameter = parameter_at(list, index);
+    write_parameter(parameter.name, parameter.domain(), unit_of(parameter.kind), parameter.value, 1, info);
+  });
+}
+
+rg_status rg_patch_get(rg_patch patch, int index, double* value) {
+  return guarded([&] {
+    require(value, "value");
+    Patch read = patch_of(patch);
+    *value = parameter_at(parameters(read), index).value;
+  });
+}
+
+rg_status rg_patch_set(rg_patch patch, int index, double value) {
+  return guarded(
+      [&] { edit(patch, [&](Patch& changed) { set(parameter_at(parameters(changed), index), value); }); });
+}
+
+rg_status rg_patch_get_named(rg_patch patch, const char* name, double* value) {
+  return guarded([&] {
+    require(value, "value");
+    Patch read = patch_of(patch);
+    const std::vector<PatchParameter> list = parameters(read);
+    *value = parameter_at(list, index_of(list, name)).value;
+  });
+}
+
+rg_status rg_patch_set_named(rg_patch patch, const char* name, double value) {
+  return guarded([&] {
+    edit(patch, [&](Patch& changed) {
+      const std::vector<PatchParameter> list = parameters(changed);
+      set(parameter_at(list, index_of(list, name)), value);
+    });
+  });
+}
+
+rg_status rg_patch_get_values(rg_patch patch, double* values, int count) {
+  return guarded([&] {
+    require(values, "values");
+    Patch read = patch_of(patch);
+    const std::vector<PatchParameter> list = parameters(read);
+    require_count(count, std::ssize(list), "values", "one for each parameter");
+    for (const PatchParameter& parameter : list) *values++ = parameter.value;
+  });
+}
+
+rg_status rg_patch_set_values(rg_patch patch, const double* values, int count) {
+  return guarded([&] {
+    require(values, "values");
+    edit(patch, [&](Patch& changed) {
+      const std::vector<PatchParameter> list = parameters(changed);
+      require_count(count, std::ssize(list), "values", "one for each parameter");
+      for (std::size_t i = 0; i < list.size(); ++i) set(list[i], values[i]);
+    });
+  });
+}
