@@ -7,6 +7,7 @@
 #include <retrograd/c.h>
 #include <retrograd/nodes/all.hpp>
 #include <retrograd/patches/patch.hpp>
+#include <retrograd/stream/instrument.hpp>
 #include <retrograd/stream/stream.hpp>
 
 #include <dlfcn.h>
@@ -218,6 +219,42 @@ TEST_CASE("a million blocks allocate nothing, lock nothing and make no system ca
   CHECK(counts.system_calls == 0);
 }
 
+TEST_CASE("an instrument's notes and blocks allocate nothing, lock nothing and make no system call") {
+  constexpr int blocks = 100000;
+  Instrument instrument(default_patch(), {.voices = 4});
+  instrument.prepare(48000.0, 256);
+  const int gain = instrument.parameter("fm.operator.0.gain");
+  std::vector<float> audio(256);
+  long failures = 0;
+  const Counts counts = counted([&] {
+    Random random;
+    for (int block = 0; block < blocks; ++block) {
+      const int frames = static_cast<int>(random() % (block % 100 == 0 ? 257 : 16));
+      const auto offset = [&] { return static_cast<int>(random() % 30); };
+      const unsigned char message[] = {static_cast<unsigned char>(128 + random() % 128),
+                                       static_cast<unsigned char>(random() % 128),
+                                       static_cast<unsigned char>(random() % 128)};
+      instrument.midi(message, 3, offset());
+      instrument.note_on(50 + random() % 8, 0.5, offset());
+      instrument.note_off(50 + random() % 8, offset());
+      if (block % 20 == 0) instrument.pitch_bend(0.001 * (random() % 1000), offset());
+      if (block % 30 == 0) instrument.sustain(random() % 2 == 0, offset());
+      if (block % 1000 == 0) instrument.all_notes_off(offset());
+      if (block % 10 == 0) instrument.set(gain, 0.001 * (random() % 1000));
+      if (block % 5003 == 0)  // more than it holds
+        for (int i = 0; i < 2 * Instrument::max_events; ++i) instrument.note_on(i % 100, 1.0, i % 200);
+      if (block % 10007 == 0) instrument.reset();
+      failures += instrument.process(audio.data(), frames) != StreamStatus::ok;
+      failures += instrument.sounding() < 0;
+    }
+    failures += instrument.process(audio.data(), 257) != StreamStatus::bad_block;
+  });
+  CHECK(failures == 0);
+  CHECK(counts.allocations == 0);
+  CHECK(counts.locks == 0);
+  CHECK(counts.system_calls == 0);
+}
+
 TEST_CASE(
     "the C interface's calls on the audio thread allocate nothing, lock nothing and make no system call") {
   rg_patch patch{};
@@ -341,6 +378,30 @@ TEST_CASE("the host's floating-point environment changes nothing, and it has it 
     CHECK(std::fegetround() == rounding);
     std::fesetenv(&before);
     heard.push_back(stream.gradient(stream.parameter("note.frequency")));
+    return heard;
+  };
+  const auto nearest = played(FE_TONEAREST);
+  CHECK(nearest == played(FE_UPWARD));
+  CHECK(nearest == played(FE_TOWARDZERO));
+}
+
+TEST_CASE("nor does it change an instrument's notes") {
+  const auto played = [](int rounding) {
+    std::fenv_t before;
+    std::fegetenv(&before);
+    Instrument instrument(default_patch(), {.voices = 4});
+    instrument.prepare(44100.0, 512);
+    std::fesetround(rounding);
+    std::vector<float> audio(512), heard;
+    for (int block = 0; block < 30; ++block) {
+      instrument.note_on(60.3 + block % 7, 0.123 + 0.01 * (block % 3), 17);
+      instrument.note_off(60.3 + block % 5, 300);
+      instrument.pitch_bend(0.25 * (block % 4), 100);
+      REQUIRE(instrument.process(audio.data(), 512) == StreamStatus::ok);
+      heard.insert(heard.end(), audio.begin(), audio.end());
+    }
+    CHECK(std::fegetround() == rounding);
+    std::fesetenv(&before);
     return heard;
   };
   const auto nearest = played(FE_TONEAREST);

@@ -11,8 +11,10 @@
 #include <retrograd/losses/losses.hpp>
 #include <retrograd/patches/record.hpp>
 #include <retrograd/patches/toml.hpp>
+#include <retrograd/stream/instrument.hpp>
 #include <retrograd/tape/tape.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -24,6 +26,7 @@
 #include <vector>
 
 #include "../../tools/retrograd/sound_file.hpp"
+#include "midi_bytes.hpp"
 #include "scratch.hpp"
 
 #if defined(__has_feature)
@@ -178,6 +181,100 @@ TEST_CASE("render without a patch plays the built-in one") {
   CHECK(run(place, {"render", "default.toml", "-o", "b.wav"}).code == 0);
   CHECK(content(place / "a.wav") == content(place / "b.wav"));
   CHECK(read_sound(place / "a.wav").samples.size() == 44100);
+}
+
+TEST_CASE("render --notes plays a MIDI file until its last note has ended") {
+  const Workplace place;
+  const std::string events =
+      note_on(0, 60, 127) + note_on(96, 64, 64) + note_on(96, 60, 0) + note_on(0, 64, 0);
+  put(place / "tune.mid", midi_header(0, 1, 480) + midi_track(tempo(0, 500000) + events));
+  const Outcome outcome = run(place, {"render", "small.toml", "--notes", "tune.mid", "-o", "a.wav"});
+  CHECK(outcome.code == 0);
+  CHECK(outcome.out.empty());
+  CHECK(contains(outcome.err, "tune.mid: 2 notes, 0.2 s\n"));
+  CHECK(contains(outcome.err, " at 8000 Hz, f32, peak "));
+  const std::vector<double> samples = read_sound(place / "a.wav").samples;
+
+  Instrument instrument(parse_patch(small_patch, "small"));
+  instrument.prepare(8000.0, 64);
+  CHECK(instrument.note_on(60, 1.0, 0));
+  CHECK(instrument.note_on(64, 64 / 127.0, 800));
+  CHECK(instrument.note_off(60, 1600));
+  CHECK(instrument.note_off(64, 1600));
+  std::vector<float> block(64);
+  for (std::size_t start = 0; start < samples.size(); start += 64) {
+    REQUIRE(instrument.process(block.data(), 64) == StreamStatus::ok);
+    for (std::size_t i = 0; i < 64; ++i) REQUIRE(samples[start + i] == static_cast<double>(block[i]));
+  }
+  CHECK(instrument.sounding() == 0);
+  CHECK(samples.size() == (1600 + 3685 + 63) / 64 * 64);  // and 0.04 s * ln(1e5) of the carrier's release
+}
+
+TEST_CASE("render --notes plays no more notes at once than it has voices") {
+  const Workplace place;
+  put(place / "tune.mid", midi_header(0, 1, 96) + midi_track(note_on(0, 60, 127) + note_on(0, 64, 127) +
+                                                             note_on(96, 60, 0) + note_on(0, 64, 0)));
+  CHECK(run(place, {"render", "small.toml", "--notes", "tune.mid", "-o", "a.wav", "--voices", "1"}).code ==
+        0);
+  CHECK(run(place, {"render", "small.toml", "--notes", "tune.mid", "-o", "b.wav", "--voices", "2"}).code ==
+        0);
+  CHECK(content(place / "a.wav") != content(place / "b.wav"));
+}
+
+TEST_CASE("render --notes refuses what it cannot play, and writes nothing") {
+  const Workplace place;
+  const std::string header = midi_header(0, 1, 96);
+  put(place / "words.mid", "this is no tune\n");
+  put(place / "cut.mid", header + midi_track(note_on(0, 60, 100)).substr(0, 10));
+  put(place / "silent.mid", header + midi_track(tempo(0, 500000)));
+  put(place / "endless.mid",
+      header + midi_track(note_on(0, 60, 100) + tempo(0, 0xffffff) + note_on(0xfffffff, 60, 0)));
+  const std::size_t files = place.files();
+  for (const auto& [name, problem] : std::vector<std::pair<std::string, std::string>>{
+           {"words.mid", "words.mid: byte 0: this is no MIDI file; one begins with 'MThd'"},
+           {"cut.mid", "cut.mid: byte 14: a track of 8 bytes, of which the file has 2"},
+           {"silent.mid", "silent.mid: holds no notes"},
+           {"endless.mid", "a.wav"},
+           {"missing.mid", "missing.mid"}}) {
+    const Outcome outcome = run(place, {"render", "small.toml", "--notes", name, "-o", "a.wav"});
+    CHECK(outcome.code == 3);
+    CHECK_MESSAGE(contains(outcome.err, problem), outcome.err);
+    CHECK(place.files() == files);
+  }
+}
+
+TEST_CASE("play without a device, or with one that is not there, says so and exits with 4") {
+  const Workplace place;
+  put(place / "tune.mid", midi_header(0, 1, 96) + midi_track(note_on(0, 60, 100) + note_on(96, 60, 0)));
+  for (const Arguments& arguments :
+       std::vector<Arguments>{{"play", "small.toml", "--notes", "tune.mid", "--audio", "999999"},
+                              {"play", "--audio", "999999"}}) {
+    const Outcome outcome = run(place, arguments);
+    CHECK(outcome.code == 4);
+    CHECK(outcome.out.empty());
+    CHECK_MESSAGE(contains(outcome.err, "audio device"), outcome.err);
+    CHECK(std::ranges::count(outcome.err, '\n') == 1);  // not the pages that libraries write
+  }
+  const Outcome list = run(place, {"play", "--list"});
+  CHECK((list.code == 0 || list.code == 4));
+  CHECK((list.code == 0) == contains(list.out, "--audio "));
+  CHECK((list.code == 4) == contains(list.err, "audio device"));
+}
+
+TEST_CASE("play reads its patch and its notes before it looks for a device") {
+  const Workplace place;
+  put(place / "words.mid", "this is no tune\n");
+  const Outcome notes = run(place, {"play", "--notes", "words.mid", "--audio", "999999"});
+  CHECK(notes.code == 3);
+  CHECK(contains(notes.err, "words.mid: byte 0: this is no MIDI file"));
+  CHECK(run(place, {"play", "bell.wav", "--audio", "999999"}).code == 3);
+  CHECK(run(place, {"play", "--voices", "0"}).code == 2);
+  CHECK(run(place, {"play", "--block", "1"}).code == 2);
+  CHECK(run(place, {"play", "--midi", "-1"}).code == 2);
+  const Outcome help = run(place, {"play", "--help"});
+  CHECK(help.code == 0);
+  for (const std::string option : {"--notes", "--voices", "--audio", "--midi", "--block", "--list"})
+    CHECK_MESSAGE(contains(help.out, option), option);
 }
 
 TEST_CASE("render in integers says how many samples were clipped") {

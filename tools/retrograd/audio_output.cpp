@@ -7,12 +7,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "hushed.hpp"
+
 namespace retrograd::tool {
 namespace {
 
 /// Calls `body`; what RtAudio raises becomes a DeviceError.
 template <class Body>
 auto reported(const std::string& what, const Body& body) {
+  const Hushed hushed;
   try {
     return body();
   } catch (const RtAudioError& error) {

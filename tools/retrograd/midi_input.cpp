@@ -6,12 +6,15 @@
 
 #include <algorithm>
 
+#include "hushed.hpp"
+
 namespace retrograd::tool {
 namespace {
 
 /// Calls `body`; what RtMidi raises becomes a DeviceError.
 template <class Body>
 auto reported(const std::string& what, const Body& body) {
+  const Hushed hushed;
   try {
     return body();
   } catch (const RtMidiError& error) {

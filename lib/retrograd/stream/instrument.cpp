@@ -1,3 +1,4 @@
+#include <retrograd/math/floating_point.hpp>
 #include <retrograd/math/functions.hpp>
 #include <retrograd/nodes/arithmetic.hpp>
 #include <retrograd/patches/record.hpp>
@@ -206,6 +207,7 @@ struct Instrument::State {
   // --- sound -----------------------------------------------------------------------------------------
 
   StreamStatus process(float* output, int frames) noexcept {
+    const math::DefaultFloatingPoint environment;
     for (int v = 0; v < voices.count(); ++v)
       if (voices.phase(v) == VoicePhase::released) {
         double& longest = sound_of(v).longest_release;
@@ -271,7 +273,9 @@ void Instrument::reset() noexcept { state_->reset(); }
 
 bool Instrument::note_on(double key, double velocity, int offset) noexcept {
   if (!range(-highest_key, highest_key).contains(key) || !unit_interval.contains(velocity)) return false;
-  return state_->add({.kind = NoteEvent::Kind::on, .value = key, .velocity = velocity}, offset);
+  // At -120 dB a note is silent: envelopes that have almost ended, times less, would be denormal.
+  const double audible = velocity < 0x1p-20 ? 0.0 : velocity;
+  return state_->add({.kind = NoteEvent::Kind::on, .value = key, .velocity = audible}, offset);
 }
 
 bool Instrument::note_off(double key, int offset) noexcept {

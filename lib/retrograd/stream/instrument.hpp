@@ -62,7 +62,7 @@ class Instrument {
   // number is not finite or out of range, or `max_events` wait.
 
   /// Keys are MIDI's (60: middle C), -1000 to 1000; fractions are quarter tones and the like. Velocity 0 to 1,
-  /// linear in amplitude. A key that still sounds starts again from the level it has.
+  /// linear in amplitude, silent below 2^-20. A key that still sounds starts again from the level it has.
   bool note_on(double key, double velocity, int offset = 0) noexcept;
   /// The key is up: its note is released, or held by the pedal.
   bool note_off(double key, int offset = 0) noexcept;
