@@ -163,8 +163,9 @@ void LiveStage::play_blocks(std::int64_t row, std::int64_t to, std::int64_t buff
 
 LiveStage::Rewind::Rewind(const LiveStage& stage, TileProgram program)
     : row_adjoint_data(program.row_adjoints.size()),
+      row_adjoint_length(stage.length_ + math::block),
       bound(std::move(program), stage.context_.plan, stage.stage_, stage.context_.storage, stage.states_,
-            stage.tile_, row_adjoint_data.data(), stage.length_),
+            stage.tile_, row_adjoint_data.data(), row_adjoint_length),
       workspace(bound.make_workspace()) {
   const auto shape_of = [&](int n) {
     return stage.context_.plan.nodes[static_cast<std::size_t>(n)].shape.with_length(1);
@@ -172,7 +173,7 @@ LiveStage::Rewind::Rewind(const LiveStage& stage, TileProgram program)
   const Shape rows = stage.shape().with_length(1);
   const auto row_count = static_cast<std::size_t>(stage.rows_);
   for (const int n : bound.program().row_adjoints) {
-    row_adjoints.emplace_back(row_count * static_cast<std::size_t>(stage.length_) * sizeof(Real));
+    row_adjoints.emplace_back(row_count * static_cast<std::size_t>(row_adjoint_length) * sizeof(Real));
     row_adjoint_data[row_adjoints.size() - 1] = reinterpret_cast<Real*>(row_adjoints.back().data());
     adjoint_rows.emplace_back(shape_of(n), rows);
     stage.context_.storage.adjoint(n);
@@ -199,7 +200,7 @@ void LiveStage::rewind(std::int64_t to, std::int64_t buffer_start) {
     const RowMap& rows = rewind_->adjoint_rows[i];
     Real* adjoint = context_.storage.adjoint(rewind_->bound.program().row_adjoints[i]).as<Real>().data();
     for (std::int64_t row = 0; row < rows_; ++row) {
-      const Real* of_row = rewind_->row_adjoint_data[i] + row * length_;
+      const Real* of_row = rewind_->row_adjoint_data[i] + row * rewind_->row_adjoint_length;
       Real* gx = adjoint + rows.source(row) * length_;
       for (std::int64_t n = 0; n < length_; ++n) gx[n] += of_row[n];
     }

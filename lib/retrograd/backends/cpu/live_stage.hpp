@@ -62,8 +62,9 @@ class LiveStage {
   struct Rewind {
     Rewind(const LiveStage& stage, TileProgram program);
     std::vector<Real*> row_adjoint_data;
+    std::int64_t row_adjoint_length;  // of a row: a whole block may begin at the buffer's last sample
     BoundProgram<Real> bound;
-    std::vector<Buffer> row_adjoints;  // rows x buffer each
+    std::vector<Buffer> row_adjoints;  // rows x row_adjoint_length each
     std::vector<RowMap> adjoint_rows, sum_rows;
     std::vector<double> row_totals, work, constants;
     Workspace workspace;
