@@ -102,12 +102,10 @@ void LiveStage::take_changes(std::int64_t at) {
   for (std::int64_t row = 0; row < rows_; ++row) {
     Row& changed = row_[static_cast<std::size_t>(row)];
     if (!changed.has_changed) continue;
-    changed.aligned = changed.rewind_from = at;
-    if (states_.bytes > 0) {
-      std::memcpy(states(states_aligned_, row), states(states_now_, row), states_.bytes);
-      if (states_rewind_.bytes() > 0)
-        std::memcpy(states(states_rewind_, row), states(states_now_, row), states_.bytes);
-    }
+    align(row, at);
+    changed.rewind_from = at;
+    if (states_rewind_.bytes() > 0)
+      std::memcpy(states(states_rewind_, row), states(states_now_, row), states_.bytes);
     constants_at_.evaluate(at);
     forward_.read_constants(row, constants(to_, row));
   }
@@ -115,7 +113,13 @@ void LiveStage::take_changes(std::int64_t at) {
     if (std::exchange(row_[static_cast<std::size_t>(row)].has_changed, false)) begin_line(row, at);
 }
 
-// From what the last line went to, to what the constants are at the next control point.
+void LiveStage::align(std::int64_t row, std::int64_t at) {
+  row_[static_cast<std::size_t>(row)].aligned = at;
+  if (states_.bytes > 0) std::memcpy(states(states_aligned_, row), states(states_now_, row), states_.bytes);
+}
+
+// From what the last line went to, to what the constants are at the next control point. The last of a glide
+// lies where the glide ends.
 void LiveStage::begin_line(std::int64_t row, std::int64_t at) {
   Row& line = row_[static_cast<std::size_t>(row)];
   const double* reached = constants(to_, row);
@@ -123,17 +127,21 @@ void LiveStage::begin_line(std::int64_t row, std::int64_t at) {
   line.line_start = at;
   line.is_on_line = line.glides_until > at;
   if (!line.is_on_line) return;
-  constants_at_.evaluate(at + control_period);
+  line.line_length = std::min(control_period, line.glides_until - at);
+  constants_at_.evaluate(at + line.line_length);
   forward_.read_constants(row, constants(to_, row));
 }
 
 void LiveStage::play_row(std::int64_t row, std::int64_t from, std::int64_t to, std::int64_t buffer_start) {
   const Row& line = row_[static_cast<std::size_t>(row)];
   while (from < to) {
-    const std::int64_t control_point = line.line_start + control_period;
+    const std::int64_t control_point = line.line_start + line.line_length;
     const std::int64_t end = line.is_on_line ? std::min(to, control_point) : to;
     play_blocks(row, end, buffer_start);
-    if (line.is_on_line && end == control_point) begin_line(row, end);
+    if (line.is_on_line && end == control_point) {
+      align(row, end);
+      begin_line(row, end);
+    }
     from = end;
   }
 }
@@ -144,7 +152,7 @@ void LiveStage::play_blocks(std::int64_t row, std::int64_t to, std::int64_t buff
     for (std::int64_t start = first; start < last; start += tile_) {
       const int count = static_cast<int>(std::min<std::int64_t>(tile_, last - start));
       forward_.place_constants(workspace_, constants(from_, row), constants(to_, row), start - at.line_start,
-                               control_period, count);
+                               at.line_length, count);
       forward_.run_tile(workspace_, row, start, count, nullptr, {.signals = buffer_start});
     }
   };

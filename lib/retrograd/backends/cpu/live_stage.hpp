@@ -1,8 +1,8 @@
 // A tiled stage of a stream: its rows' states live on from block to block.
 //
-// A row works on blocks of 16 samples, counted from where its states or constants last changed by an event, so
-// that what it computes does not depend on the host's blocks. Where a call ends inside a block of 16, that
-// part is computed from the states at the block's beginning, and again with the rest.
+// A row works on blocks of 16 samples, counted from where its states or constants last changed by an event or
+// came to rest, so that what it computes does not depend on the host's blocks. Where a call ends inside a block
+// of 16, that part is computed from the states at the block's beginning, and again with the rest.
 //
 // Constants that glide are, from one control point to the next, straight lines: what is computed from
 // parameters is evaluated at the control points and goes evenly in between.
@@ -52,8 +52,9 @@ class LiveStage {
   static constexpr std::int64_t control_period = 64;  // samples between control points
 
   struct Row {
-    std::int64_t aligned = 0;       // blocks of 16 are counted from here
-    std::int64_t line_start = 0;    // where its constants' lines begin
+    std::int64_t aligned = 0;     // blocks of 16 are counted from here
+    std::int64_t line_start = 0;  // where its constants' lines begin
+    std::int64_t line_length = control_period;
     std::int64_t glides_until = 0;  // from there on its parameters rest
     std::int64_t rewind_from = 0;
     bool has_changed = true;  // constants or states, at the sample that is played next
@@ -84,6 +85,7 @@ class LiveStage {
   }
   void find_sources();
   void take_changes(std::int64_t at);
+  void align(std::int64_t row, std::int64_t at);
   void begin_line(std::int64_t row, std::int64_t at);
   void play_row(std::int64_t row, std::int64_t from, std::int64_t to, std::int64_t buffer_start);
   void play_blocks(std::int64_t row, std::int64_t to, std::int64_t buffer_start);
