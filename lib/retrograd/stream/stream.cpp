@@ -338,12 +338,13 @@ struct Stream::State final : LiveConstants {
     const math::DefaultFloatingPoint environment;
     if (!prepared || !options.gradients) return StreamStatus::not_prepared;
     if (status != StreamStatus::ok) return status;
-    const std::int64_t length = *tape->options().length;
+    for (float* row : seed_rows) std::fill_n(row, *tape->options().length, 0.0f);
     for (std::size_t channel = 0; channel < seed_rows.size(); ++channel) {
-      std::fill_n(seed_rows[channel], length, 0.0f);
       if (seeds == nullptr || seeds[channel] == nullptr) continue;
       if (!are_finite(seeds[channel], last_frames)) return StreamStatus::bad_input;
-      std::copy_n(seeds[channel], last_frames, seed_rows[channel] + LivePlan::history);
+      // Added, since one value may be two outputs.
+      float* of_block = seed_rows[channel] + LivePlan::history;
+      for (int n = 0; n < last_frames; ++n) of_block[n] += seeds[channel][n];
     }
     plan->rewind();
     return StreamStatus::ok;
