@@ -58,11 +58,13 @@ void LiveStage::find_sources() {
     const PlanNode& node = plan.nodes[n];
     for (const int input : node.inputs) is_read[static_cast<std::size_t>(input)] = 1;
     if (node.type->kind == NodeKind::leaf)
-      sources_.push_back({static_cast<int>(n), RowMap(node.shape.with_length(1), shape().with_length(1))});
+      sources_.push_back({static_cast<int>(n), RowMap(node.shape.with_length(1), shape().with_length(1)),
+                          std::vector<std::int64_t>(static_cast<std::size_t>(node.shape.rows()))});
   }
 }
 
 void LiveStage::start() {
+  for (Source& source : sources_) std::ranges::fill(source.glides_until, 0);
   for (std::int64_t row = 0; row < rows_; ++row) {
     row_[static_cast<std::size_t>(row)] = Row();
     restart(row);
@@ -75,14 +77,11 @@ void LiveStage::restart(std::int64_t row) {
 }
 
 void LiveStage::change(int n, std::int64_t leaf_row, std::int64_t until) {
-  for (const Source& source : sources_) {
+  for (Source& source : sources_) {
     if (source.leaf != n) continue;
-    for (std::int64_t row = 0; row < rows_; ++row) {
-      if (leaf_row >= 0 && source.rows.source(row) != leaf_row) continue;
-      Row& changed = row_[static_cast<std::size_t>(row)];
-      changed.has_changed = true;
-      changed.glides_until = std::max(changed.glides_until, until);
-    }
+    source.glides_until[static_cast<std::size_t>(leaf_row)] = until;
+    for (std::int64_t row = 0; row < rows_; ++row)
+      if (source.rows.source(row) == leaf_row) row_[static_cast<std::size_t>(row)].has_changed = true;
   }
 }
 
@@ -118,27 +117,34 @@ void LiveStage::align(std::int64_t row, std::int64_t at) {
   if (states_.bytes > 0) std::memcpy(states(states_aligned_, row), states(states_now_, row), states_.bytes);
 }
 
-// From what the last line went to, to what the constants are at the next control point. The last of a glide
-// lies where the glide ends.
+// Where the next glide ends, or a control period on.
+std::int64_t LiveStage::next_control_point(std::int64_t row, std::int64_t at) const {
+  std::int64_t next = never;
+  for (const Source& source : sources_) {
+    const std::int64_t end = source.glides_until[static_cast<std::size_t>(source.rows.source(row))];
+    if (end > at) next = std::min({next, end, at + control_period});
+  }
+  return next;
+}
+
+// From what the last line went to, to what the constants are at the next control point.
 void LiveStage::begin_line(std::int64_t row, std::int64_t at) {
   Row& line = row_[static_cast<std::size_t>(row)];
   const double* reached = constants(to_, row);
   std::copy_n(reached, forward_.constants(), constants(from_, row));
   line.line_start = at;
-  line.is_on_line = line.glides_until > at;
-  if (!line.is_on_line) return;
-  line.line_length = std::min(control_period, line.glides_until - at);
-  constants_at_.evaluate(at + line.line_length);
+  line.line_end = next_control_point(row, at);
+  if (line.line_end == never) return;
+  constants_at_.evaluate(line.line_end);
   forward_.read_constants(row, constants(to_, row));
 }
 
 void LiveStage::play_row(std::int64_t row, std::int64_t from, std::int64_t to, std::int64_t buffer_start) {
   const Row& line = row_[static_cast<std::size_t>(row)];
   while (from < to) {
-    const std::int64_t control_point = line.line_start + line.line_length;
-    const std::int64_t end = line.is_on_line ? std::min(to, control_point) : to;
+    const std::int64_t end = std::min(to, line.line_end);
     play_blocks(row, end, buffer_start);
-    if (line.is_on_line && end == control_point) {
+    if (end == line.line_end) {
       align(row, end);
       begin_line(row, end);
     }
@@ -152,7 +158,7 @@ void LiveStage::play_blocks(std::int64_t row, std::int64_t to, std::int64_t buff
     for (std::int64_t start = first; start < last; start += tile_) {
       const int count = static_cast<int>(std::min<std::int64_t>(tile_, last - start));
       forward_.place_constants(workspace_, constants(from_, row), constants(to_, row), start - at.line_start,
-                               at.line_length, count);
+                               at.line_end - at.line_start, count);
       forward_.run_tile(workspace_, row, start, count, nullptr, {.signals = buffer_start});
     }
   };

@@ -5,12 +5,13 @@
 // of 16, that part is computed from the states at the block's beginning, and again with the rest.
 //
 // Constants that glide are, from one control point to the next, straight lines: what is computed from
-// parameters is evaluated at the control points and goes evenly in between.
+// parameters is evaluated at the control points and goes evenly in between. Where a glide ends is one.
 #pragma once
 
 #include <retrograd/backends/cpu/stage.hpp>
 #include <retrograd/backends/cpu/tile_program.hpp>
 
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -50,15 +51,14 @@ class LiveStage {
   using Real = float;
   using Workspace = BoundProgram<Real>::Workspace;
   static constexpr std::int64_t control_period = 64;  // samples between control points
+  static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
   struct Row {
     std::int64_t aligned = 0;     // blocks of 16 are counted from here
     std::int64_t line_start = 0;  // where its constants' lines begin
-    std::int64_t line_length = control_period;
-    std::int64_t glides_until = 0;  // from there on its parameters rest
+    std::int64_t line_end = never;
     std::int64_t rewind_from = 0;
     bool has_changed = true;  // constants or states, at the sample that is played next
-    bool is_on_line = false;  // some constant goes from one value to another
   };
   struct Rewind {
     Rewind(const LiveStage& stage, TileProgram program);
@@ -74,6 +74,7 @@ class LiveStage {
   struct Source {
     int leaf;
     RowMap rows;
+    std::vector<std::int64_t> glides_until;  // by the leaf's row
   };
 
   const Shape& shape() const { return context_.plan.stages[static_cast<std::size_t>(stage_)].shape; }
@@ -86,6 +87,7 @@ class LiveStage {
   void find_sources();
   void take_changes(std::int64_t at);
   void align(std::int64_t row, std::int64_t at);
+  std::int64_t next_control_point(std::int64_t row, std::int64_t at) const;
   void begin_line(std::int64_t row, std::int64_t at);
   void play_row(std::int64_t row, std::int64_t from, std::int64_t to, std::int64_t buffer_start);
   void play_blocks(std::int64_t row, std::int64_t to, std::int64_t buffer_start);
