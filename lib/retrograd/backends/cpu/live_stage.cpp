@@ -92,7 +92,16 @@ void LiveStage::begin_block(std::int64_t at) {
 
 void LiveStage::play(std::int64_t from, std::int64_t to, std::int64_t buffer_start) {
   take_changes(from);
-  for (std::int64_t row = 0; row < rows_; ++row) play_row(row, from, to, buffer_start);
+  // In the order of their control points, so that what is evaluated at one serves all rows that glide together.
+  for (;;) {
+    const auto next = std::ranges::min_element(row_, {}, &Row::line_end);
+    const std::int64_t row = next - row_.begin(), end = next->line_end;
+    if (end > to) break;
+    play_blocks(row, end, buffer_start);
+    align(row, end);
+    begin_line(row, end);
+  }
+  for (std::int64_t row = 0; row < rows_; ++row) play_blocks(row, to, buffer_start);
 }
 
 // Rows that an event changed count their blocks from here. All are read at one sample and then all at the
@@ -137,19 +146,6 @@ void LiveStage::begin_line(std::int64_t row, std::int64_t at) {
   if (line.line_end == never) return;
   constants_at_.evaluate(line.line_end);
   forward_.read_constants(row, constants(to_, row));
-}
-
-void LiveStage::play_row(std::int64_t row, std::int64_t from, std::int64_t to, std::int64_t buffer_start) {
-  const Row& line = row_[static_cast<std::size_t>(row)];
-  while (from < to) {
-    const std::int64_t end = std::min(to, line.line_end);
-    play_blocks(row, end, buffer_start);
-    if (end == line.line_end) {
-      align(row, end);
-      begin_line(row, end);
-    }
-    from = end;
-  }
 }
 
 void LiveStage::play_blocks(std::int64_t row, std::int64_t to, std::int64_t buffer_start) {

@@ -89,7 +89,6 @@ class LiveStage {
   void align(std::int64_t row, std::int64_t at);
   std::int64_t next_control_point(std::int64_t row, std::int64_t at) const;
   void begin_line(std::int64_t row, std::int64_t at);
-  void play_row(std::int64_t row, std::int64_t from, std::int64_t to, std::int64_t buffer_start);
   void play_blocks(std::int64_t row, std::int64_t to, std::int64_t buffer_start);
   void rewind_row(std::int64_t row, std::int64_t to, std::int64_t buffer_start);
 
