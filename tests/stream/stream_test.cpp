@@ -1,158 +1,12 @@
 // Streams: the same bits as a tape's own play whatever the blocks, and what a host may do to one.
-#include <doctest/doctest.h>
+#include "stream_fixture.hpp"
 
-#include "../synths/fm_fixture.hpp"
-
-#include <retrograd/backends/cpu/own_node.hpp>
-#include <retrograd/nodes/all.hpp>
 #include <retrograd/patches/record.hpp>
-#include <retrograd/stream/stream.hpp>
-#include <retrograd/synths/oscillator.hpp>
 
-#include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <functional>
 #include <limits>
-#include <random>
-#include <string>
-#include <vector>
 
-using namespace retrograd;
-
-namespace {
-
-using Channels = std::vector<std::vector<float>>;
-
-// Sizes of blocks, one after the other, each from 0 to 1024.
-using BlockSizes = std::function<int()>;
-BlockSizes always(int size) {
-  return [size] { return size; };
-}
-BlockSizes random_sizes(unsigned seed) {
-  return [random = std::mt19937(seed)]() mutable {
-    const int most = random() % 3 == 0 ? 1024 : 40;
-    return static_cast<int>(random() % static_cast<unsigned>(most + 1));
-  };
-}
-
-// Plays `length` samples in blocks. `before(first, frames)` is called before each block.
-Channels play(Stream& stream, const Channels& inputs, int length, BlockSizes size,
-              const std::function<void(int, int)>& before = {}) {
-  Channels outputs(static_cast<std::size_t>(stream.output_channels()),
-                   std::vector<float>(static_cast<std::size_t>(length), -7.0f));
-  std::vector<const float*> in(inputs.size());
-  std::vector<float*> out(outputs.size());
-  for (int at = 0; at < length;) {
-    const int frames = std::min(size(), length - at);
-    for (std::size_t c = 0; c < in.size(); ++c) in[c] = inputs[c].data() + at;
-    for (std::size_t c = 0; c < out.size(); ++c) out[c] = outputs[c].data() + at;
-    if (before) before(at, frames);
-    REQUIRE(stream.process(inputs.empty() ? nullptr : in.data(), out.data(), frames) == StreamStatus::ok);
-    at += frames;
-  }
-  return outputs;
-}
-
-bool same_bits(const std::vector<float>& a, const float* b) {
-  return std::memcmp(a.data(), b, a.size() * sizeof(float)) == 0;
-}
-
-// "channel 3, sample 200"; empty where all samples are the same.
-std::string first_difference(const Channels& a, const Channels& b) {
-  for (std::size_t c = 0; c < a.size(); ++c)
-    for (std::size_t n = 0; n < a[c].size(); ++n)
-      if (a[c][n] != b[c][n]) return "channel " + std::to_string(c) + ", sample " + std::to_string(n);
-  return "";
-}
-
-std::vector<float> gate_signal(int length, std::initializer_list<int> edges) {
-  std::vector<float> gate(static_cast<std::size_t>(length));
-  bool high = false;
-  auto edge = edges.begin();
-  for (int n = 0; n < length; ++n) {
-    if (edge != edges.end() && *edge == n) {
-      high = !high;
-      ++edge;
-    }
-    gate[static_cast<std::size_t>(n)] = high ? 1.0f : 0.0f;
-  }
-  return gate;
-}
-
-struct OnePole : OwnCausal<OnePole, 2> {  // y[n] = y[n-1] + c * (x[n] - y[n-1])
-  static constexpr const char* name = "one_pole";
-  template <class T>
-  struct State {
-    T y{};
-  };
-  template <class T>
-  T forward(State<T>& s, T x, T c) const {
-    return s.y = s.y + c * (x - s.y);
-  }
-  template <class T>
-  std::array<T, 2> adjoint(State<T>& gs, const State<T>& s, T gy, T x, T c) const {
-    const T g = gy + gs.y;
-    gs.y = g * (T(1) - c);
-    return {g * c, g * (x - s.y)};
-  }
-};
-
-// Tests run at several block sizes; so many samples are enough for every kind of edge.
-constexpr int samples = 5000;
-const int block_sizes[] = {1, 7, 64, 441, 1024};
-
-// A synth with everything that streams: an FM voice on three rows, an envelope on a computed gate, a pitch
-// that varies over time, one row of modulation for all, a running sum and a user's own filter.
-std::vector<Var> record_everything(Tape& tape) {
-  const std::int64_t length = *tape.options().length;
-  const Var gates = tape.input("gates", Tensor(Shape{3, length}));
-  const Var noise = tape.input("noise", Tensor(Shape{length}));
-  const FmNumbers fm = FmNumbers::six_operators();
-  const Var pitch = tape.parameter("pitch", Tensor{220.0, 330.0, 440.5}.reshaped(Shape{3, 1}), positive);
-  const RecordedFm voices = record_fm(tape, fm, gates, pitch, 3);
-  const Var wobble = sinusoid(tape.parameter("rate", 5.5), std::nullopt, length) * 0.01 + 1.0;
-  const Var depth =
-      adsr(sinusoid(tape.constant(3.0), std::nullopt, length) + 0.4,
-           {tape.constant(0.01), tape.parameter("decay", 0.1), tape.constant(0.5), tape.constant(0.05)});
-  const Var wandering = sinusoid(pitch * wobble, noise * depth);
-  const Var filtered = causal(OnePole{}, voices.audio + wandering * 0.3, tape.parameter("cutoff", 0.2));
-  const Var drift = cumulative_sum(noise * 1e-3);
-  return {filtered, tanh(filtered * drift + depth), wobble};
-}
-
-Channels everything_inputs(int length) {
-  std::mt19937 random(5);
-  std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
-  std::vector<float> noise(static_cast<std::size_t>(length));
-  for (float& n : noise) n = uniform(random);
-  return {gate_signal(length, {0, 700, 1501, 1502, 1503, 3000}), gate_signal(length, {37, 2043, 2061, 2300}),
-          gate_signal(length, {1024, 1040, 3333}), noise};
-}
-
-// The same on a tape, at full length: one vector for each output channel.
-Channels offline(const Stream::Builder& builder, const Channels& inputs,
-                 const std::vector<std::pair<std::string, Shape>>& names, int length, double rate) {
-  Tape tape({.type = ElementType::f32, .sample_rate = rate, .length = length});
-  const std::vector<Var> outputs = builder(tape);
-  std::size_t channel = 0;
-  for (const auto& [name, shape] : names) {
-    std::vector<float> all;
-    for (std::int64_t row = 0; row < shape.rows(); ++row, ++channel)
-      all.insert(all.end(), inputs[channel].begin(), inputs[channel].end());
-    tape.set(tape.find(name), Tensor(std::span<const float>(all), shape));
-  }
-  tape.play(outputs);
-  Channels played;
-  for (const Var output : outputs)
-    for (std::int64_t row = 0; row < output.shape().rows(); ++row) {
-      const auto of_row = tape.value(output).row<float>(row);
-      played.emplace_back(of_row.begin(), of_row.end());
-    }
-  return played;
-}
-
-}  // namespace
+using namespace stream_fixture;
 
 TEST_CASE("a streamed patch has the bits of its offline render, for any blocks") {
   for (Patch patch : {default_patch(), default_patch_to_fit()}) {
@@ -303,24 +157,67 @@ TEST_CASE("a restarted row is the row from its first sample on, at any sample") 
   }
 }
 
-TEST_CASE("a parameter glides evenly to its new value, and rests there exactly") {
+TEST_CASE("a restart in the middle of a glide that a jump ends is the row from its first sample on") {
+  const Patch patch = default_patch();
+  Tape tape(tape_options(patch));
+  const RecordedPatch recorded = record(tape, patch);
+  tape.play({recorded.audio});
+  const auto expected = tape.value(recorded.audio).as<float>();
+  Stream stream(patch);
+  stream.prepare(patch.sample_rate, 512);
+  const int pitch = stream.parameter("note.frequency"), start = 37;
+  CHECK(stream.schedule({.kind = StreamEvent::Kind::glide, .index = pitch, .value = 500.0}));
+  CHECK(stream.schedule({.kind = StreamEvent::Kind::restart, .offset = start}));
+  CHECK(stream.schedule(
+      {.kind = StreamEvent::Kind::jump, .offset = start, .index = pitch, .value = patch.note.frequency}));
+  CHECK(stream.schedule({.kind = StreamEvent::Kind::input, .offset = start, .value = 1.0}));
+  const Channels played = play(stream, {}, 4000, always(512));
+  CHECK(std::equal(played[0].begin() + start, played[0].end(), expected.begin()));
+}
+
+TEST_CASE("a restart names a row of the output with the most rows") {
   Stream stream([](Tape& tape) -> std::vector<Var> {
-    return {tape.input("x", Tensor(Shape{*tape.options().length})) * tape.parameter("gain", 0.25)};
+    const std::int64_t length = *tape.options().length;
+    const Var pitch = tape.parameter("pitch", Tensor{100.0, 200.0, 300.0}.reshaped(Shape{3, 1}));
+    return {sinusoid(tape.constant(5.0), std::nullopt, length), sinusoid(pitch, std::nullopt, length)};
   });
-  stream.prepare(48000.0, 1024);
-  const int gain = stream.parameter("gain");
-  bool is_first = true;
-  const std::vector<float> ones(3000, 1.0f);
-  const Channels played = play(stream, {ones}, 3000, random_sizes(8), [&](int, int) {
-    if (std::exchange(is_first, false)) CHECK(stream.set(gain, 0.75));
-  });
-  const double glide = 0.02 * 48000.0;
-  for (int n = 0; n < 3000; ++n) {
-    const double expected = 0.25 + 0.5 * std::min(1.0, n / glide);
-    CHECK(std::abs(static_cast<double>(played[0][static_cast<std::size_t>(n)]) - expected) < 1e-6);
-    if (n >= glide) CHECK(played[0][static_cast<std::size_t>(n)] == 0.75f);
-  }
-  CHECK(stream.value(gain) == 0.75);
+  stream.prepare(44100.0, 64);
+  const Channels first = play(stream, {}, 64, always(64));
+  CHECK(stream.schedule({.kind = StreamEvent::Kind::restart, .row = 2}));
+  CHECK_FALSE(stream.schedule({.kind = StreamEvent::Kind::restart, .row = 3}));
+  const Channels next = play(stream, {}, 64, always(64));
+  CHECK(next[0] != first[0]);
+  CHECK(next[2] != first[2]);
+  CHECK(next[3] == first[3]);
+}
+
+TEST_CASE("a parameter glides evenly to its new value, and rests there exactly") {
+  for (const double seconds : {0.02, 0.01, 0.001, 0.0001})
+    for (const double rate : {44100.0, 48000.0}) {
+      Stream stream(
+          [](Tape& tape) -> std::vector<Var> {
+            return {tape.input("x", Tensor(Shape{*tape.options().length})) * tape.parameter("gain", 0.25)};
+          },
+          {.glide = seconds});
+      stream.prepare(rate, 1024);
+      const int gain = stream.parameter("gain");
+      bool is_first = true;
+      const std::vector<float> ones(3000, 1.0f);
+      const Channels played = play(stream, {ones}, 3000, random_sizes(8), [&](int, int) {
+        if (std::exchange(is_first, false)) CHECK(stream.set(gain, 0.75));
+      });
+      const double glide = std::round(seconds * rate);
+      int differences = 0;
+      for (int n = 0; n < 3000; ++n) {
+        const float heard = played[0][static_cast<std::size_t>(n)];
+        const double expected = 0.25 + 0.5 * std::min(1.0, n / glide);
+        if (std::abs(static_cast<double>(heard) - expected) > 1e-6 || (n >= glide && heard != 0.75f))
+          ++differences;
+      }
+      INFO(seconds << " s at " << rate << " Hz");
+      CHECK(differences == 0);
+      CHECK(stream.value(gain) == 0.75);
+    }
 }
 
 TEST_CASE("a change of pitch or loudness makes no click") {
@@ -455,6 +352,7 @@ TEST_CASE("bad calls give silence and a status, and the stream stays where it wa
   CHECK_FALSE(stream.schedule({StreamEvent::Kind::input, 0, 7, 0, 1.0}));
   CHECK_FALSE(stream.schedule({StreamEvent::Kind::restart, 0, 0, 3, 0.0}));
   CHECK(stream.value(pitch) == 300.0);
+  CHECK_THROWS_WITH_AS(Stream(default_patch(), 0), doctest::Contains("1 or more"), DomainError);
   CHECK_THROWS_WITH_AS(stream.prepare(0.5, 64), doctest::Contains("1 to 768000"), DomainError);
   CHECK_THROWS_WITH_AS(stream.prepare(44100.0, 0), doctest::Contains("1 to 1048576"), DomainError);
   CHECK_THROWS_WITH_AS(stream.parameter("pitch"), doctest::Contains("note.frequency"), TapeError);
@@ -506,130 +404,4 @@ TEST_CASE("prepared again, a stream is at its start and keeps its parameters") {
   tape.play({recorded.audio});
   const std::vector<float> gate(1000, 1.0f);
   CHECK(same_bits(play(stream, {gate}, 1000, always(128))[0], tape.value(recorded.audio).as<float>().data()));
-}
-
-// --- live gradients ------------------------------------------------------------------------------
-
-namespace {
-
-std::vector<float> seed_signal(int length, unsigned seed) {
-  std::mt19937 random(seed);
-  std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
-  std::vector<float> values(static_cast<std::size_t>(length));
-  for (float& v : values) v = uniform(random);
-  return values;
-}
-
-}  // namespace
-
-TEST_CASE("over a first block a live gradient has the bits of the tape's") {
-  for (const int length : {1, 100, 1024, 3000}) {
-    Patch patch = default_patch_to_fit();
-    patch.note.gate = {{0.0, 0.03}};
-    patch.duration = length / patch.sample_rate;
-    Tape tape(tape_options(patch));
-    std::vector<float> gate(static_cast<std::size_t>(length), 0.0f);
-    for (int n = 0; n < std::min(length, 1323); ++n) gate[static_cast<std::size_t>(n)] = 1.0f;
-    const std::vector<float> seed = seed_signal(length, 2);
-    Stream stream(patch, 1, {.gradients = true});
-    stream.prepare(patch.sample_rate, 3000);
-    play(stream, {gate}, length, always(length));
-    const float* seeds[] = {seed.data()};
-    REQUIRE(stream.rewind(seeds) == StreamStatus::ok);
-    if (length == 1) continue;  // on a tape one sample is a constant
-    const Var held = tape.input("gate", Tensor(std::span<const float>(gate)));
-    const RecordedPatch recorded = record(tape, patch, held);
-    tape.play({recorded.audio});
-    tape.rewind(recorded.audio, Tensor(std::span<const float>(seed)));
-    for (const Var parameter : recorded.parameters) {
-      INFO(tape.name(parameter) << " of " << length << " samples");
-      CHECK(stream.gradient(stream.parameter(tape.name(parameter))) == tape.gradient(parameter).item());
-    }
-  }
-}
-
-TEST_CASE("a live gradient is the slope of the last block, the states before it constant") {
-  // The loss of a block that begins anywhere, by central differences over streams that differ in a parameter
-  // from that block on.
-  const int before = 2011;
-  for (const int frames : {37, 640, 1500}) {
-    const Channels inputs = everything_inputs(before + frames);
-    const std::vector<float> seed = seed_signal(frames, 3);
-    const auto block = [&](Stream& stream, const std::function<void()>& change) {
-      stream.prepare(44100.0, 2048);
-      Channels head = inputs, tail;
-      play(stream, head, before, always(before));
-      change();
-      for (const auto& channel : inputs) tail.emplace_back(channel.begin() + before, channel.end());
-      double sum = 0.0;
-      const Channels played = play(stream, tail, frames, always(frames));
-      for (const auto& channel : played)
-        for (std::size_t n = 0; n < channel.size(); ++n)
-          sum += static_cast<double>(channel[n]) * static_cast<double>(seed[n]);
-      return sum;
-    };
-    const StreamOptions options{.glide = 0.0, .gradients = true};
-    Stream stream(record_everything, options);
-    block(stream, [] {});
-    const std::vector<const float*> seeds(7, seed.data());
-    REQUIRE(stream.rewind(seeds.data()) == StreamStatus::ok);
-    for (const char* name : {"pitch", "rate", "cutoff", "fm.operator.0.gain", "fm.operator.1.ratio"}) {
-      const int parameter = stream.parameter(name);
-      const int row = stream.rows(parameter) - 1;
-      const double value = stream.value(parameter, row), step = 1e-3 * value;
-      const auto moved = [&](double change) {
-        Stream other(record_everything, options);
-        return block(other, [&] { CHECK(other.set(parameter, row, value + change)); });
-      };
-      const double numeric = (moved(step) - moved(-step)) / (2.0 * step);
-      INFO(name << " over " << frames << " frames");
-      CHECK(stream.gradient(parameter, row) == doctest::Approx(numeric).epsilon(2e-2).scale(1e-2));
-    }
-  }
-}
-
-TEST_CASE("an envelope's live gradient is that of the times it keeps") {
-  // In the middle of a decay: the level S + (1 - S) * exp(-(k - A)/D) of a block, by its formula.
-  const double a = 0.01 * 44100.0, d = 0.02 * 44100.0, s = 0.5;
-  Stream stream(
-      [](Tape& tape) -> std::vector<Var> {
-        const Var gate = tape.input("gate", Tensor(Shape{*tape.options().length}));
-        return {adsr(gate, {tape.parameter("attack", 0.01), tape.parameter("decay", 0.02),
-                            tape.parameter("sustain", 0.5), tape.parameter("release", 0.03)})};
-      },
-      {.gradients = true});
-  stream.prepare(44100.0, 512);
-  const std::vector<float> gate(2000, 1.0f), ones(512, 1.0f);
-  play(stream, {gate}, 700, always(100));
-  play(stream, {gate}, 300, always(300));
-  const float* seeds[] = {ones.data()};
-  REQUIRE(stream.rewind(seeds) == StreamStatus::ok);
-  double of_attack = 0.0, of_decay = 0.0, of_sustain = 0.0;
-  for (int k = 701; k <= 1000; ++k) {
-    const double q = std::exp(-(k - a) / d);
-    of_attack += (1.0 - s) * q / d;
-    of_decay += (1.0 - s) * q * (k - a) / (d * d);
-    of_sustain += 1.0 - q;
-  }
-  CHECK(stream.gradient(stream.parameter("attack")) == doctest::Approx(44100.0 * of_attack).epsilon(1e-4));
-  CHECK(stream.gradient(stream.parameter("decay")) == doctest::Approx(44100.0 * of_decay).epsilon(1e-4));
-  CHECK(stream.gradient(stream.parameter("sustain")) == doctest::Approx(of_sustain).epsilon(1e-4));
-  CHECK(stream.gradient(stream.parameter("release")) == 0.0);
-}
-
-TEST_CASE("a way back leaves no trace in what is heard") {
-  const Channels inputs = everything_inputs(samples);
-  const auto played = [&](bool rewinds) {
-    Stream stream(record_everything, {.gradients = true});
-    stream.prepare(44100.0, 2048);
-    const std::vector<float> ones(2048, 1.0f);
-    const std::vector<const float*> seeds(7, ones.data());
-    bool has_played = false;
-    return play(stream, inputs, samples, always(1501), [&](int first, int) {
-      if (rewinds && has_played) CHECK(stream.rewind(seeds.data()) == StreamStatus::ok);
-      has_played = true;
-      CHECK(stream.set(stream.parameter("pitch"), 300.0 + first));
-    });
-  };
-  CHECK(played(true) == played(false));
 }

@@ -37,6 +37,7 @@ bool are_finite(const float* samples, int count) {
 
 Stream::Builder builder_of(const Patch& patch, std::int64_t rows) {
   validate(patch, "the patch");
+  if (rows < 1) raise<DomainError>("[stream] " + std::to_string(rows) + " rows; it must be 1 or more");
   return [patch, rows](Tape& tape) -> std::vector<Var> {
     const std::int64_t length = *tape.options().length;
     const Var gate =
@@ -101,6 +102,8 @@ struct Stream::State final : LiveConstants {
   static const Leaf& leaf_of(const Graph& graph, const Recorded& recorded) {
     return graph.leaves[static_cast<std::size_t>(graph.nodes[static_cast<std::size_t>(recorded.id)].leaf)];
   }
+  /// The output whose rows a restart names: the first of those with the most.
+  const Recorded& voices() const { return *std::ranges::max_element(outputs, {}, &Recorded::rows); }
   static std::size_t element(const Recorded& parameter, int row) {
     return static_cast<std::size_t>(parameter.first + row);
   }
@@ -209,7 +212,7 @@ struct Stream::State final : LiveConstants {
           !are_finite_as_float(event.value))
         return false;
     } else if (event.kind == Kind::restart) {
-      if (event.row < -1 || event.row >= outputs.front().rows) return false;
+      if (event.row < -1 || event.row >= voices().rows) return false;
     } else {
       if (event.index < 0 || event.index >= static_cast<int>(parameters.size())) return false;
       const Recorded& parameter = parameters[static_cast<std::size_t>(event.index)];
@@ -252,7 +255,7 @@ struct Stream::State final : LiveConstants {
     plan->play(at);
     position = at;
     if (event.kind == StreamEvent::Kind::restart) {
-      plan->restart(outputs.front().id, event.row);
+      plan->restart(voices().id, event.row);
       return;
     }
     const Recorded& parameter = parameters[static_cast<std::size_t>(event.index)];
@@ -338,12 +341,13 @@ struct Stream::State final : LiveConstants {
     const math::DefaultFloatingPoint environment;
     if (!prepared || !options.gradients) return StreamStatus::not_prepared;
     if (status != StreamStatus::ok) return status;
-    const std::int64_t length = *tape->options().length;
+    for (float* row : seed_rows) std::fill_n(row, *tape->options().length, 0.0f);
     for (std::size_t channel = 0; channel < seed_rows.size(); ++channel) {
-      std::fill_n(seed_rows[channel], length, 0.0f);
       if (seeds == nullptr || seeds[channel] == nullptr) continue;
       if (!are_finite(seeds[channel], last_frames)) return StreamStatus::bad_input;
-      std::copy_n(seeds[channel], last_frames, seed_rows[channel] + LivePlan::history);
+      // Added, since one value may be two outputs.
+      float* of_block = seed_rows[channel] + LivePlan::history;
+      for (int n = 0; n < last_frames; ++n) of_block[n] += seeds[channel][n];
     }
     plan->rewind();
     return StreamStatus::ok;

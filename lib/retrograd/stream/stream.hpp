@@ -13,8 +13,9 @@
 // What is heard has the same bits as the tape's own play, whatever the blocks: a stream works on blocks of 16
 // samples, and a call that ends inside one computes its part again in the next call.
 //
-// Threads: `prepare` while nothing else runs; `process`, `schedule`, `restart`, `reset`, `rewind` and what
-// they left behind (`status`, `gradient`) on the audio thread; `set` and `value` on any thread at any time.
+// Threads: `prepare` while nothing else runs, `set` and `value` included; these two on any thread at any other
+// time; `process`, `schedule`, `reset`, `rewind` and what they left behind (`status`, `gradient`) on the audio
+// thread.
 #pragma once
 
 #include <retrograd/tape/tape.hpp>
@@ -33,7 +34,7 @@ struct Patch;
 /// What a call found. With anything but `ok` the outputs are silence and the stream stays where it was.
 enum class StreamStatus {
   ok,            ///< it was done
-  not_prepared,  ///< no `prepare` yet
+  not_prepared,  ///< no `prepare` yet; of `rewind`: none with `gradients`
   bad_block,     ///< fewer than 0 frames, or more than `prepare` was told; or no outputs
   bad_input,     ///< an input that is NaN or infinite
   not_finite,    ///< what was computed is NaN or infinite; the states are as at the start again
@@ -46,7 +47,7 @@ const char* to_string(StreamStatus status);
 struct StreamOptions {
   /// Seconds in which a parameter goes from its value to the next. 0: at once, which clicks.
   double glide = 0.02;
-  /// Events that `schedule` holds until the next `process`.
+  /// Events of `schedule` that can wait at the same time.
   int max_events = 1024;
   /// Keeps what `rewind` needs.
   bool gradients = false;
@@ -59,7 +60,7 @@ struct StreamEvent {
     input,    ///< input channel `index` holds `value` from here on, where the host passes no samples for it
     jump,     ///< parameter `index` of `row` is `value` from here on
     glide,    ///< parameter `index` of `row` goes to `value` in the options' time
-    restart,  ///< the states of output row `row` are as at the start
+    restart,  ///< the states of row `row` are as at the start, of all that has the rows of the widest output
   };
   Kind kind = Kind::input;  ///< what it does
   int offset = 0;           ///< samples into the next block
@@ -117,7 +118,8 @@ class Stream {
   StreamStatus status() const noexcept;  ///< of the last call
 
   /// False where there is no room, or the event names what is not there or a value outside the domain. Events
-  /// at one sample happen in the order in which they were scheduled; one beyond the next block at its end.
+  /// at one sample happen in the order in which they were scheduled; one beyond the next block waits for its
+  /// sample. What `prepare`, `reset` or an output that is not finite finds waiting is dropped.
   bool schedule(const StreamEvent& event) noexcept;
 
   /// Back to the first sample: states, held inputs, glides and events. Parameters keep their values.

@@ -52,7 +52,7 @@ class LivePlan {
   virtual void start(std::int64_t at) = 0;
   /// The next block begins at sample `at`, where the last ended.
   virtual void begin_block(std::int64_t at) = 0;
-  /// Row `row` of leaf `id` (-1: all) changes at the sample that `play` goes on from, until sample `until`.
+  /// Row `row` of leaf `id` changes at the sample that `play` goes on from, until sample `until`.
   virtual void change(int id, std::int64_t row, std::int64_t until) = 0;
   /// The states of row `row` (-1: all) are as before the first sample, in the stages with as many rows as the
   /// output `id`.

@@ -102,11 +102,13 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
   void rewind() override {
     for (Tensor* adjoint : to_zero_) adjoint->fill(0.0);
     evaluate(position_);
-    keep_history();
+    for_each_played(
+        [](const float* played, float* kept, std::int64_t count) { std::copy_n(played, count, kept); });
     for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage)
       stage->rewind(position_, buffer_start_);
     for (std::size_t i = constant_stages_.size(); i-- > 0;) constant_stages_[i]->rewind(prepared_[i]);
-    restore_history();
+    for_each_played(
+        [](float* played, const float* kept, std::int64_t count) { std::copy_n(kept, count, played); });
   }
 
   void evaluate(std::int64_t at) override {
@@ -147,23 +149,17 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
     }
     std::int64_t rows = 0;
     for (const Signal& signal : signals_) rows += signal.rows;
-    history_.resize(static_cast<std::size_t>(rows * history));
+    kept_.resize(static_cast<std::size_t>(rows * length_));
   }
 
-  // The way back may compute tiles of the block once more, with the parameters as they are at its end. What
-  // the next block reads of this one stays.
+  // The way back may compute tiles of the block once more, with the parameters as they are at its end: what
+  // was played is kept, for the next block and for another way back.
   template <class Visit>
-  void for_each_history(const Visit& visit) {
-    float* kept = history_.data();
+  void for_each_played(const Visit& visit) {
+    float* kept = kept_.data();
     for (const Signal& signal : signals_)
-      for (std::int64_t row = 0; row < signal.rows; ++row, kept += history)
-        visit(samples(signal.node) + row * length_ + (position_ - history - buffer_start_), kept);
-  }
-  void keep_history() {
-    for_each_history([](const float* of_row, float* kept) { std::copy_n(of_row, history, kept); });
-  }
-  void restore_history() {
-    for_each_history([](float* of_row, const float* kept) { std::copy_n(kept, history, of_row); });
+      for (std::int64_t row = 0; row < signal.rows; ++row, kept += length_)
+        visit(samples(signal.node) + row * length_, kept, position_ - buffer_start_);
   }
 
   Plan plan_;
@@ -177,7 +173,7 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
   std::vector<Signal> signals_;
   std::vector<int> prepared_;
   std::vector<Tensor*> to_zero_;
-  std::vector<float> history_;
+  std::vector<float> kept_;
 };
 
 }  // namespace

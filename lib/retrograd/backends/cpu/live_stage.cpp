@@ -58,11 +58,13 @@ void LiveStage::find_sources() {
     const PlanNode& node = plan.nodes[n];
     for (const int input : node.inputs) is_read[static_cast<std::size_t>(input)] = 1;
     if (node.type->kind == NodeKind::leaf)
-      sources_.push_back({static_cast<int>(n), RowMap(node.shape.with_length(1), shape().with_length(1))});
+      sources_.push_back({static_cast<int>(n), RowMap(node.shape.with_length(1), shape().with_length(1)),
+                          std::vector<std::int64_t>(static_cast<std::size_t>(node.shape.rows()))});
   }
 }
 
 void LiveStage::start() {
+  for (Source& source : sources_) std::ranges::fill(source.glides_until, 0);
   for (std::int64_t row = 0; row < rows_; ++row) {
     row_[static_cast<std::size_t>(row)] = Row();
     restart(row);
@@ -75,14 +77,11 @@ void LiveStage::restart(std::int64_t row) {
 }
 
 void LiveStage::change(int n, std::int64_t leaf_row, std::int64_t until) {
-  for (const Source& source : sources_) {
+  for (Source& source : sources_) {
     if (source.leaf != n) continue;
-    for (std::int64_t row = 0; row < rows_; ++row) {
-      if (leaf_row >= 0 && source.rows.source(row) != leaf_row) continue;
-      Row& changed = row_[static_cast<std::size_t>(row)];
-      changed.has_changed = true;
-      changed.glides_until = std::max(changed.glides_until, until);
-    }
+    source.glides_until[static_cast<std::size_t>(leaf_row)] = until;
+    for (std::int64_t row = 0; row < rows_; ++row)
+      if (source.rows.source(row) == leaf_row) row_[static_cast<std::size_t>(row)].has_changed = true;
   }
 }
 
@@ -93,7 +92,16 @@ void LiveStage::begin_block(std::int64_t at) {
 
 void LiveStage::play(std::int64_t from, std::int64_t to, std::int64_t buffer_start) {
   take_changes(from);
-  for (std::int64_t row = 0; row < rows_; ++row) play_row(row, from, to, buffer_start);
+  // In the order of their control points, so that what is evaluated at one serves all rows that glide together.
+  for (;;) {
+    const auto next = std::ranges::min_element(row_, {}, &Row::line_end);
+    const std::int64_t row = next - row_.begin(), end = next->line_end;
+    if (end > to) break;
+    play_blocks(row, end, buffer_start);
+    align(row, end);
+    begin_line(row, end);
+  }
+  for (std::int64_t row = 0; row < rows_; ++row) play_blocks(row, to, buffer_start);
 }
 
 // Rows that an event changed count their blocks from here. All are read at one sample and then all at the
@@ -102,17 +110,30 @@ void LiveStage::take_changes(std::int64_t at) {
   for (std::int64_t row = 0; row < rows_; ++row) {
     Row& changed = row_[static_cast<std::size_t>(row)];
     if (!changed.has_changed) continue;
-    changed.aligned = changed.rewind_from = at;
-    if (states_.bytes > 0) {
-      std::memcpy(states(states_aligned_, row), states(states_now_, row), states_.bytes);
-      if (states_rewind_.bytes() > 0)
-        std::memcpy(states(states_rewind_, row), states(states_now_, row), states_.bytes);
-    }
+    align(row, at);
+    changed.rewind_from = at;
+    if (states_rewind_.bytes() > 0)
+      std::memcpy(states(states_rewind_, row), states(states_now_, row), states_.bytes);
     constants_at_.evaluate(at);
     forward_.read_constants(row, constants(to_, row));
   }
   for (std::int64_t row = 0; row < rows_; ++row)
     if (std::exchange(row_[static_cast<std::size_t>(row)].has_changed, false)) begin_line(row, at);
+}
+
+void LiveStage::align(std::int64_t row, std::int64_t at) {
+  row_[static_cast<std::size_t>(row)].aligned = at;
+  if (states_.bytes > 0) std::memcpy(states(states_aligned_, row), states(states_now_, row), states_.bytes);
+}
+
+// Where the next glide ends, or a control period on.
+std::int64_t LiveStage::next_control_point(std::int64_t row, std::int64_t at) const {
+  std::int64_t next = never;
+  for (const Source& source : sources_) {
+    const std::int64_t end = source.glides_until[static_cast<std::size_t>(source.rows.source(row))];
+    if (end > at) next = std::min({next, end, at + control_period});
+  }
+  return next;
 }
 
 // From what the last line went to, to what the constants are at the next control point.
@@ -121,21 +142,10 @@ void LiveStage::begin_line(std::int64_t row, std::int64_t at) {
   const double* reached = constants(to_, row);
   std::copy_n(reached, forward_.constants(), constants(from_, row));
   line.line_start = at;
-  line.is_on_line = line.glides_until > at;
-  if (!line.is_on_line) return;
-  constants_at_.evaluate(at + control_period);
+  line.line_end = next_control_point(row, at);
+  if (line.line_end == never) return;
+  constants_at_.evaluate(line.line_end);
   forward_.read_constants(row, constants(to_, row));
-}
-
-void LiveStage::play_row(std::int64_t row, std::int64_t from, std::int64_t to, std::int64_t buffer_start) {
-  const Row& line = row_[static_cast<std::size_t>(row)];
-  while (from < to) {
-    const std::int64_t control_point = line.line_start + control_period;
-    const std::int64_t end = line.is_on_line ? std::min(to, control_point) : to;
-    play_blocks(row, end, buffer_start);
-    if (line.is_on_line && end == control_point) begin_line(row, end);
-    from = end;
-  }
 }
 
 void LiveStage::play_blocks(std::int64_t row, std::int64_t to, std::int64_t buffer_start) {
@@ -144,7 +154,7 @@ void LiveStage::play_blocks(std::int64_t row, std::int64_t to, std::int64_t buff
     for (std::int64_t start = first; start < last; start += tile_) {
       const int count = static_cast<int>(std::min<std::int64_t>(tile_, last - start));
       forward_.place_constants(workspace_, constants(from_, row), constants(to_, row), start - at.line_start,
-                               control_period, count);
+                               at.line_end - at.line_start, count);
       forward_.run_tile(workspace_, row, start, count, nullptr, {.signals = buffer_start});
     }
   };
@@ -163,8 +173,9 @@ void LiveStage::play_blocks(std::int64_t row, std::int64_t to, std::int64_t buff
 
 LiveStage::Rewind::Rewind(const LiveStage& stage, TileProgram program)
     : row_adjoint_data(program.row_adjoints.size()),
+      row_adjoint_length(stage.length_ + math::block),
       bound(std::move(program), stage.context_.plan, stage.stage_, stage.context_.storage, stage.states_,
-            stage.tile_, row_adjoint_data.data(), stage.length_),
+            stage.tile_, row_adjoint_data.data(), row_adjoint_length),
       workspace(bound.make_workspace()) {
   const auto shape_of = [&](int n) {
     return stage.context_.plan.nodes[static_cast<std::size_t>(n)].shape.with_length(1);
@@ -172,7 +183,7 @@ LiveStage::Rewind::Rewind(const LiveStage& stage, TileProgram program)
   const Shape rows = stage.shape().with_length(1);
   const auto row_count = static_cast<std::size_t>(stage.rows_);
   for (const int n : bound.program().row_adjoints) {
-    row_adjoints.emplace_back(row_count * static_cast<std::size_t>(stage.length_) * sizeof(Real));
+    row_adjoints.emplace_back(row_count * static_cast<std::size_t>(row_adjoint_length) * sizeof(Real));
     row_adjoint_data[row_adjoints.size() - 1] = reinterpret_cast<Real*>(row_adjoints.back().data());
     adjoint_rows.emplace_back(shape_of(n), rows);
     stage.context_.storage.adjoint(n);
@@ -199,7 +210,7 @@ void LiveStage::rewind(std::int64_t to, std::int64_t buffer_start) {
     const RowMap& rows = rewind_->adjoint_rows[i];
     Real* adjoint = context_.storage.adjoint(rewind_->bound.program().row_adjoints[i]).as<Real>().data();
     for (std::int64_t row = 0; row < rows_; ++row) {
-      const Real* of_row = rewind_->row_adjoint_data[i] + row * length_;
+      const Real* of_row = rewind_->row_adjoint_data[i] + row * rewind_->row_adjoint_length;
       Real* gx = adjoint + rows.source(row) * length_;
       for (std::int64_t n = 0; n < length_; ++n) gx[n] += of_row[n];
     }

@@ -1,16 +1,17 @@
 // A tiled stage of a stream: its rows' states live on from block to block.
 //
-// A row works on blocks of 16 samples, counted from where its states or constants last changed by an event, so
-// that what it computes does not depend on the host's blocks. Where a call ends inside a block of 16, that
-// part is computed from the states at the block's beginning, and again with the rest.
+// A row works on blocks of 16 samples, counted from where its states or constants last changed by an event or
+// came to rest, so that what it computes does not depend on the host's blocks. Where a call ends inside a block
+// of 16, that part is computed from the states at the block's beginning, and again with the rest.
 //
 // Constants that glide are, from one control point to the next, straight lines: what is computed from
-// parameters is evaluated at the control points and goes evenly in between.
+// parameters is evaluated at the control points and goes evenly in between. Where a glide ends is one.
 #pragma once
 
 #include <retrograd/backends/cpu/stage.hpp>
 #include <retrograd/backends/cpu/tile_program.hpp>
 
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -50,20 +51,21 @@ class LiveStage {
   using Real = float;
   using Workspace = BoundProgram<Real>::Workspace;
   static constexpr std::int64_t control_period = 64;  // samples between control points
+  static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
   struct Row {
-    std::int64_t aligned = 0;       // blocks of 16 are counted from here
-    std::int64_t line_start = 0;    // where its constants' lines begin
-    std::int64_t glides_until = 0;  // from there on its parameters rest
+    std::int64_t aligned = 0;     // blocks of 16 are counted from here
+    std::int64_t line_start = 0;  // where its constants' lines begin
+    std::int64_t line_end = never;
     std::int64_t rewind_from = 0;
     bool has_changed = true;  // constants or states, at the sample that is played next
-    bool is_on_line = false;  // some constant goes from one value to another
   };
   struct Rewind {
     Rewind(const LiveStage& stage, TileProgram program);
     std::vector<Real*> row_adjoint_data;
+    std::int64_t row_adjoint_length;  // of a row: a whole block may begin at the buffer's last sample
     BoundProgram<Real> bound;
-    std::vector<Buffer> row_adjoints;  // rows x buffer each
+    std::vector<Buffer> row_adjoints;  // rows x row_adjoint_length each
     std::vector<RowMap> adjoint_rows, sum_rows;
     std::vector<double> row_totals, work, constants;
     Workspace workspace;
@@ -72,6 +74,7 @@ class LiveStage {
   struct Source {
     int leaf;
     RowMap rows;
+    std::vector<std::int64_t> glides_until;  // by the leaf's row
   };
 
   const Shape& shape() const { return context_.plan.stages[static_cast<std::size_t>(stage_)].shape; }
@@ -83,8 +86,9 @@ class LiveStage {
   }
   void find_sources();
   void take_changes(std::int64_t at);
+  void align(std::int64_t row, std::int64_t at);
+  std::int64_t next_control_point(std::int64_t row, std::int64_t at) const;
   void begin_line(std::int64_t row, std::int64_t at);
-  void play_row(std::int64_t row, std::int64_t from, std::int64_t to, std::int64_t buffer_start);
   void play_blocks(std::int64_t row, std::int64_t to, std::int64_t buffer_start);
   void rewind_row(std::int64_t row, std::int64_t to, std::int64_t buffer_start);
 
