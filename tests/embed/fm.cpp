@@ -70,7 +70,8 @@ int main() {
   tape.set(gain, value - step * slope);
   tape.play({loss});
   const double expected = step * slope * slope;
-  check(std::abs(before - tape.value(loss).item() - expected) < 0.1 * expected, "the loss goes down its slope");
+  check(std::abs(before - tape.value(loss).item() - expected) < 0.1 * expected,
+        "the loss goes down its slope");
   tape.set(gain, value);
 
   tape.play({folded});
