@@ -16,8 +16,7 @@ RecordedPatch record(Tape& tape, const Patch& patch, std::int64_t rows, const Do
   return record(tape, patch, tape.input("note.gate", gate(patch.note.gate, tape)), rows, domain_of);
 }
 
-RecordedPatch record(Tape& tape, const Patch& patch, Var gate, std::int64_t rows,
-                     const DomainOf& domain_of) {
+RecordedPatch record(Tape& tape, const Patch& patch, Var gate, std::int64_t rows, const DomainOf& domain_of) {
   validate(patch, "the patch");
   Patch source = patch;
   RecordedPatch recorded;
