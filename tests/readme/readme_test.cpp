@@ -125,13 +125,40 @@ TEST_CASE("README's own nodes play and have gradients") {
   for (rg::Var parameter : tape.parameters()) CHECK(tape.gradient(parameter).item() != 0.0);
 }
 
+TEST_CASE("README's stream plays") {
+  std::vector<float> gate(512, 1.0f), audio(512);
+  const float* inputs[] = {gate.data()};
+  float* outputs[] = {audio.data()};
+  const int frames = 512;
+  {
+    // README: begin
+    rg::Stream stream([](rg::Tape& tape) -> std::vector<rg::Var> {
+      const auto length = *tape.options().length;
+      rg::Var gate = tape.input("gate", rg::Tensor(rg::Shape{length}));  // its samples come with each block
+      rg::Var envelope = rg::adsr(
+          gate,
+          {tape.parameter("attack", 0.01, rg::positive), tape.parameter("decay", 0.2, rg::positive),
+           tape.parameter("sustain", 0.5, rg::unit_interval), tape.parameter("release", 0.1, rg::positive)});
+      rg::Var pitch = tape.parameter("pitch", 220.0, rg::positive);
+      return {rg::sinusoid(pitch, std::nullopt, length) * envelope};
+    });
+    stream.prepare(48000.0, 512);                  // records at that rate; may allocate and throw
+    stream.process(inputs, outputs, frames);       // in the audio callback, any number of frames up to 512
+    stream.set(stream.parameter("pitch"), 330.0);  // from any thread: glides there
+    // README: end
+    CHECK(stream.status() == rg::StreamStatus::ok);
+    CHECK(audio[500] != 0.0f);
+  }
+}
+
 TEST_CASE("the programs in README are those that were compiled") {
   const std::string root = RETROGRAD_SOURCE_ROOT;
   const std::string readme = contents(root + "/README.md");
   const std::vector<std::string> shown = parts(contents(root + "/tests/readme/readme_test.cpp"));
-  REQUIRE(shown.size() == 4);
+  REQUIRE(shown.size() == 5);
   for (const std::string& part : shown) {
     INFO(part);
     CHECK(readme.find(part) != std::string::npos);
   }
+  CHECK(readme.find(contents(root + "/tests/guide/render.cpp")) != std::string::npos);
 }
