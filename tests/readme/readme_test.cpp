@@ -126,8 +126,8 @@ TEST_CASE("README's own nodes play and have gradients") {
 }
 
 TEST_CASE("README's stream plays") {
-  std::vector<float> gate(512, 1.0f), audio(512);
-  const float* inputs[] = {gate.data()};
+  std::vector<float> held(512, 1.0f), audio(512);
+  const float* inputs[] = {held.data()};
   float* outputs[] = {audio.data()};
   const int frames = 512;
   {

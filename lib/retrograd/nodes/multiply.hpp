@@ -8,6 +8,7 @@ namespace retrograd {
 
 struct Multiply : Pointwise<2> {
   static constexpr const char* name = "multiply";
+  static constexpr bool has_loops_for_constants = true;
   static constexpr const NodeType* chain = &node_type<Product>;
   template <class T>
   RETROGRAD_INLINE T forward(T a, T b) const {

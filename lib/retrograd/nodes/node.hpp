@@ -70,6 +70,9 @@ struct NodeDefaults {
 template <int Inputs>
 struct Pointwise : NodeDefaults {
   static constexpr NodeKind kind = NodeKind::pointwise;
+  /// A loop of its own for each choice of inputs that are constant over time: worth its code where nearly nothing
+  /// is computed and all inputs are read.
+  static constexpr bool has_loops_for_constants = false;
   static constexpr int inputs = Inputs;
 };
 

@@ -85,7 +85,8 @@ struct Tile {
 };
 
 /// A choice that is made once for a tile, between loops that were each compiled without it: calls
-/// `run.operator()<mask>()` for the mask of inputs that are constant over time (bit i: `is_constant[i]`).
+/// `run.operator()<mask>()` for the mask of inputs that are constant over time (bit i: `is_constant[i]`). One at
+/// least varies.
 template <std::size_t Inputs, class Run>
 RETROGRAD_INLINE void for_constants(const std::array<bool, Inputs>& is_constant, const Run& run) {
   unsigned constants = 0;
@@ -96,7 +97,7 @@ RETROGRAD_INLINE void for_constants(const std::array<bool, Inputs>& is_constant,
   [&]<std::size_t... mask>(std::index_sequence<mask...>) RETROGRAD_INLINE_LAMBDA {
     (run_if.template operator()<static_cast<unsigned>(mask)>(), ...);
   }
-  (std::make_index_sequence<(std::size_t{1} << Inputs)>());
+  (std::make_index_sequence<(std::size_t{1} << Inputs) - 1>());
 }
 
 /// Lane l of block b of an input that is known, when compiled, to be constant over time or not.

@@ -92,13 +92,22 @@ struct PointwiseForward<N, std::index_sequence<I...>> {
     const std::array x{input_of<Real>(call.operand(1 + static_cast<int>(I)))...};
     Real* y = static_cast<Real*>(call.operand(0).data);
     const int blocks = (call.count + math::block - 1) / math::block;
-    for_constants(std::array{x[I].is_constant()...}, [&]<unsigned constants>() RETROGRAD_INLINE_LAMBDA {
+    if constexpr (N::has_loops_for_constants) {
+      for_constants(std::array{x[I].is_constant()...}, [&]<unsigned constants>() RETROGRAD_INLINE_LAMBDA {
+        for (int b = 0; b < blocks; ++b) {
+          RETROGRAD_INDEPENDENT_LANES
+          for (int l = 0; l < math::block; ++l)
+            y[b * math::block + l] =
+                Real(node.forward(T(lane_of<(constants >> I & 1u) != 0>(x[I], b, l))...));
+        }
+      });
+    } else {
       for (int b = 0; b < blocks; ++b) {
         RETROGRAD_INDEPENDENT_LANES
         for (int l = 0; l < math::block; ++l)
-          y[b * math::block + l] = Real(node.forward(T(lane_of<(constants >> I & 1u) != 0>(x[I], b, l))...));
+          y[b * math::block + l] = Real(node.forward(T(x[I].block(b)[l])...));
       }
-    });
+    }
   }
 };
 
@@ -115,20 +124,35 @@ struct PointwiseAdjoint<N, std::index_sequence<I...>> {
     const std::array x{input_of<Real>(call.operand(2 + static_cast<int>(I)))...};
     const std::array gx{target_of<Real>(call.operand(2 + N::inputs + static_cast<int>(I)), call.modes[I])...};
     const Tile<Real> tile = tile_of<Real>(call);
-    // The target tells it of an input that is not read; of one without a target it does not matter.
-    const auto is_constant = [&](std::size_t i) RETROGRAD_INLINE_LAMBDA {
-      return gx[i].mode == AdjointMode::none ? x[i].is_constant() : gx[i].mode == AdjointMode::sum;
+    const auto adjoints_at = [&](int b, int l, auto... lane) RETROGRAD_INLINE_LAMBDA {
+      const auto adjoints = node.adjoint(T(gy.block(b)[l]), T(y.block(b)[l]), T(lane)...);
+      return std::array{Real(adjoints[I])...};
     };
-    for_constants(std::array{is_constant(I)...}, [&]<unsigned constants>() RETROGRAD_INLINE_LAMBDA {
-      give<T, constants>(gx, tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
-        constexpr auto is_one_block = [](std::size_t i) {
-          return !N::adjoint_reads_inputs || (constants >> i & 1u) != 0;
-        };
-        const auto adjoints =
-            node.adjoint(T(gy.block(b)[l]), T(y.block(b)[l]), T(lane_of<is_one_block(I)>(x[I], b, l))...);
-        return std::array{Real(adjoints[I])...};
+    if constexpr (N::has_loops_for_constants) {
+      // The target tells it of an input that is not read; of one without a target it does not matter.
+      const auto is_constant = [&](std::size_t i) RETROGRAD_INLINE_LAMBDA {
+        return gx[i].mode == AdjointMode::none ? x[i].is_constant() : gx[i].mode == AdjointMode::sum;
+      };
+      for_constants(std::array{is_constant(I)...}, [&]<unsigned constants>() RETROGRAD_INLINE_LAMBDA {
+        give<T, constants>(gx, tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
+          return adjoints_at(b, l, lane_of<(constants >> I & 1u) != 0>(x[I], b, l)...);
+        });
       });
-    });
+    } else {
+      // The terms of sums are laid out as signals first, so that one loop serves every choice of constants.
+      alignas(64) Real terms[sizeof...(I)][Tile<Real>::max_samples];
+      std::array places = gx;
+      for (std::size_t i = 0; i < places.size(); ++i)
+        if (gx[i].mode == AdjointMode::sum) places[i] = {AdjointMode::overwrite, terms[i]};
+      give<T, 0>(places, tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
+        return adjoints_at(b, l, x[I].block(b)[l]...);
+      });
+      for (std::size_t i = 0; i < places.size(); ++i)
+        if (gx[i].mode == AdjointMode::sum)
+          give<T, 1>(std::array{gx[i]}, tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
+            return std::array{terms[i][b * math::block + l]};
+          });
+    }
   }
 };
 
