@@ -83,10 +83,12 @@ class BoundProgram {
   struct Binding {
     TileOperand::Place place = TileOperand::Place::none;
     std::size_t scratch = 0;  ///< slot, 16 equal lanes, row sum, or where an incomplete block is copied to
-    Real* samples = nullptr;  ///< a stored signal
+    Real* samples = nullptr;  ///< a stored signal's value
+    void* const* adjoint = nullptr;   ///< where a stored signal's adjoint is
     const double* numbers = nullptr;  ///< a stored value constant over time
     Real* const* row_adjoint = nullptr;
     bool is_written = false;
+    bool is_stored_signal() const { return samples != nullptr || adjoint != nullptr; }
     std::unique_ptr<RowMap> rows;
   };
   struct Step {
@@ -103,8 +105,10 @@ class BoundProgram {
                   const BufferStarts& buffers) const;
 
   TileProgram program_;
+  bool is_backwards_ = false;
   std::int64_t length_, chunk_;
   std::vector<Binding> bindings_;
+  std::vector<std::size_t> signals_, stored_signals_;  // bindings that lie elsewhere in each tile
   std::vector<Step> steps_;
   std::vector<void (*)(void*)> start_carry_;
   std::vector<std::size_t> carry_offset_;

@@ -9,6 +9,7 @@
 #include <retrograd/backends/cpu/tile_program.hpp>
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <sstream>
 
