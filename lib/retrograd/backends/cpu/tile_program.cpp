@@ -52,6 +52,14 @@ void prefetch(const Real* samples, std::size_t first, std::size_t last, bool is_
       __builtin_prefetch(samples + i, 0, 2);
 }
 
+// Whether a causal node's adjoint leaves something to the tile before.
+bool carries(const TileStep& step, unsigned carries_for) {
+  if (carries_for == 0) return true;
+  for (std::size_t i = 0; i < step.modes.size(); ++i)
+    if ((carries_for >> i & 1u) != 0 && step.modes[i] == AdjointMode::overwrite) return true;
+  return false;
+}
+
 }  // namespace
 
 template <class Real>
@@ -136,6 +144,13 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
         bound.carry = static_cast<std::ptrdiff_t>(carry_offset_.size());
         carry_offset_.push_back(layout_.take(kernels.carry_bytes));
         start_carry_.push_back(kernels.start_carry);
+        if (kernels.join != nullptr) {
+          joins_.push_back({steps_.size(), carry_offset_.back(), group_bytes_, kernels.start_group,
+                            kernels.take_group, kernels.join});
+          group_bytes_ += aligned(kernels.group_bytes);
+        } else if (carries(step, kernels.carries_for)) {
+          groups_are_independent_ = false;
+        }
       }
     }
     const std::size_t targets = is_forward ? 0 : step.operands.size() - step.modes.size();
@@ -143,6 +158,8 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
       bindings_[static_cast<std::size_t>(step.operands[i])].is_written = true;
     steps_.push_back(bound);
   }
+  group_at_ = layout_.take(group_bytes_);
+  later_groups_at_ = layout_.take(group_bytes_);
   for (Step& step : steps_)
     if (step.carry >= 0)
       step.carry = static_cast<std::ptrdiff_t>(carry_offset_[static_cast<std::size_t>(step.carry)]);
@@ -156,6 +173,8 @@ typename BoundProgram<Real>::Workspace BoundProgram<Real>::make_workspace() cons
   workspace.operands_ = reinterpret_cast<Operand*>(base + operands_at_);
   workspace.states_ = base + states_at_;
   workspace.carries_ = base;
+  workspace.group_ = base + group_at_;
+  workspace.later_groups_ = base + later_groups_at_;
   workspace.sums_ = reinterpret_cast<math::SumOverTime<Real>*>(base + sums_at_);
   auto* tile_sums = reinterpret_cast<double*>(base + tile_sums_at_);
   for (std::size_t i = 0; i < program_.row_sums.size(); ++i) {
@@ -216,7 +235,34 @@ template <class Real>
 void BoundProgram<Real>::begin_adjoint(Workspace& workspace) const {
   for (std::size_t i = 0; i < start_carry_.size(); ++i)
     start_carry_[i](workspace.carries_ + carry_offset_[i]);
+  for (const Join& join : joins_) join.start(workspace.later_groups_ + join.group);
   for (std::size_t i = 0; i < program_.row_sums.size(); ++i) workspace.sums_[i].start();
+}
+
+template <class Real>
+void BoundProgram<Real>::begin_group(Workspace& workspace, Workspace& row) const {
+  for (std::size_t i = 0; i < start_carry_.size(); ++i)
+    start_carry_[i](workspace.carries_ + carry_offset_[i]);
+  for (std::size_t i = 0; i < program_.row_sums.size(); ++i) workspace.sums_[i].start_part_of(row.sums_[i]);
+}
+
+template <class Real>
+void BoundProgram<Real>::take_group(Workspace& workspace, std::byte* group) const {
+  for (const Join& join : joins_) join.take(workspace.carries_ + join.carry, group + join.group);
+}
+
+template <class Real>
+void BoundProgram<Real>::join_group(Workspace& workspace, const std::byte* group) const {
+  TileCall call;
+  call.operands = workspace.operands_;
+  for (const Join& join : joins_) {
+    call.node = steps_[join.step].node;
+    call.index = steps_[join.step].index;
+    call.modes = steps_[join.step].modes;
+    call.carry = workspace.later_groups_ + join.group;
+    call.group = group + join.group;
+    join.join(call);
+  }
 }
 
 template <class Real>
