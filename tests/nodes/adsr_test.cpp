@@ -309,3 +309,42 @@ TEST_CASE("an envelope parameter that is computed is checked by the play that co
   tape.rewind(envelope);
   CHECK(tape.value(envelope).shape == Shape{2, 300});
 }
+
+TEST_CASE("gradients cross the groups of tiles that the way back is computed in") {
+  // Edges on both sides of samples 8192, 16384 and 24576, retriggers inside an attack, and groups without an edge.
+  const std::size_t edges[] = {3, 5000, 8190, 8192, 8193, 16384, 16390, 24577, 24600, 49000};
+  std::vector<double> gate, weight;
+  bool is_high = true;
+  for (const std::size_t edge : edges) {
+    gate.resize(edge, is_high ? 1.0 : 0.0);
+    is_high = !is_high;
+  }
+  for (std::size_t n = 0; n < gate.size(); ++n) weight.push_back(std::sin(0.001 * static_cast<double>(n)));
+  const std::array<double, 4> times{300.5, 5000.3, 0.4, 3000.7};
+
+  Tape tape({.type = ElementType::f64});
+  std::vector<Var> parameters;
+  for (std::size_t i = 0; i < times.size(); ++i)
+    parameters.push_back(tape.parameter("time " + std::to_string(i), times[i]));
+  const Var envelope = adsr(tape.input("gate", Tensor(std::span<const double>(gate))),
+                            {parameters[0], parameters[1], parameters[2], parameters[3]});
+  const Var loss = sum_over_time(envelope * tape.input("weight", Tensor(std::span<const double>(weight))));
+  tape.play({loss});
+  tape.rewind(loss);
+
+  const auto weighted_sum = [&](std::array<double, 4> t) {
+    const std::vector<double> y = adsr_reference(gate, t[0], t[1], t[2], t[3]);
+    double sum = 0.0;
+    for (std::size_t n = 0; n < y.size(); ++n) sum += y[n] * weight[n];
+    return sum;
+  };
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    const double step = 1e-4 * times[i];
+    std::array<double, 4> more = times, less = times;
+    more[i] += step;
+    less[i] -= step;
+    INFO("time " << i);
+    CHECK(tape.gradient(parameters[i]).item() ==
+          doctest::Approx((weighted_sum(more) - weighted_sum(less)) / (2.0 * step)).epsilon(1e-6));
+  }
+}

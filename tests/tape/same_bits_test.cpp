@@ -38,8 +38,9 @@ Tensor restless_gate(const Tape& tape) {
   std::vector<double> values(static_cast<std::size_t>(*tape.options().length), 0.0);
   bool is_high = true;
   std::size_t next = 0;
-  const std::size_t edges[] = {3,    90,   127,  128,  129,  255,  300,  511,  512,  640,  1023,
-                               1024, 1025, 1535, 1540, 2047, 2050, 2559, 3000, 4095, 4097, 4608};
+  const std::size_t edges[] = {3,    90,   127,  128,  129,  255,   300,   511,   512,  640,
+                               1023, 1024, 1025, 1535, 1540, 2047,  2050,  2559,  3000, 4095,
+                               4097, 4608, 8190, 8192, 8193, 16384, 16390, 24577, 26000};
   for (const std::size_t edge : edges) {
     for (; next < std::min(edge, values.size()); ++next) values[next] = is_high ? 1.0 : 0.0;
     is_high = !is_high;
@@ -109,12 +110,21 @@ Recorded record_one_row(Tape& tape) {
   return {{audio}, audio};
 }
 
+// One row whose way back threads can share too: no frequency varies over time. Its gate rises and falls where
+// groups of tiles meet, and rests through a whole group.
+Recorded record_steady_row(Tape& tape) {
+  const Var gate = tape.input("gate", restless_gate(tape));
+  const Var audio = record_fm(tape, FmNumbers::six_operators(), gate, tape.parameter("pitch", 300.0)).audio;
+  return {{audio}, audio};
+}
+
 std::vector<Case> cases() {
   return {{"two operators, three voices", 5003,
            [](Tape& t) { return record_voices(t, FmNumbers::two_operators()); }},
           {"six operators, three voices", 3001,
            [](Tape& t) { return record_voices(t, FmNumbers::six_operators()); }},
           {"one row", 9001, record_one_row},
+          {"one steady row", 43001, record_steady_row},
           {"bent pitch", 9001, [](Tape& t) { return record_bend(t, FmNumbers::two_operators()); }},
           {"all functions", 2777, [](Tape& t) { return record_functions(t); }}};
 }
@@ -173,6 +183,18 @@ TEST_CASE("rows fewer than threads are split over time, and only where there are
     const Recorded recorded = record(tape);
     return tape.describe_plan(recorded.values).find("chunks of time") != std::string::npos;
   };
+  const auto splits_backwards = [](int threads, std::int64_t length, auto record) {
+    ThreadPool pool(threads);
+    Tape tape({.sample_rate = rate, .length = length, .executor = &pool});
+    const Recorded recorded = record(tape);
+    tape.play(recorded.values);
+    tape.rewind(recorded.loss);
+    return tape.describe_plan(recorded.values).find("groups of time") != std::string::npos;
+  };
+  CHECK(splits_backwards(2, 9001, record_steady_row));
+  CHECK(!splits_backwards(1, 9001, record_steady_row));
+  CHECK(!splits_backwards(2, 8192, record_steady_row));
+  CHECK(!splits_backwards(2, 9001, record_one_row));  // its oscillators add up over later time
   CHECK(splits(3, 9001, record_one_row));
   CHECK(splits(2, 9001, record_one_row));
   CHECK(!splits(1, 9001, record_one_row));

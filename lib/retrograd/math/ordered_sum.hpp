@@ -85,6 +85,11 @@ struct SumOverTime {
     std::fill(tile_sums, tile_sums + tiles, -0.0);
     total = 0.0;
   }
+  /// Tiles of `whole`, which another thread may feed too.
+  void start_part_of(const SumOverTime& whole) {
+    std::fill(lanes[0], lanes[0] + sum_lanes, Real(-0.0));
+    tile_sums = whole.tile_sums;
+  }
   double finish() { return total + ordered_sum(tile_sums, tiles); }
 };
 

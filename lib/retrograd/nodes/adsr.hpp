@@ -196,17 +196,40 @@ struct Adsr : Causal<5> {
   ///
   /// The chain rule is applied once, where the piece begins, in double; what flows to its start level is one
   /// more term at the last sample of the segment before. Sums add up over tiles from the last to the first,
-  /// in double. Within a tile of 512 samples a lane adds up g times what is the same for a block, and what
-  /// is the lane's own follows at the tile's end:
+  /// in double, within a group of tiles; then groups are joined. Within a tile of 512 samples a lane adds up g
+  /// times what is the same for a block, and what is the lane's own follows at the tile's end:
   ///
   ///     sum g*k   = sum g*j + l * sum g            with j and l the block's lane 0 and the lane
   ///     sum g*q   = ratio * sum g*base
   ///     sum g*q*j = ratio * (sum g*base*j + l * sum g*base)
+  struct Flow {
+    double sum[3] = {0.0, 0.0, 0.0};  ///< of the piece under way: g; g*q (attack: g*k); g*q*j
+    double to_level = 0.0;            ///< the adjoint of the level that the segment just passed began from
+    double gained[5] = {};            ///< the inputs' adjoints so far
+
+    void add(const Flow& other, double times) {
+      for (int i = 0; i < 3; ++i) sum[i] += times * other.sum[i];
+      to_level += times * other.to_level;
+      for (int i = 0; i < 5; ++i) gained[i] += times * other.gained[i];
+    }
+  };
+
+  /// What a group of tiles makes of what flows to it is linear: it either goes on to the piece that is under
+  /// way where the group begins or, if the group's last piece begins inside, leaves that as the adjoint of one
+  /// level.
+  struct Group {
+    Flow own;                  ///< without what flows to the group
+    Flow of_level;             ///< of a unit of the adjoint of the level that the last piece began from
+    Piece last{};              ///< the piece under way at the group's end
+    Times times;               ///< its
+    bool is_empty = true;      ///< no tile has been there
+    bool last_begins = false;  ///< the last piece begins inside
+  };
+
   template <class Real>
   struct Carry {
     alignas(64) Real lanes[3][math::sum_lanes];  ///< of g*base (attack: g*j), g*base*j and g
-    double sum[3] = {0.0, 0.0, 0.0};             ///< g; g*q (attack: g*k); g*q*j
-    double to_level = 0.0;  ///< the adjoint of the level that the segment just passed began from
+    Group group;
     Carry() { std::fill(&lanes[0][0], &lanes[0][0] + 3 * math::sum_lanes, Real(-0.0)); }
   };
 
@@ -220,12 +243,39 @@ struct Adsr : Causal<5> {
     State state = at_start;
     for_each_piece<T>(tile, now, state,
                       [&](const Piece& piece) RETROGRAD_INLINE_LAMBDA { pieces[count++] = piece; });
+    Group& group = carry.group;
+    if (std::exchange(group.is_empty, false)) {
+      group.last = pieces[count - 1];
+      group.times = *group.last.times;
+    }
     while (count-- > 0) {
       const Piece& piece = pieces[count];
       const Times& times = *piece.times;
-      add_level_adjoint(times, piece, carry);
+      add_level_adjoint(times, piece, group.own);
+      add_level_adjoint(times, piece, group.of_level);
       add_terms<T>(tile, times, piece, carry);
-      if (begins(tile, piece)) finish(tile, times, piece, carry);
+      if (!begins(tile, piece)) continue;
+      finish(times, piece, group.own);
+      if (group.last_begins)
+        finish(times, piece, group.of_level);
+      else
+        group.of_level.to_level = 1.0;
+      group.last_begins = true;
+    }
+  }
+
+  template <class Real>
+  void join(const Tile<Real>& tile, const Group& group, Group& later) const {
+    Flow& flow = later.own;
+    add_level_adjoint(group.times, group.last, flow);
+    if (group.last_begins) {
+      finish(group.times, group.last, flow);
+      flow.add(group.of_level, std::exchange(flow.to_level, 0.0));
+    }
+    flow.add(group.own, 1.0);
+    for (int input = attack; input <= release; ++input) {
+      const double gained = std::exchange(flow.gained[input], 0.0);
+      if (tile.gx[input].mode == AdjointMode::sum) tile.gx[input].sum->total += gained;
     }
   }
 
@@ -382,19 +432,18 @@ struct Adsr : Causal<5> {
   }
 
   // What flowed to the level that the next segment began from is one more term at this piece's last sample.
-  template <class Real>
-  static void add_level_adjoint(const Times& times, const Piece& piece, Carry<Real>& carry) {
-    if (carry.to_level == 0.0) return;
-    const double g = std::exchange(carry.to_level, 0.0);
+  static void add_level_adjoint(const Times& times, const Piece& piece, Flow& flow) {
+    if (flow.to_level == 0.0) return;
+    const double g = std::exchange(flow.to_level, 0.0);
     const double j = static_cast<double>(piece.j + (piece.last - piece.first) - 1);
-    carry.sum[0] += g;
+    flow.sum[0] += g;
     if (piece.kind == Piece::Kind::attack) {
-      carry.sum[1] += g * j;
+      flow.sum[1] += g * j;
     } else {
       const Exponent exponent(times, piece.kind);
       const double q = math::decay_exp2(math::fma(exponent.rate, j, exponent.offset));
-      carry.sum[1] += g * q;
-      carry.sum[2] += g * q * j;
+      flow.sum[1] += g * q;
+      flow.sum[2] += g * q * j;
     }
   }
 
@@ -450,7 +499,7 @@ struct Adsr : Causal<5> {
     Real(&base)[math::sum_lanes] = carry.lanes[0], (&base_j)[math::sum_lanes] = carry.lanes[1],
     (&plain)[math::sum_lanes] = carry.lanes[2];
     const auto add = [&](int sum, Real(&lanes)[math::sum_lanes]) RETROGRAD_INLINE_LAMBDA {
-      carry.sum[sum] += static_cast<double>(math::combine_lanes(lanes));
+      carry.group.own.sum[sum] += static_cast<double>(math::combine_lanes(lanes));
       for (int w = 0; w < math::sum_lanes; ++w) lanes[w] = Real(-0.0);
     };
     const auto for_each_lane = [&](const auto& run) RETROGRAD_INLINE_LAMBDA {
@@ -473,18 +522,15 @@ struct Adsr : Causal<5> {
   }
 
   // The chain rule at the piece's beginning.
-  template <class Real>
-  void finish(const Tile<Real>& tile, const Times& times, const Piece& piece, Carry<Real>& carry) const {
-    const double g = carry.sum[0], gq = carry.sum[1], gqj = carry.sum[2];
-    const auto gain = [&](InputIndex input, double adjoint) {
-      if (tile.gx[input].mode == AdjointMode::sum) tile.gx[input].sum->total += adjoint;
-    };
+  void finish(const Times& times, const Piece& piece, Flow& flow) const {
+    const double g = flow.sum[0], gq = flow.sum[1], gqj = flow.sum[2];
+    const auto gain = [&](InputIndex input, double adjoint) { flow.gained[input] += adjoint; };
     switch (piece.kind) {
       case Piece::Kind::attack: {
         const double gk = gq;
         if (times.attack_follows)
           gain(attack, -(1.0 - piece.start) / (times.attack * times.attack) * gk * samples_per_unit);
-        carry.to_level = g - gk / times.attack;
+        flow.to_level = g - gk / times.attack;
         break;
       }
       case Piece::Kind::decay: {
@@ -493,16 +539,16 @@ struct Adsr : Causal<5> {
         if (times.attack_follows) gain(attack, room / times.decay * gq * samples_per_unit);
         if (times.decay_follows)
           gain(decay, room / (times.decay * times.decay) * (gqj - times.attack_rest * gq) * samples_per_unit);
-        carry.to_level = 0.0;
+        flow.to_level = 0.0;
         break;
       }
       case Piece::Kind::release:
         if (times.release_follows)
           gain(release, piece.start / (times.release * times.release) * gqj * samples_per_unit);
-        carry.to_level = gq;
+        flow.to_level = gq;
         break;
     }
-    carry.sum[0] = carry.sum[1] = carry.sum[2] = 0.0;
+    flow.sum[0] = flow.sum[1] = flow.sum[2] = 0.0;
   }
 };
 

@@ -96,6 +96,7 @@ struct Oscillation : Causal<2> {
   /// gains gp[n] / (2*pi).
   template <class Real>
   using Carry = math::RunningSumCarry<Real>;
+  static constexpr unsigned carries_for = 0b01;
   template <class T>
   RETROGRAD_INLINE void adjoint(const Tile<real_t<T>>& tile, const State& at_start,
                                 Carry<real_t<T>>& carry) const {

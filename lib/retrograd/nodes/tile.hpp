@@ -20,6 +20,15 @@
 //     template <class T> void adjoint(const Tile<real_t<T>>& tile, const State& s,
 //                                     Carry<real_t<T>>& carry) const;
 //
+//     // optional: the adjoint carries only where one of these inputs varies over time
+//     static constexpr unsigned carries_for = 0b01;
+//
+//     // optional, so that the way back of few rows can be split over time: what a group of tiles leaves when
+//     // its adjoint is computed as if no time came after it, kept as `carry.group`. `later` is what the time
+//     // after the group left; join() makes it what the time from the group's start on leaves.
+//     struct Group { ... };
+//     template <class Real> void join(const Tile<Real>& tile, const Group& group, Group& later) const;
+//
 //     // the same recurrence sample by sample, on any scalar: gradcheck's
 //     template <class T> void trace(const T* const* x, T* y, std::int64_t count) const;
 //
@@ -58,6 +67,9 @@ struct Input {
   RETROGRAD_INLINE const Real* block(int b) const { return data + b * step; }
   RETROGRAD_INLINE Real sample(int i) const { return block(i / math::block)[i % math::block]; }
 };
+
+/// Carries that can be joined begin anew at every multiple of so many samples, whether the row is split or not.
+inline constexpr std::int64_t group_samples = 16 * math::sum_tile;
 
 /// What to do with an input's adjoint: overwrite `data`, or add its terms to `sum`.
 template <class Real>

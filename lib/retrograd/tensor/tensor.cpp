@@ -2,13 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 
 namespace retrograd {
 
 namespace {
-
-constexpr std::align_val_t alignment{64};
 
 void check_count(std::size_t values, const Shape& shape) {
   if (values != static_cast<std::size_t>(shape.elements()))
@@ -31,16 +28,12 @@ void TensorView::require(ElementType wanted) const {
                      "; values constant over time are f64 on every tape, signals have the tape's type");
 }
 
-void Tensor::Free::operator()(void* data) const { ::operator delete(data, alignment); }
-
 Tensor::Tensor(const Shape& shape, ElementType type, Device device)
     : shape_(shape), type_(type), device_(device) {
   if (device != Device::cpu)
     raise<DeviceError>(std::string("a tensor on device ") + name(device) +
                        " was asked for, but this build of retrograd has only cpu");
-  const std::size_t bytes = static_cast<std::size_t>(shape.elements()) * bytes_of(type);
-  data_.reset(::operator new(bytes, alignment));
-  std::memset(data_.get(), 0, bytes);
+  data_ = allocate_samples(static_cast<std::size_t>(shape.elements()) * bytes_of(type));
 }
 
 Tensor::Tensor(double value) : Tensor(Shape{1}) { as<double>()[0] = value; }

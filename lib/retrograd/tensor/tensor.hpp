@@ -3,10 +3,10 @@
 
 #include <retrograd/tensor/element_type.hpp>
 #include <retrograd/tensor/errors.hpp>
+#include <retrograd/tensor/memory.hpp>
 #include <retrograd/tensor/shape.hpp>
 
 #include <initializer_list>
-#include <memory>
 #include <span>
 
 namespace retrograd {
@@ -101,13 +101,10 @@ class Tensor {
   void fill(double value);
 
  private:
-  struct Free {
-    void operator()(void* data) const;
-  };
   Shape shape_;
   ElementType type_;
   Device device_;
-  std::unique_ptr<void, Free> data_;
+  SampleMemory data_;
 };
 
 }  // namespace retrograd

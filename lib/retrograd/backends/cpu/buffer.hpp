@@ -1,10 +1,9 @@
 // Raw memory aligned for any SIMD level.
 #pragma once
 
+#include <retrograd/tensor/memory.hpp>
+
 #include <cstddef>
-#include <cstring>
-#include <memory>
-#include <new>
 
 namespace retrograd::cpu {
 
@@ -16,18 +15,13 @@ class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(std::size_t bytes) : bytes_(bytes) {
-    if (bytes == 0) return;
-    data_.reset(static_cast<std::byte*>(::operator new (bytes, std::align_val_t{alignment})));
-    std::memset(data_.get(), 0, bytes);
+    if (bytes > 0) data_ = allocate_samples(bytes);
   }
-  std::byte* data() const { return data_.get(); }
+  std::byte* data() const { return static_cast<std::byte*>(data_.get()); }
   std::size_t bytes() const { return bytes_; }
 
  private:
-  struct Free {
-    void operator()(std::byte* data) const { ::operator delete (data, std::align_val_t{alignment}); }
-  };
-  std::unique_ptr<std::byte, Free> data_;
+  SampleMemory data_;
   std::size_t bytes_ = 0;
 };
 

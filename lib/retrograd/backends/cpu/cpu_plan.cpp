@@ -93,12 +93,16 @@ class CpuPlan final : public CompiledPlan {
     const Rewind& rewind = rewind_from(y);
     for (Tensor* adjoint : rewind.to_zero) adjoint->fill(0.0);
     zero_gradients_outside();
-    Tensor& gy = storage_.adjoint(y);
-    if (seed != nullptr)
-      gy.assign(*seed);
+    // Nothing is added to the adjoint that all others follow from: a signal's is read where the caller has it.
+    const bool is_borrowed = seed != nullptr && storage_.can_borrow_adjoint(y, seed->type);
+    if (is_borrowed)
+      storage_.borrow_adjoint(y, seed->data);
+    else if (seed != nullptr)
+      storage_.adjoint(y).assign(*seed);
     else
-      gy.fill(1.0);
+      storage_.adjoint(y).fill(1.0);
     for (std::size_t stage = stages_.size(); stage-- > 0;) stages_[stage]->rewind(rewind.prepared[stage]);
+    if (is_borrowed) storage_.return_adjoint(y);
   }
 
   TensorView value(int node) const override { return storage_.value(node); }

@@ -22,10 +22,11 @@ struct TileCall {
   std::int64_t start = 0;
   int count = 0;
   bool is_last = false;
-  void* state = nullptr;    ///< causal: at the tile's start; forward leaves it at the tile's end
-  void* latched = nullptr;  ///< causal, in a stream: as `state`
-  void* carry = nullptr;    ///< causal, adjoint
-  void* row = nullptr;      ///< reduction
+  void* state = nullptr;        ///< causal: at the tile's start; forward leaves it at the tile's end
+  void* latched = nullptr;      ///< causal, in a stream: as `state`
+  void* carry = nullptr;        ///< causal, adjoint; of a join: what the time after the group left
+  const void* group = nullptr;  ///< causal, join
+  void* row = nullptr;          ///< reduction
 
   const Operand& operand(int i) const { return operands[index[i]]; }
 };
@@ -192,6 +193,13 @@ struct TileAdjoint {
   }
 };
 
+template <class N, class Real>
+void join_groups(const TileCall& call) {
+  using Group = typename N::Group;
+  static_cast<const N*>(call.node)->join(adjoint_tile<N, Real>(call), *static_cast<const Group*>(call.group),
+                                         *static_cast<Group*>(call.carry));
+}
+
 // --- causal, sample by sample --------------------------------------------------------------------
 
 template <class N, class Inputs = std::make_index_sequence<static_cast<std::size_t>(N::inputs)>>
@@ -305,6 +313,12 @@ struct Kernels {
     void (*start_state)(void*) = nullptr;
     void (*start_latched)(void*) = nullptr;
     void (*start_carry)(void*) = nullptr;
+    unsigned carries_for = 0;
+    // Of a node whose adjoint can begin at any group of tiles.
+    std::size_t group_bytes = 0;
+    void (*start_group)(void*) = nullptr;
+    void (*take_group)(void* carry, void* group) = nullptr;  ///< out of the carry, which begins anew
+    TileKernel join = nullptr;
   };
   PerType f32, f64;
   void (*whole_forward)(const void*, const WholeCall&) = nullptr;
@@ -341,6 +355,16 @@ constexpr Kernels::PerType kernels_of_type() {
     kernels.carry_bytes = sizeof(Carry);
     kernels.start_state = [](void* at) { new (at) State(); };
     kernels.start_carry = [](void* at) { new (at) Carry(); };
+    kernels.carries_for = N::carries_for;
+    if constexpr (requires { typename N::Group; }) {
+      using Group = typename N::Group;
+      kernels.group_bytes = sizeof(Group);
+      kernels.start_group = [](void* at) { new (at) Group(); };
+      kernels.take_group = [](void* carry, void* group) {
+        *static_cast<Group*>(group) = std::exchange(static_cast<Carry*>(carry)->group, Group());
+      };
+      kernels.join = join_groups<N, Real>;
+    }
     if constexpr (requires { typename N::Latched; }) {
       static_assert(std::is_trivially_copyable_v<typename N::Latched>, "what is latched is kept as bytes");
       kernels.latched_bytes = sizeof(typename N::Latched);

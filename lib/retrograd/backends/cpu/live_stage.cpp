@@ -246,6 +246,7 @@ void LiveStage::rewind_row(std::int64_t row, std::int64_t to, std::int64_t buffe
   for (std::int64_t tile = tiles; tile-- > 0;) {
     if (states_.bytes > 0) std::memcpy(workspace.states(), saved(tile), states_.bytes);
     rewind_->bound.run_tile(workspace, row, tile * tile_, samples_in(tile), saved(tile), buffers);
+    if (tile * tile_ % group_samples == 0) rewind_->bound.join_group(workspace);
   }
   for (std::size_t i = 0; i < rewind_->sum_rows.size(); ++i)
     rewind_->row_totals[i * static_cast<std::size_t>(rows_) + static_cast<std::size_t>(row)] =

@@ -3,7 +3,12 @@
 namespace retrograd::cpu {
 
 Storage::Storage(Graph& graph, const Plan& plan, ElementType type)
-    : graph_(graph), plan_(plan), type_(type), values_(plan.nodes.size()), adjoints_(plan.nodes.size()) {
+    : graph_(graph),
+      plan_(plan),
+      type_(type),
+      values_(plan.nodes.size()),
+      adjoints_(plan.nodes.size()),
+      adjoint_data_(plan.nodes.size(), nullptr) {
   for (std::size_t n = 0; n < plan.nodes.size(); ++n)
     if (plan.nodes[n].stored && plan.nodes[n].type->kind != NodeKind::leaf)
       values_[n].emplace(plan.nodes[n].shape, type_of(static_cast<int>(n)));
@@ -26,7 +31,22 @@ Tensor& Storage::adjoint(int n) {
   std::optional<Tensor>& adjoint =
       of_leaf != nullptr ? of_leaf->gradient : adjoints_[static_cast<std::size_t>(n)];
   if (!adjoint) adjoint.emplace(node(n).shape, type_of(n));
+  adjoint_data_[static_cast<std::size_t>(n)] = adjoint->data();
   return *adjoint;
+}
+
+bool Storage::can_borrow_adjoint(int n, ElementType type) const {
+  const int stage = node(n).stage;
+  return node(n).signal && type == type_ && stage >= 0 &&
+         plan_.stages[static_cast<std::size_t>(stage)].kind == StageKind::tiled;
+}
+
+void Storage::borrow_adjoint(int n, const void* data) {
+  adjoint_data_[static_cast<std::size_t>(n)] = const_cast<void*>(data);
+}
+
+void Storage::return_adjoint(int n) {
+  adjoint_data_[static_cast<std::size_t>(n)] = adjoints_[static_cast<std::size_t>(n)]->data();
 }
 
 bool Storage::has_adjoint(int n) const {

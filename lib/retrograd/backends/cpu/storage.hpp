@@ -19,6 +19,13 @@ class Storage {
   void* value_data(int node) { return const_cast<void*>(value(node).data); }
   /// The adjoint of a stored value; allocated, as zeros, when first asked for.
   Tensor& adjoint(int node);
+  /// Where the elements of a stored adjoint are: those of adjoint(), or what was lent.
+  void* const* adjoint_data(int node) { return &adjoint_data_[static_cast<std::size_t>(node)]; }
+  /// Whether the adjoint of `node` may be a lent one of `type`: all that reads it finds it by adjoint_data().
+  bool can_borrow_adjoint(int node, ElementType type) const;
+  /// Has the adjoint of `node` read from `data` until it is returned. Nothing writes there.
+  void borrow_adjoint(int node, const void* data);
+  void return_adjoint(int node);
   bool has_adjoint(int node) const;
   ElementType type_of(int node) const;
   std::uint64_t version(int node) const;
@@ -34,6 +41,7 @@ class Storage {
   const Plan& plan_;
   ElementType type_;
   std::vector<std::optional<Tensor>> values_, adjoints_;
+  std::vector<void*> adjoint_data_;
 };
 
 }  // namespace retrograd::cpu

@@ -39,6 +39,29 @@ void StageStates::start(const Plan& plan, int stage, ElementType type, std::byte
   }
 }
 
+namespace {
+
+// Asks for samples `first` to `last - 1` of a stored signal before they are needed, into the second cache.
+template <class Real>
+void prefetch(const Real* samples, std::size_t first, std::size_t last, bool is_written) {
+  constexpr std::size_t line = alignment / sizeof(Real);
+  for (std::size_t i = (first + line - 1) / line * line; i < last; i += line)
+    if (is_written)
+      __builtin_prefetch(samples + i, 1, 2);
+    else
+      __builtin_prefetch(samples + i, 0, 2);
+}
+
+// Whether a causal node's adjoint leaves something to the tile before.
+bool carries(const TileStep& step, unsigned carries_for) {
+  if (carries_for == 0) return true;
+  for (std::size_t i = 0; i < step.modes.size(); ++i)
+    if ((carries_for >> i & 1u) != 0 && step.modes[i] == AdjointMode::overwrite) return true;
+  return false;
+}
+
+}  // namespace
+
 template <class Real>
 BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stage, Storage& storage,
                                  const StageStates& states, int tile, Real* const* row_adjoints,
@@ -63,16 +86,19 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
   for (const TileOperand& operand : program_.operands) {
     Binding binding;
     binding.place = operand.place;
-    const auto bind_stored = [&](int n, void* data) {
+    const auto bind_stored = [&](int n) {
       const PlanNode& node = plan.nodes[static_cast<std::size_t>(n)];
       binding.rows = std::make_unique<RowMap>(node.shape.with_length(1), stage_rows);
-      if (node.signal) {
-        binding.samples = static_cast<Real*>(data);
-        binding.scratch = layout_.take(tile_bytes);
-      } else {
+      binding.scratch = layout_.take(node.signal || has_ramps ? tile_bytes : math::block * sizeof(Real));
+      const bool is_value = operand.place == Place::value;
+      void* data = is_value ? storage.value_data(n) : storage.adjoint(n).data();
+      if (!node.signal) {
         binding.numbers = static_cast<const double*>(data);
-        binding.scratch = layout_.take(has_ramps ? tile_bytes : math::block * sizeof(Real));
         ++constants_;
+      } else if (is_value) {
+        binding.samples = static_cast<Real*>(data);
+      } else {
+        binding.adjoint = storage.adjoint_data(n);
       }
     };
     switch (operand.place) {
@@ -83,10 +109,8 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
         binding.scratch = slots_at + static_cast<std::size_t>(operand.index) * aligned(tile_bytes);
         break;
       case Place::value:
-        bind_stored(operand.index, storage.value_data(operand.index));
-        break;
       case Place::adjoint:
-        bind_stored(operand.index, storage.adjoint(operand.index).data());
+        bind_stored(operand.index);
         break;
       case Place::row_adjoint:
         binding.row_adjoint = row_adjoints + operand.index;
@@ -96,6 +120,8 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
             sums_at_ + static_cast<std::size_t>(operand.index) * sizeof(math::SumOverTime<Real>);
         break;
     }
+    if (binding.is_stored_signal()) stored_signals_.push_back(bindings_.size());
+    if (binding.is_stored_signal() || binding.row_adjoint != nullptr) signals_.push_back(bindings_.size());
     bindings_.push_back(std::move(binding));
   }
 
@@ -104,6 +130,7 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
     const PlanNode& node = plan.nodes[static_cast<std::size_t>(step.node)];
     const auto n = static_cast<std::size_t>(step.node);
     const bool is_forward = step.kind == TileStep::Kind::forward || step.kind == TileStep::Kind::advance;
+    is_backwards_ = is_backwards_ || !is_forward;
     Step bound{nullptr,           node.data, step.operands.data(),   step.modes.data(), states.offset[n],
                states.latched[n], -1,        states.reduction_of[n], is_forward};
     if (step.kind == TileStep::Kind::copy) {
@@ -117,6 +144,13 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
         bound.carry = static_cast<std::ptrdiff_t>(carry_offset_.size());
         carry_offset_.push_back(layout_.take(kernels.carry_bytes));
         start_carry_.push_back(kernels.start_carry);
+        if (kernels.join != nullptr) {
+          joins_.push_back({steps_.size(), carry_offset_.back(), group_bytes_, kernels.start_group,
+                            kernels.take_group, kernels.join});
+          group_bytes_ += aligned(kernels.group_bytes);
+        } else if (carries(step, kernels.carries_for)) {
+          groups_are_independent_ = false;
+        }
       }
     }
     const std::size_t targets = is_forward ? 0 : step.operands.size() - step.modes.size();
@@ -124,6 +158,8 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
       bindings_[static_cast<std::size_t>(step.operands[i])].is_written = true;
     steps_.push_back(bound);
   }
+  group_at_ = layout_.take(group_bytes_);
+  later_groups_at_ = layout_.take(group_bytes_);
   for (Step& step : steps_)
     if (step.carry >= 0)
       step.carry = static_cast<std::ptrdiff_t>(carry_offset_[static_cast<std::size_t>(step.carry)]);
@@ -137,6 +173,8 @@ typename BoundProgram<Real>::Workspace BoundProgram<Real>::make_workspace() cons
   workspace.operands_ = reinterpret_cast<Operand*>(base + operands_at_);
   workspace.states_ = base + states_at_;
   workspace.carries_ = base;
+  workspace.group_ = base + group_at_;
+  workspace.later_groups_ = base + later_groups_at_;
   workspace.sums_ = reinterpret_cast<math::SumOverTime<Real>*>(base + sums_at_);
   auto* tile_sums = reinterpret_cast<double*>(base + tile_sums_at_);
   for (std::size_t i = 0; i < program_.row_sums.size(); ++i) {
@@ -197,7 +235,34 @@ template <class Real>
 void BoundProgram<Real>::begin_adjoint(Workspace& workspace) const {
   for (std::size_t i = 0; i < start_carry_.size(); ++i)
     start_carry_[i](workspace.carries_ + carry_offset_[i]);
+  for (const Join& join : joins_) join.start(workspace.later_groups_ + join.group);
   for (std::size_t i = 0; i < program_.row_sums.size(); ++i) workspace.sums_[i].start();
+}
+
+template <class Real>
+void BoundProgram<Real>::begin_group(Workspace& workspace, Workspace& row) const {
+  for (std::size_t i = 0; i < start_carry_.size(); ++i)
+    start_carry_[i](workspace.carries_ + carry_offset_[i]);
+  for (std::size_t i = 0; i < program_.row_sums.size(); ++i) workspace.sums_[i].start_part_of(row.sums_[i]);
+}
+
+template <class Real>
+void BoundProgram<Real>::take_group(Workspace& workspace, std::byte* group) const {
+  for (const Join& join : joins_) join.take(workspace.carries_ + join.carry, group + join.group);
+}
+
+template <class Real>
+void BoundProgram<Real>::join_group(Workspace& workspace, const std::byte* group) const {
+  TileCall call;
+  call.operands = workspace.operands_;
+  for (const Join& join : joins_) {
+    call.node = steps_[join.step].node;
+    call.index = steps_[join.step].index;
+    call.modes = steps_[join.step].modes;
+    call.carry = workspace.later_groups_ + join.group;
+    call.group = group + join.group;
+    join.join(call);
+  }
 }
 
 template <class Real>
@@ -205,9 +270,8 @@ Real* BoundProgram<Real>::signal_at(const Binding& binding, std::int64_t row, st
                                     const BufferStarts& buffers) const {
   if (binding.row_adjoint != nullptr)
     return *binding.row_adjoint + row * chunk_ + (start - buffers.row_adjoints);
-  if (binding.samples != nullptr)
-    return binding.samples + binding.rows->source(row) * length_ + (start - buffers.signals);
-  return nullptr;
+  Real* samples = binding.adjoint != nullptr ? static_cast<Real*>(*binding.adjoint) : binding.samples;
+  return samples + binding.rows->source(row) * length_ + (start - buffers.signals);
 }
 
 template <class Real>
@@ -217,11 +281,10 @@ void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::i
   // so that nothing beyond the row is touched.
   const bool is_ragged = count % math::block != 0;
   std::byte* base = workspace.memory_.data();
-  for (std::size_t o = 0; o < bindings_.size(); ++o) {
+  for (const std::size_t o : signals_) {
     const Binding& binding = bindings_[o];
     Real* samples = signal_at(binding, row, start, buffers);
-    if (samples == nullptr) continue;
-    if (is_ragged && binding.samples != nullptr) {
+    if (is_ragged && binding.is_stored_signal()) {
       Real* copy = reinterpret_cast<Real*>(base + binding.scratch);
       std::copy_n(samples, count, copy);
       std::fill(copy + count, copy + (count + math::block - 1) / math::block * math::block, Real(0.0));
@@ -235,7 +298,17 @@ void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::i
   call.start = start;
   call.count = count;
   call.is_last = start + count == length_;
-  for (const Step& step : steps_) {
+  // The processor foresees memory only within a page, which is a tile: the next one is asked for here, a part
+  // with each step, since no more than some dozens of cache lines can be under way at once.
+  const std::int64_t next = is_backwards_ ? start - count : start + count;
+  const bool has_next = next >= 0 && next + count <= length_;
+  for (std::size_t s = 0; s < steps_.size(); ++s) {
+    const Step& step = steps_[s];
+    if (has_next) {
+      const auto part = [&](std::size_t i) { return static_cast<std::size_t>(count) * i / steps_.size(); };
+      for (const std::size_t o : stored_signals_)
+        prefetch(signal_at(bindings_[o], row, next, buffers), part(s), part(s + 1), bindings_[o].is_written);
+    }
     call.node = step.node;
     call.index = step.index;
     call.modes = step.modes;
@@ -248,8 +321,8 @@ void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::i
   }
 
   if (!is_ragged) return;
-  for (const Binding& binding : bindings_)
-    if (binding.is_written && binding.samples != nullptr)
+  for (const std::size_t o : stored_signals_)
+    if (const Binding& binding = bindings_[o]; binding.is_written)
       std::copy_n(reinterpret_cast<const Real*>(base + binding.scratch), count,
                   signal_at(binding, row, start, buffers));
 }

@@ -55,6 +55,7 @@ class BoundProgram {
     Operand* operands_ = nullptr;
     std::byte* states_ = nullptr;
     std::byte* carries_ = nullptr;
+    std::byte *group_ = nullptr, *later_groups_ = nullptr;
     math::SumOverTime<Real>* sums_ = nullptr;
     ReductionRow<Real>* reductions_ = nullptr;
   };
@@ -72,6 +73,18 @@ class BoundProgram {
                        std::int64_t period, int count) const;
   /// Before the last tile of a row's way back: carries and row sums at their beginning.
   void begin_adjoint(Workspace& workspace) const;
+  /// The same before the last tile of a group in the middle of a row whose sums are those of `row`.
+  void begin_group(Workspace& workspace, Workspace& row) const;
+  /// After the first tile of a group: what it leaves goes to `group`, or is joined to what later groups left.
+  void take_group(Workspace& workspace, std::byte* group) const;
+  void join_group(Workspace& workspace, const std::byte* group) const;
+  void join_group(Workspace& workspace) const {
+    take_group(workspace, workspace.group_);
+    join_group(workspace, workspace.group_);
+  }
+  std::size_t group_bytes() const { return group_bytes_; }
+  /// Whether groups can be computed in any order and joined.
+  bool groups_are_independent() const { return groups_are_independent_; }
   /// Runs all steps on one tile. `states` are those at the tile's start; workspace.states() must hold a copy,
   /// which the forward steps move to the tile's end.
   void run_tile(Workspace& workspace, std::int64_t row, std::int64_t start, int count,
@@ -83,10 +96,12 @@ class BoundProgram {
   struct Binding {
     TileOperand::Place place = TileOperand::Place::none;
     std::size_t scratch = 0;  ///< slot, 16 equal lanes, row sum, or where an incomplete block is copied to
-    Real* samples = nullptr;  ///< a stored signal
+    Real* samples = nullptr;  ///< a stored signal's value
+    void* const* adjoint = nullptr;   ///< where a stored signal's adjoint is
     const double* numbers = nullptr;  ///< a stored value constant over time
     Real* const* row_adjoint = nullptr;
     bool is_written = false;
+    bool is_stored_signal() const { return samples != nullptr || adjoint != nullptr; }
     std::unique_ptr<RowMap> rows;
   };
   struct Step {
@@ -98,16 +113,28 @@ class BoundProgram {
     int reduction;
     bool is_forward;
   };
+  // An adjoint whose carry is joined from group to group.
+  struct Join {
+    std::size_t step, carry, group;
+    void (*start)(void*);
+    void (*take)(void*, void*);
+    TileKernel join;
+  };
 
   Real* signal_at(const Binding& binding, std::int64_t row, std::int64_t start,
                   const BufferStarts& buffers) const;
 
   TileProgram program_;
+  bool is_backwards_ = false;
   std::int64_t length_, chunk_;
   std::vector<Binding> bindings_;
+  std::vector<std::size_t> signals_, stored_signals_;  // bindings that lie elsewhere in each tile
   std::vector<Step> steps_;
   std::vector<void (*)(void*)> start_carry_;
   std::vector<std::size_t> carry_offset_;
+  std::vector<Join> joins_;
+  std::size_t group_bytes_ = 0, group_at_, later_groups_at_;
+  bool groups_are_independent_ = true;
   Layout layout_;
   std::size_t constants_ = 0;
   std::size_t operands_at_, zeros_at_, states_at_, sums_at_, tile_sums_at_, reductions_at_,

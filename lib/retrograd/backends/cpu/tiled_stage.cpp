@@ -3,12 +3,14 @@
 // Forwards, the states of the causal nodes are saved at each tile's start. Backwards the tiles are visited in
 // reverse: restore the states, recompute the tile, run the adjoints, carry on to the tile before.
 //
-// Rows fewer than threads are split over time where that pays: a first pass moves the states from tile to tile
-// without the values, then all tiles are independent.
+// Rows fewer than threads are split over time where that pays. Forwards, a first pass moves the states from
+// tile to tile without the values, then all tiles are independent. Backwards, groups of tiles begin as if no
+// time came after them, and what they leave is joined from the last to the first.
 #include <retrograd/backends/cpu/stage.hpp>
 #include <retrograd/backends/cpu/tile_program.hpp>
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <sstream>
 
@@ -70,7 +72,9 @@ class TiledStage final : public StageRunner {
   void rewind(int prepared) override {
     Rewind& rewind = *rewinds_[static_cast<std::size_t>(prepared)];
     if (rewind.bound.program().steps.empty()) return;
-    if (rewind.row_adjoints.empty()) {
+    if (rewind.is_split()) {
+      rewind_groups(rewind);
+    } else if (rewind.row_adjoints.empty()) {
       run_tasks(context_.executor, static_cast<int>(rows_), [&](int row, int worker) {
         auto& workspace = rewind.workspaces[static_cast<std::size_t>(worker)];
         rewind.bound.begin_adjoint(workspace);
@@ -103,9 +107,11 @@ class TiledStage final : public StageRunner {
     text << rows_ << (rows_ == 1 ? " row" : " rows") << " x " << length_ << " samples in tiles of " << tile_
          << ": " << forward_.program().slots << " slots of scratch, "
          << static_cast<std::size_t>(forward_.program().slots * tile_) * sizeof(Real) << " bytes";
-    for (const auto& rewind : rewinds_)
-      if (!rewind->bound.program().steps.empty())
-        text << "; backwards " << rewind->bound.program().slots << " slots";
+    for (const auto& rewind : rewinds_) {
+      if (rewind->bound.program().steps.empty()) continue;
+      text << "; backwards " << rewind->bound.program().slots << " slots";
+      if (rewind->is_split()) text << " in " << groups() << " groups of time";
+    }
     if (saved_.bytes() > 0) text << "; " << saved_.bytes() << " bytes of saved states";
     if (advance_) text << "; forwards in " << chunks_ << " chunks of time";
     return text.str();
@@ -143,9 +149,16 @@ class TiledStage final : public StageRunner {
       work.resize(row_count);
       const std::size_t count = row_adjoints.empty() ? stage.workspaces_.size() : row_count;
       for (std::size_t i = 0; i < count; ++i) workspaces.push_back(bound.make_workspace());
+      if (!stage.has_threads_to_spare() || stage.groups() < 2 || !row_adjoints.empty() ||
+          !bound.groups_are_independent())
+        return;
+      for (std::size_t row = 0; row < row_count; ++row) row_workspaces.push_back(bound.make_workspace());
+      groups = Buffer(row_count * static_cast<std::size_t>(stage.groups()) * bound.group_bytes());
     }
+    bool is_split() const { return !row_workspaces.empty(); }
     std::size_t bytes() const {
-      std::size_t total = workspaces.size() * bound.workspace_bytes();
+      std::size_t total =
+          (workspaces.size() + row_workspaces.size()) * bound.workspace_bytes() + groups.bytes();
       for (const Buffer& buffer : row_adjoints) total += buffer.bytes();
       return total;
     }
@@ -158,13 +171,18 @@ class TiledStage final : public StageRunner {
     std::vector<double> work;
     std::vector<typename BoundProgram<Real>::Workspace>
         workspaces;  // one per worker, or per row where chunks need it
+    std::vector<typename BoundProgram<Real>::Workspace> row_workspaces;  // where rows are split: their sums
+    Buffer groups;                                                       // what each group left: [row][group]
   };
+
+  bool has_threads_to_spare() const { return rows_ < context_.executor.workers(); }
+  std::int64_t groups() const { return (length_ + group_samples - 1) / group_samples; }
 
   // Threads without a row of their own take chunks of time, where moving the states alone is little work: half
   // the program's steps at most.
   void split_over_time() {
     const auto workers = static_cast<std::int64_t>(context_.executor.workers());
-    if (rows_ >= workers || tiles_ < 2 * workers || !states_.reductions.empty()) return;
+    if (!has_threads_to_spare() || tiles_ < 2 * workers || !states_.reductions.empty()) return;
     TileProgram program = advance_program(context_.plan, stage_);
     const auto computed = std::ranges::count(program.steps, TileStep::Kind::forward, &TileStep::kind);
     if (2 * static_cast<std::size_t>(computed) > forward_.program().steps.size()) return;
@@ -248,6 +266,30 @@ class TiledStage final : public StageRunner {
       const std::byte* states = states_.bytes > 0 ? saved_states(row, tile) : nullptr;
       if (states_.bytes > 0) std::memcpy(workspace.states(), states, states_.bytes);
       rewind.bound.run_tile(workspace, row, tile * tile_, samples_in(tile), states, {.row_adjoints = from});
+      if (!rewind.is_split() && tile * tile_ % group_samples == 0) rewind.bound.join_group(workspace);
+    }
+  }
+
+  void rewind_groups(Rewind& rewind) {
+    for (auto& workspace : rewind.row_workspaces) rewind.bound.begin_adjoint(workspace);
+    const auto left_by = [&](std::int64_t row, std::int64_t group) {
+      return rewind.groups.data() +
+             static_cast<std::size_t>(row * groups() + group) * rewind.bound.group_bytes();
+    };
+    run_tasks(context_.executor, static_cast<int>(rows_ * groups()), [&](int task, int worker) {
+      auto& workspace = rewind.workspaces[static_cast<std::size_t>(worker)];
+      const std::int64_t row = task / groups(), group = task % groups();
+      rewind.bound.begin_group(workspace, rewind.row_workspaces[static_cast<std::size_t>(row)]);
+      rewind_row(rewind, workspace, row, group * group_samples,
+                 std::min(length_, (group + 1) * group_samples));
+      rewind.bound.take_group(workspace, left_by(row, group));
+    });
+    for (std::int64_t row = 0; row < rows_; ++row) {
+      auto& workspace = rewind.row_workspaces[static_cast<std::size_t>(row)];
+      rewind.bound.begin_row(workspace, row);
+      for (std::int64_t group = groups(); group-- > 0;)
+        rewind.bound.join_group(workspace, left_by(row, group));
+      finish_row(rewind, workspace, row);
     }
   }
 

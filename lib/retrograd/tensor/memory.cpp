@@ -1,0 +1,25 @@
+#include <retrograd/tensor/memory.hpp>
+
+#include <cstring>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+namespace retrograd {
+
+SampleMemory allocate_samples(std::size_t bytes) {
+  constexpr std::size_t cache_line = 64, huge_page = std::size_t{2} << 20;
+  const bool is_large = bytes >= 2 * huge_page;
+  const std::align_val_t alignment{is_large ? huge_page : cache_line};
+  SampleMemory memory(::operator new(bytes, alignment), {alignment});
+#ifdef __linux__
+  // The whole pages alone, so that no more than was asked for is ever resident. A system without huge pages
+  // refuses, and nothing is lost.
+  if (is_large) madvise(memory.get(), bytes / huge_page * huge_page, MADV_HUGEPAGE);
+#endif
+  std::memset(memory.get(), 0, bytes);
+  return memory;
+}
+
+}  // namespace retrograd

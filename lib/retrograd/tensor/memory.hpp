@@ -1,0 +1,21 @@
+// Memory for samples: aligned for any SIMD level, and in huge pages where it is large enough and the system
+// has them. Otherwise every tile lies in a page of its own, to be looked up: a minute of two operators took a
+// fifth longer.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <new>
+
+namespace retrograd {
+
+struct FreeSamples {
+  std::align_val_t alignment{};
+  void operator()(void* data) const { ::operator delete(data, alignment); }
+};
+using SampleMemory = std::unique_ptr<void, FreeSamples>;
+
+/// `bytes` of zeros.
+SampleMemory allocate_samples(std::size_t bytes);
+
+}  // namespace retrograd
