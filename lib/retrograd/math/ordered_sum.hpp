@@ -28,14 +28,16 @@ inline constexpr int blocks_per_group = sum_lanes / block;
 template <class Real>
 RETROGRAD_INLINE Real combine_lanes(const Real* lanes) {
   typedef Real Four __attribute__((vector_size(4 * sizeof(Real))));
-  Four y[4];
-  for (int group = 0; group < 4; ++group) {
-    Four x[8];
-    std::memcpy(x, lanes + 32 * group, sizeof(x));
-    for (int i = 0; i < 4; ++i) x[i] = x[i] + x[i + 4];  // lanes 16 apart
-    for (int i = 0; i < 2; ++i) x[i] = x[i] + x[i + 2];  // 8 apart
-    y[group] = x[0] + x[1];                              // 4 apart
-  }
+  const auto pair = [&](int w) RETROGRAD_INLINE_LAMBDA {  // lanes 16 apart
+    Four x, y;
+    std::memcpy(&x, lanes + w, sizeof(x));
+    std::memcpy(&y, lanes + w + 16, sizeof(y));
+    return x + y;
+  };
+  const auto group = [&](int w) RETROGRAD_INLINE_LAMBDA {  // 8 apart, then 4
+    return (pair(w) + pair(w + 8)) + (pair(w + 4) + pair(w + 12));
+  };
+  const Four y[] = {group(0), group(32), group(64), group(96)};
   const Four a = __builtin_shufflevector(y[0], y[1], 0, 4, 1, 5),
              b = __builtin_shufflevector(y[2], y[3], 0, 4, 1, 5);
   const Four c = __builtin_shufflevector(y[0], y[1], 2, 6, 3, 7),

@@ -32,6 +32,7 @@ namespace retrograd {
 struct Adsr : Causal<5> {
   static constexpr const char* name = "adsr";
   static constexpr unsigned differentiable = 0b11110;  // the gate is data
+  static constexpr OperatorPart operator_part = OperatorPart::envelope;
   enum InputIndex { gate, attack, decay, sustain, release };
   static constexpr Domain time{0.0, std::numeric_limits<double>::infinity(), false};
   static constexpr InputDomain input_domains[] = {{attack, "attack", time},
@@ -171,7 +172,10 @@ struct Adsr : Causal<5> {
   RETROGRAD_INLINE void forward(const Tile<real_t<T>>& tile, State& state) const {
     const Times now(tile, samples_per_unit);
     Pieces<T> pieces(tile, now, state);
-    for (Piece piece; pieces.next(piece);) fill<T>(Levels<T>(piece), piece, tile.y);
+    while (!pieces.at_end()) {
+      const Piece piece = pieces.next();
+      fill<T>(Levels<T>(piece), piece, tile.y);
+    }
     latch(tile, *pieces.times);
   }
 
@@ -182,15 +186,17 @@ struct Adsr : Causal<5> {
     using Real = real_t<T>;
     const Times now(tile, samples_per_unit);
     Pieces<T> pieces(tile, now, state);
-    Piece piece;
-    pieces.next(piece);
+    Piece piece = pieces.next();
     const Levels<T> levels(piece);
     if (piece.last == tile.count) {
       run([&](int b, int l) RETROGRAD_INLINE_LAMBDA { return levels.at(b, l); });
     } else {
       alignas(64) Real y[Tile<Real>::max_samples];
       fill<T>(levels, piece, y);
-      while (pieces.next(piece)) fill<T>(Levels<T>(piece), piece, y);
+      while (!pieces.at_end()) {
+        piece = pieces.next();
+        fill<T>(Levels<T>(piece), piece, y);
+      }
       run([&](int b, int l) RETROGRAD_INLINE_LAMBDA { return T(y[b * math::block + l]); });
     }
     latch(tile, *pieces.times);
@@ -201,7 +207,7 @@ struct Adsr : Causal<5> {
   RETROGRAD_INLINE void advance(const Tile<real_t<T>>& tile, State& state) const {
     const Times now(tile, samples_per_unit);
     Pieces<T> pieces(tile, now, state);
-    for (Piece piece; pieces.next(piece);) continue;
+    while (!pieces.at_end()) pieces.next();
     latch(tile, *pieces.times);
   }
 
@@ -347,8 +353,8 @@ struct Adsr : Causal<5> {
           state(at_start),
           times(tile.latched != nullptr ? static_cast<const Times*>(tile.latched) : &now) {}
 
-    RETROGRAD_INLINE bool next(Piece& piece) {
-      if (first == tile.count) return false;
+    bool at_end() const { return first == tile.count; }
+    RETROGRAD_INLINE Piece next() {
       const bool high = tile.x[gate].sample(first) >= Real(0.5);
       bool edge = false;
       if (first == end_of_high_or_low) {
@@ -363,20 +369,20 @@ struct Adsr : Causal<5> {
       const bool in_attack = high && before < times->attack_samples;
       const auto length = static_cast<int>(std::min<std::int64_t>(
           in_attack ? times->attack_samples - before : tile.count, end_of_high_or_low - first));
-      piece = {in_attack ? Piece::Kind::attack
-               : high    ? Piece::Kind::decay
-                         : Piece::Kind::release,
-               first,
-               first + length,
-               state.level,
-               in_attack ? before + 1
-               : high    ? before + 1 - times->attack_samples
-                         : 1 - before,
-               edge,
-               times};
+      const Piece piece{in_attack ? Piece::Kind::attack
+                        : high    ? Piece::Kind::decay
+                                  : Piece::Kind::release,
+                        first,
+                        first + length,
+                        state.level,
+                        in_attack ? before + 1
+                        : high    ? before + 1 - times->attack_samples
+                                  : 1 - before,
+                        edge,
+                        times};
       state.position = high ? before + length : before - length;
       first += length;
-      return true;
+      return piece;
     }
   };
 
@@ -394,40 +400,37 @@ struct Adsr : Causal<5> {
     for (; i < piece.last; ++i) y[i] = sample(i);
   }
 
-  // The first sample from `first` on at which the gate is no longer `high`. Most tiles have no edge: they are
-  // looked at whole.
+  // The first sample from `first` on at which the gate is no longer `high`: whole blocks are looked at in steps
+  // of half the length each.
   template <class T>
   RETROGRAD_INLINE static int end_of_run(const Input<real_t<T>>& gate_samples, int first, int count,
                                          bool high) {
     using Real = real_t<T>;
-    if (first == 0) {
-      const int looked_at = count / (4 * math::block) * (4 * math::block);
-      const bool same = high ? all_blocks<T>(gate_samples, looked_at,
-                                             [](Real g) RETROGRAD_INLINE_LAMBDA { return g >= Real(0.5); })
-                             : all_blocks<T>(gate_samples, looked_at, [](Real g) RETROGRAD_INLINE_LAMBDA {
-                                 return !(g >= Real(0.5));
-                               });
-      if (same) first = looked_at;
-    }
-    while (first < count && (gate_samples.sample(first) >= Real(0.5)) == high) ++first;
+    const auto is_high = [&](int i) RETROGRAD_INLINE_LAMBDA { return gate_samples.sample(i) >= Real(0.5); };
+    while (first < count && first % math::block != 0 && is_high(first) == high) ++first;
+    if (first % math::block == 0)
+      for (int length = Tile<Real>::max_samples; length >= 4 * math::block; length /= 2)
+        if (first + length <= count && has_no_edge(gate_samples, first / math::block, length, high))
+          first += length;
+    while (first < count && is_high(first) == high) ++first;
     return first;
   }
 
-  // Whether the first `count` samples, a multiple of 64, are all as asked: four blocks at a time.
-  template <class T, class Is>
-  RETROGRAD_INLINE static bool all_blocks(const Input<real_t<T>>& gate_samples, int count, const Is& is) {
-    using Real = real_t<T>;
+  // Whether `count` samples from a block on, a multiple of 64, are all `high`, or all low: four blocks at a time.
+  template <class Real>
+  RETROGRAD_INLINE static bool has_no_edge(const Input<Real>& gate_samples, int from, int count, bool high) {
     using Bits = math::bits_t<Real>;
-    alignas(64) Bits others[math::block] = {};
-    for (int b = 0; b < count / math::block; b += 4) {
+    alignas(64) Bits highs[math::block] = {};
+    for (int b = from; b < from + count / math::block; b += 4) {
       const Real *g0 = gate_samples.block(b), *g1 = gate_samples.block(b + 1),
                  *g2 = gate_samples.block(b + 2), *g3 = gate_samples.block(b + 3);
-      for (int l = 0; l < math::block; ++l)
-        others[l] |= static_cast<Bits>(is(g0[l]) & is(g1[l]) & is(g2[l]) & is(g3[l]) ? 0 : 1);
+      const auto one = [](Real g)
+                           RETROGRAD_INLINE_LAMBDA { return static_cast<Bits>(g >= Real(0.5) ? 1 : 0); };
+      for (int l = 0; l < math::block; ++l) highs[l] += (one(g0[l]) + one(g1[l])) + (one(g2[l]) + one(g3[l]));
     }
-    Bits any = 0;
-    for (int l = 0; l < math::block; ++l) any |= others[l];
-    return any == 0;
+    Bits sum = 0;
+    for (int l = 0; l < math::block; ++l) sum += highs[l];
+    return sum == static_cast<Bits>(high ? count : 0);
   }
 
   // Whether the chain rule ends here: where the piece begins, and where the signal does (of a stream: the last
@@ -446,7 +449,7 @@ struct Adsr : Causal<5> {
                                                   Piece* pieces) {
     Pieces<T> walk(tile, now, state);
     std::size_t count = 0;
-    while (walk.next(pieces[count])) ++count;
+    while (!walk.at_end()) pieces[count++] = walk.next();
     return count;
   }
 

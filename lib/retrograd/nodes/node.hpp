@@ -64,6 +64,7 @@ struct NodeDefaults {
   static constexpr unsigned advance_reads = 0;  ///< of a causal node with `advance`: bit i, input i is needed
   static constexpr const NodeType* chain = nullptr;
   static constexpr std::span<const InputDomain> input_domains{};
+  static constexpr OperatorPart operator_part = OperatorPart::none;
 };
 
 /// This sample's inputs give this sample's output. One to five inputs.
@@ -100,7 +101,8 @@ inline constexpr NodeType node_type{N::name,
                                     N::chain,
                                     own_kernels_of<N>(),
                                     N::advance_reads,
-                                    N::input_domains};
+                                    N::input_domains,
+                                    N::operator_part};
 
 /// Records a pointwise node: the inputs broadcast as in NumPy.
 template <class N, class... Vars>

@@ -45,6 +45,8 @@ struct Oscillation : Causal<2> {
   static constexpr const char* name = detail::OscillatorName<Waveform>::text.data();
   static constexpr bool adjoint_reads_inputs =
       Waveform::adjoint_reads_inputs || Waveform::adjoint_reads_output;
+  static constexpr OperatorPart operator_part =
+      adjoint_reads_inputs ? OperatorPart::wave : OperatorPart::none;
   static constexpr double turns_per_radian = 0.15915494309189535;
   /// Whether the waveform knows its value at a sum of two phases: a block's and a lane's.
   static constexpr bool adds_phases = requires { &Waveform::template part<float>; };

@@ -104,8 +104,8 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
     const PlanNode& node = plan.nodes[static_cast<std::size_t>(step.node)];
     const auto n = static_cast<std::size_t>(step.node);
     const bool is_forward = step.kind == TileStep::Kind::forward || step.kind == TileStep::Kind::advance;
-    Step bound{nullptr,           node.data, step.operands.data(),   step.modes.data(), states.offset[n],
-               states.latched[n], -1,        states.reduction_of[n], is_forward};
+    Step bound{nullptr,          nullptr,           node.data, step.operands.data(),   step.modes.data(),
+               states.offset[n], states.latched[n], -1,        states.reduction_of[n], is_forward};
     if (step.kind == TileStep::Kind::copy) {
       bound.kernel = math::Kernel<Copy, Real>::at(static_cast<math::SimdLevel>(level));
     } else {
@@ -113,6 +113,9 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
       bound.kernel = step.kind == TileStep::Kind::forward   ? kernels.forward[level]
                      : step.kind == TileStep::Kind::advance ? kernels.advance[level]
                                                             : kernels.adjoint[level];
+      if (step.is_operator)
+        bound.operator_kernel =
+            is_forward ? kernels.operator_forward[level] : kernels.operator_adjoint[level];
       if (!is_forward && node.type->kind == NodeKind::causal) {
         bound.carry = static_cast<std::ptrdiff_t>(carry_offset_.size());
         carry_offset_.push_back(layout_.take(kernels.carry_bytes));
@@ -229,21 +232,30 @@ void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::i
     workspace.operands_[o].data = samples;
   }
 
-  TileCall call;
-  call.operands = workspace.operands_;
-  call.start = start;
-  call.count = count;
-  call.is_last = start + count == length_;
-  for (const Step& step : steps_) {
+  const auto call_of = [&](const Step& step) {
+    std::byte* step_states = step.is_forward ? workspace.states_ : const_cast<std::byte*>(states);
+    TileCall call;
     call.node = step.node;
+    call.operands = workspace.operands_;
     call.index = step.index;
     call.modes = step.modes;
-    std::byte* step_states = step.is_forward ? workspace.states_ : const_cast<std::byte*>(states);
+    call.start = start;
+    call.count = count;
+    call.is_last = start + count == length_;
     call.state = step.state < 0 ? nullptr : step_states + step.state;
     call.latched = step.latched < 0 ? nullptr : step_states + step.latched;
     call.carry = step.carry < 0 ? nullptr : base + step.carry;
     call.row = step.reduction < 0 ? nullptr : &workspace.reductions_[step.reduction];
-    step.kernel(call);
+    return call;
+  };
+  for (auto step = steps_.begin(); step != steps_.end();) {
+    if (step->operator_kernel == nullptr) {
+      step->kernel(call_of(*step));
+      ++step;
+    } else {
+      step->operator_kernel({call_of(step[0]), call_of(step[1]), call_of(step[2])});
+      step += 3;
+    }
   }
 
   if (!is_ragged) return;
