@@ -304,6 +304,43 @@ TEST_CASE("a product of three is one node with the bits of (a*b)*c, gradients in
   CHECK(tape.value(used_twice).as<float>()[1] == 36.0f);
 }
 
+TEST_CASE("an operator in one pass has the bits of its nodes one by one, gradients included") {
+  // Tiles with and without an edge of the gate, not a whole number of blocks long.
+  constexpr std::int64_t length = 5003;
+  const std::vector<GatePair> notes{{0.0, 0.02}, {0.03, 0.05}, {0.051, 0.09}, {0.0901, 0.11}};
+  Tensor vibrato(Shape{length});
+  double time = 0.0;
+  for (double& hertz : vibrato.as<double>()) hertz = 700.0 + 20.0 * std::sin(0.01 * time++);
+  const auto run = [&](ElementType type, int tile, bool pitch_varies, bool is_joined) {
+    Tape tape({.type = type, .sample_rate = 44100.0, .length = length, .tile = tile});
+    const Var gate_signal = tape.input("gate", gate(notes, tape));
+    const Var pitch = pitch_varies ? tape.parameter("pitch", vibrato) : tape.parameter("pitch", 700.0);
+    const EnvelopeParameters envelope{tape.parameter("attack", 0.004), tape.parameter("decay", 0.01),
+                                      tape.parameter("sustain", 0.3), tape.parameter("release", 0.02)};
+    const auto part = [&](Var frequency, std::optional<Var> modulation, Var gain) {
+      const Var wave = sinusoid(frequency, modulation), level = adsr(gate_signal, envelope);
+      if (!is_joined) {  // somebody else sees them
+        tape.keep(wave);
+        tape.keep(level);
+      }
+      return wave * level * gain;
+    };
+    const Var depth = tape.parameter("depth", 2.0), loudness = tape.parameter("loudness", -0.5);
+    const Var modulator = part(pitch * 1.5, std::nullopt, depth);
+    const Var audio = part(pitch, modulator, loudness) + part(pitch * 3.0, modulator, loudness);
+    tape.play({audio});
+    tape.rewind(audio);
+    std::vector<Bits> bits{bits_of("audio", tape.value(audio))};
+    for (const Var p : tape.parameters()) bits.push_back(bits_of(tape.name(p), tape.gradient(p)));
+    return bits;
+  };
+  for (const ElementType type : {ElementType::f32, ElementType::f64})
+    for (const int tile : {128, 1024})
+      for (const bool pitch_varies : {false, true})
+        CHECK(first_difference(run(type, tile, pitch_varies, true), run(type, tile, pitch_varies, false)) ==
+              "");
+}
+
 TEST_CASE("a chain of 100,000 nodes is recorded, planned, played and rewound") {
   constexpr int nodes = 100000;
   Tape tape({.type = ElementType::f64});

@@ -28,14 +28,15 @@ inline constexpr int blocks_per_group = sum_lanes / block;
 template <class Real>
 RETROGRAD_INLINE Real combine_lanes(const Real* lanes) {
   typedef Real Four __attribute__((vector_size(4 * sizeof(Real))));
+  const auto load = [&](int w, Four& x) RETROGRAD_INLINE_LAMBDA { std::memcpy(&x, lanes + w, sizeof(x)); };
+  const auto combine_group = [&](int w, Four& sum) RETROGRAD_INLINE_LAMBDA {
+    Four a, b, c, d, e, f, g, h;
+    load(w, a), load(w + 16, b), load(w + 8, c), load(w + 24, d);
+    load(w + 4, e), load(w + 20, f), load(w + 12, g), load(w + 28, h);
+    sum = ((a + b) + (c + d)) + ((e + f) + (g + h));  // lanes 16, 8, then 4 apart
+  };
   Four y[4];
-  for (int group = 0; group < 4; ++group) {
-    Four x[8];
-    std::memcpy(x, lanes + 32 * group, sizeof(x));
-    for (int i = 0; i < 4; ++i) x[i] = x[i] + x[i + 4];  // lanes 16 apart
-    for (int i = 0; i < 2; ++i) x[i] = x[i] + x[i + 2];  // 8 apart
-    y[group] = x[0] + x[1];                              // 4 apart
-  }
+  combine_group(0, y[0]), combine_group(32, y[1]), combine_group(64, y[2]), combine_group(96, y[3]);
   const Four a = __builtin_shufflevector(y[0], y[1], 0, 4, 1, 5),
              b = __builtin_shufflevector(y[2], y[3], 0, 4, 1, 5);
   const Four c = __builtin_shufflevector(y[0], y[1], 2, 6, 3, 7),

@@ -25,12 +25,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 
 namespace retrograd {
 
 struct Adsr : Causal<5> {
   static constexpr const char* name = "adsr";
   static constexpr unsigned differentiable = 0b11110;  // the gate is data
+  static constexpr OperatorPart operator_part = OperatorPart::envelope;
   enum InputIndex { gate, attack, decay, sustain, release };
   static constexpr Domain time{0.0, std::numeric_limits<double>::infinity(), false};
   static constexpr InputDomain input_domains[] = {{attack, "attack", time},
@@ -95,16 +97,40 @@ struct Adsr : Causal<5> {
           offset(kind == Piece::Kind::decay ? -rate * times.attack_rest : 0.0) {}
   };
 
-  /// A piece's formula: the one place where the three stand. A block of 16 samples has one `base`, a lane has
-  /// one `ratio`; `j` is that of the block's lane 0, whether or not the piece has begun there.
+  /// What is the same for a block of 16, for every block of a tile that a piece touches.
+  template <class Real>
+  struct ByBlock {
+    alignas(64) Real of_block[Tile<Real>::max_samples / math::block];
+    /// `value(j)`: j that of the block's lane 0.
+    template <class Value>
+    RETROGRAD_INLINE void fill(const Piece& piece, const Value& value) {
+      const int j0 = whole(piece.j) - piece.first;  // j of the tile's sample 0
+      // Sixteen at once, in one vector, even where the piece touches fewer.
+      constexpr int sixteen_blocks = math::block * math::block;
+      const int end = (piece.last + math::block - 1) / math::block;
+      for (int b = piece.first / sixteen_blocks * math::block; b < end; b += math::block)
+        for (int i = 0; i < math::block; ++i) of_block[b + i] = value(j0 + (b + i) * math::block);
+    }
+    RETROGRAD_INLINE Real operator[](int b) const { return of_block[b]; }
+  };
+
+  /// A piece's formula: the one place where the three stand, as one,
+  ///
+  ///     slope * (step + ratio) + shift
+  ///
+  /// with a `slope` and a `step` for each block of 16 samples and a `ratio` for each lane: in an attack the
+  /// slope is the same everywhere and the step counts, in a fall the slope falls and the step is 0. `j` is that
+  /// of the block's lane 0, whether or not the piece has begun there.
   template <class T>
   struct Formula {
     using Real = real_t<T>;
+    bool is_attack;
     T scale, shift, rate, offset;
     alignas(64) Real ratio[math::block];  // attack: lane l's number; else 2^(rate*l)
-    RETROGRAD_INLINE Formula(const Times& times, Piece::Kind kind, double start) {
+    RETROGRAD_INLINE Formula(const Times& times, Piece::Kind kind, double start)
+        : is_attack(kind == Piece::Kind::attack) {
       const Exponent exponent(times, kind);
-      const bool is_attack = kind == Piece::Kind::attack, is_decay = kind == Piece::Kind::decay;
+      const bool is_decay = kind == Piece::Kind::decay;
       // Levels of an attack or decay lie under 2^-100 only where its slope or its sustain does.
       const auto unless_tiny = [](double x) { return std::abs(x) < 0x1p-100 ? 0.0 : x; };
       scale = T(static_cast<Real>(is_attack  ? unless_tiny((1.0 - start) / times.attack)
@@ -121,67 +147,68 @@ struct Adsr : Causal<5> {
     RETROGRAD_INLINE T fall(int j) const {
       return math::decay_exp2(math::fma(rate, T(static_cast<Real>(j)), offset));
     }
-    /// The base of a decay or release, scaled.
-    RETROGRAD_INLINE T scaled_fall(int j) const { return or_zero(scale * fall(j)); }
-    RETROGRAD_INLINE T attack_at(T j, int l) const { return math::fma(scale, j + T(ratio[l]), shift); }
-    RETROGRAD_INLINE T decay_at(T base, int l) const { return or_zero(math::fma(base, T(ratio[l]), shift)); }
-    RETROGRAD_INLINE T release_at(T base, int l) const { return or_zero(base * T(ratio[l])); }
+    RETROGRAD_INLINE T slope(int j) const { return is_attack ? scale : or_zero(scale * fall(j)); }
+    RETROGRAD_INLINE T step(int j) const { return T(is_attack ? static_cast<Real>(j) : Real(0.0)); }
+    RETROGRAD_INLINE T at(T slope, T step, int l) const {
+      return or_zero(math::fma(slope, step + T(ratio[l]), shift));
+    }
     RETROGRAD_INLINE static T or_zero(T y) { return y < T(Real(0x1p-100)) ? T(Real(0.0)) : y; }
+  };
+
+  /// The levels of one piece in a tile.
+  template <class T>
+  struct Levels {
+    using Real = real_t<T>;
+    Formula<T> formula;
+    ByBlock<Real> slopes, steps;
+    RETROGRAD_INLINE explicit Levels(const Piece& piece) : formula(*piece.times, piece.kind, piece.start) {
+      slopes.fill(piece, [&](int j) RETROGRAD_INLINE_LAMBDA { return Real(formula.slope(j)); });
+      steps.fill(piece, [&](int j) RETROGRAD_INLINE_LAMBDA { return Real(formula.step(j)); });
+    }
+    RETROGRAD_INLINE T at(int b, int l) const { return formula.at(T(slopes[b]), T(steps[b]), l); }
   };
 
   template <class T>
   RETROGRAD_INLINE void forward(const Tile<real_t<T>>& tile, State& state) const {
+    const Times now(tile, samples_per_unit);
+    Pieces<T> pieces(tile, now, state);
+    while (!pieces.at_end()) {
+      const Piece piece = pieces.next();
+      fill<T>(Levels<T>(piece), piece, tile.y);
+    }
+    latch(tile, *pieces.times);
+  }
+
+  /// Calls `run(level)`, where `level(b, l)` is the value at the tile's sample 16*b + l, and moves the state to
+  /// the tile's end: for a consumer that has no other use of the values.
+  template <class T, class Run>
+  RETROGRAD_INLINE void with_levels(const Tile<real_t<T>>& tile, State& state, const Run& run) const {
     using Real = real_t<T>;
     const Times now(tile, samples_per_unit);
-    const Times* last = for_each_piece<T>(tile, now, state, [&](const Piece& piece) RETROGRAD_INLINE_LAMBDA {
-      if (piece.kind == Piece::Kind::release && piece.start == 0.0) {
-        std::fill(tile.y + piece.first, tile.y + piece.last, Real(0.0));
-        return;
+    Pieces<T> pieces(tile, now, state);
+    Piece piece = pieces.next();
+    const Levels<T> levels(piece);
+    if (piece.last == tile.count) {
+      run([&](int b, int l) RETROGRAD_INLINE_LAMBDA { return levels.at(b, l); });
+    } else {
+      alignas(64) Real y[Tile<Real>::max_samples];
+      fill<T>(levels, piece, y);
+      while (!pieces.at_end()) {
+        piece = pieces.next();
+        fill<T>(Levels<T>(piece), piece, y);
       }
-      const Formula<T> formula(*piece.times, piece.kind, piece.start);
-      const int j0 = whole(piece.j) - piece.first;  // j of the tile's sample 0
-      Bases<Real> bases;
-      if (piece.kind == Piece::Kind::attack)
-        bases.fill(piece,
-                   [&](int b) RETROGRAD_INLINE_LAMBDA { return static_cast<Real>(j0 + b * math::block); });
-      else
-        bases.fill(piece, [&](int b) RETROGRAD_INLINE_LAMBDA {
-          return Real(formula.scaled_fall(j0 + b * math::block));
-        });
-      const auto fill = [&](const auto& at) RETROGRAD_INLINE_LAMBDA {
-        const auto sample = [&](int i) RETROGRAD_INLINE_LAMBDA {
-          return Real(at(T(bases[i / math::block]), i % math::block));
-        };
-        Real* __restrict y = tile.y;
-        const int first_whole =
-            std::min(piece.last, (piece.first + math::block - 1) / math::block * math::block);
-        for (int i = piece.first; i < first_whole; ++i) y[i] = sample(i);
-        int i = first_whole;
-        for (; i + math::block <= piece.last; i += math::block) {
-          const T base = T(bases[i / math::block]);
-          for (int l = 0; l < math::block; ++l) y[i + l] = Real(at(base, l));
-        }
-        for (; i < piece.last; ++i) y[i] = sample(i);
-      };
-      switch (piece.kind) {
-        case Piece::Kind::attack:
-          fill([&](T j, int l) RETROGRAD_INLINE_LAMBDA { return formula.attack_at(j, l); });
-          break;
-        case Piece::Kind::decay:
-          fill([&](T base, int l) RETROGRAD_INLINE_LAMBDA { return formula.decay_at(base, l); });
-          break;
-        case Piece::Kind::release:
-          fill([&](T base, int l) RETROGRAD_INLINE_LAMBDA { return formula.release_at(base, l); });
-      }
-    });
-    latch(tile, *last);
+      run([&](int b, int l) RETROGRAD_INLINE_LAMBDA { return T(y[b * math::block + l]); });
+    }
+    latch(tile, *pieces.times);
   }
 
   static constexpr unsigned advance_reads = 0b11111;
   template <class T>
   RETROGRAD_INLINE void advance(const Tile<real_t<T>>& tile, State& state) const {
     const Times now(tile, samples_per_unit);
-    latch(tile, *for_each_piece<T>(tile, now, state, [](const Piece&) RETROGRAD_INLINE_LAMBDA {}));
+    Pieces<T> pieces(tile, now, state);
+    while (!pieces.at_end()) pieces.next();
+    latch(tile, *pieces.times);
   }
 
   /// Over one piece only three sums are needed; with q the exponential:
@@ -230,40 +257,54 @@ struct Adsr : Causal<5> {
   struct Carry {
     alignas(64) Real lanes[3][math::sum_lanes];  ///< of g*base (attack: g*j), g*base*j and g
     Group group;
-    Carry() { std::fill(&lanes[0][0], &lanes[0][0] + 3 * math::sum_lanes, Real(-0.0)); }
+    Carry() { start_lanes(); }
+    RETROGRAD_INLINE void start_lanes() {
+      for (auto& sum_lanes : lanes)
+        for (int w = 0; w < math::sum_lanes; ++w) sum_lanes[w] = Real(-0.0);
+    }
   };
 
   template <class T>
   RETROGRAD_INLINE void adjoint(const Tile<real_t<T>>& tile, const State& at_start,
                                 Carry<real_t<T>>& carry) const {
-    using Real = real_t<T>;
     const Times now(tile, samples_per_unit);
-    Piece pieces[2 * Tile<Real>::max_samples + 1];
-    int count = 0;
-    State state = at_start;
-    for_each_piece<T>(tile, now, state,
-                      [&](const Piece& piece) RETROGRAD_INLINE_LAMBDA { pieces[count++] = piece; });
-    Group& group = carry.group;
-    if (std::exchange(group.is_empty, false)) {
-      group.last = pieces[count - 1];
-      group.times = *group.last.times;
-    }
-    while (count-- > 0) {
-      const Piece& piece = pieces[count];
-      const Times& times = *piece.times;
-      add_level_adjoint(times, piece, group.own);
-      add_level_adjoint(times, piece, group.of_level);
-      add_terms<T>(tile, times, piece, carry);
-      if (!begins(tile, piece)) continue;
-      finish(times, piece, group.own);
-      if (group.last_begins)
-        finish(times, piece, group.of_level);
-      else
-        group.of_level.to_level = 1.0;
-      group.last_begins = true;
-    }
+    Piece pieces[most_pieces<real_t<T>>];
+    adjoint_of_pieces<T>(tile, std::span(pieces, find_pieces<T>(tile, now, at_start, pieces)), carry);
   }
 
+  /// The same for a consumer that takes the levels as with_levels() gives them and has the adjoint of sample
+  /// 16*b + l at hand when it comes to it, in the order of sums. One of two is called:
+  ///
+  ///     add_terms(level, terms, end_sum_tile)    adds the three terms.of(g, b) of each sample to carry.lanes and
+  ///                                              calls end_sum_tile() after a sum tile's first sample
+  ///     put(level, gy)                           writes the adjoints to gy
+  template <class T, class AddTerms, class Put>
+  RETROGRAD_INLINE void adjoint_with_levels(Tile<real_t<T>> tile, const State& at_start,
+                                            Carry<real_t<T>>& carry, const AddTerms& add,
+                                            const Put& put) const {
+    using Real = real_t<T>;
+    const Times now(tile, samples_per_unit);
+    Piece pieces[most_pieces<Real>];
+    const std::size_t count = find_pieces<T>(tile, now, at_start, pieces);
+    if (count == 1 && !is_silent(pieces[0])) {
+      const Piece& piece = pieces[0];
+      const Levels<T> levels(piece);
+      const Terms<T> terms(levels.formula, piece);
+      adjoint_of<T>(tile, piece, carry, [&]() RETROGRAD_INLINE_LAMBDA {
+        const auto end_sum_tile = [&]() RETROGRAD_INLINE_LAMBDA { flush<T>(piece, levels.formula, carry); };
+        add([&](int b, int l) RETROGRAD_INLINE_LAMBDA { return levels.at(b, l); }, terms, end_sum_tile);
+        if (begins(tile, piece)) end_sum_tile();
+      });
+      return;
+    }
+    alignas(64) Real y[Tile<Real>::max_samples], gy[Tile<Real>::max_samples];
+    for (std::size_t p = 0; p < count; ++p) fill<T>(Levels<T>(pieces[p]), pieces[p], y);
+    put([&](int b, int l) RETROGRAD_INLINE_LAMBDA { return T(y[b * math::block + l]); }, gy);
+    tile.gy = {gy, math::block, 0.0};
+    adjoint_of_pieces<T>(tile, std::span(pieces, count), carry);
+  }
+
+  /// What flows to a group from the `later` ones: they become one.
   template <class Real>
   void join(const Tile<Real>& tile, const Group& group, Group& later) const {
     Flow& flow = later.own;
@@ -311,21 +352,6 @@ struct Adsr : Causal<5> {
   // Far beyond where an exponential is zero or a float can count; keeps the conversion in range.
   static int whole(std::int64_t j) { return static_cast<int>(std::min<std::int64_t>(j, 1 << 30)); }
 
-  // What is the same for a block of 16, for every block of a tile that a piece touches.
-  template <class Real>
-  struct Bases {
-    alignas(64) Real of_block[Tile<Real>::max_samples / math::block];
-    template <class Value>
-    RETROGRAD_INLINE void fill(const Piece& piece, const Value& value) {
-      // Sixteen at once, in one vector, even where the piece touches fewer.
-      constexpr int sixteen_blocks = math::block * math::block;
-      const int end = (piece.last + math::block - 1) / math::block;
-      for (int b = piece.first / sixteen_blocks * math::block; b < end; b += math::block)
-        for (int i = 0; i < math::block; ++i) of_block[b + i] = value(b + i);
-    }
-    RETROGRAD_INLINE Real operator[](int b) const { return of_block[b]; }
-  };
-
   // The value of the sample that `state` is at, `lane` of its block: what the next segment begins from.
   template <class T>
   RETROGRAD_INLINE static double level_at(const Times& times, const State& state, int lane) {
@@ -340,9 +366,7 @@ struct Adsr : Causal<5> {
                                                 : -state.position;
     const Formula<T> formula(times, kind, state.level);
     const int j0 = whole(j) - lane;
-    const T y = is_attack            ? formula.attack_at(T(static_cast<Real>(j0)), lane)
-                : state.position > 0 ? formula.decay_at(formula.scaled_fall(j0), lane)
-                                     : formula.release_at(formula.scaled_fall(j0), lane);
+    const T y = formula.at(formula.slope(j0), formula.step(j0), lane);
     return static_cast<double>(Real(y));
   }
 
@@ -351,76 +375,101 @@ struct Adsr : Causal<5> {
     if (tile.latched != nullptr) *static_cast<Times*>(tile.latched) = times;
   }
 
-  // Walks through the tile's pieces in time order; leaves `state` at the tile's last sample and returns the
-  // times of the last piece. `now`: those that the next edge latches.
-  template <class T, class Visit>
-  RETROGRAD_INLINE static const Times* for_each_piece(const Tile<real_t<T>>& tile, const Times& now,
-                                                      State& state, const Visit& visit) {
+  // Walks through the tile's pieces in time order, and leaves `state` at the tile's last sample. `times`: those
+  // of the piece; `now`: those that the next edge latches.
+  template <class T>
+  struct Pieces {
     using Real = real_t<T>;
-    const Times* times = tile.latched != nullptr ? static_cast<const Times*>(tile.latched) : &now;
-    const Input<Real>& gate_samples = tile.x[gate];
-    const auto is_high = [&](int i) RETROGRAD_INLINE_LAMBDA { return gate_samples.sample(i) >= Real(0.5); };
-    for (int first = 0; first < tile.count;) {
-      const bool high = is_high(first);
-      const int last = end_of_run<T>(gate_samples, first, tile.count, high);
-      const bool edge = high != state.is_high();
-      if (edge) {
-        state = {level_at<T>(*times, state, (first + math::block - 1) % math::block), 0};
-        times = &now;
+    const Tile<Real>& tile;
+    const Times& now;
+    State& state;
+    const Times* times;
+    int first = 0, end_of_high_or_low = 0;
+
+    RETROGRAD_INLINE Pieces(const Tile<Real>& tile_walked, const Times& times_now, State& at_start)
+        : tile(tile_walked),
+          now(times_now),
+          state(at_start),
+          times(tile.latched != nullptr ? static_cast<const Times*>(tile.latched) : &now) {}
+
+    bool at_end() const { return first == tile.count; }
+    RETROGRAD_INLINE Piece next() {
+      const bool high = tile.x[gate].sample(first) >= Real(0.5);
+      bool edge = false;
+      if (first == end_of_high_or_low) {
+        end_of_high_or_low = end_of_run<T>(tile.x[gate], first, tile.count, high);
+        edge = high != state.is_high();
+        if (edge) {
+          state = {level_at<T>(*times, state, (first + math::block - 1) % math::block), 0};
+          times = &now;
+        }
       }
       const std::int64_t before = state.position;
-      const int length = last - first;
-      if (high) {
-        const auto in_attack =
-            static_cast<int>(std::clamp<std::int64_t>(times->attack_samples - before, 0, length));
-        if (in_attack > 0)
-          visit(Piece{Piece::Kind::attack, first, first + in_attack, state.level, before + 1, edge, times});
-        if (in_attack < length)
-          visit(Piece{Piece::Kind::decay, first + in_attack, last, state.level,
-                      before + in_attack + 1 - times->attack_samples, false, times});
-      } else {
-        visit(Piece{Piece::Kind::release, first, last, state.level, 1 - before, edge, times});
-      }
+      const bool in_attack = high && before < times->attack_samples;
+      const auto length = static_cast<int>(std::min<std::int64_t>(
+          in_attack ? times->attack_samples - before : tile.count, end_of_high_or_low - first));
+      const Piece piece{in_attack ? Piece::Kind::attack
+                        : high    ? Piece::Kind::decay
+                                  : Piece::Kind::release,
+                        first,
+                        first + length,
+                        state.level,
+                        in_attack ? before + 1
+                        : high    ? before + 1 - times->attack_samples
+                                  : 1 - before,
+                        edge,
+                        times};
       state.position = high ? before + length : before - length;
-      first = last;
+      first += length;
+      return piece;
     }
-    return times;
+  };
+
+  template <class T>
+  RETROGRAD_INLINE static void fill(const Levels<T>& levels, const Piece& piece, real_t<T>* __restrict y) {
+    using Real = real_t<T>;
+    const auto sample = [&](int i) RETROGRAD_INLINE_LAMBDA {
+      return Real(levels.at(i / math::block, i % math::block));
+    };
+    const int first_whole = std::min(piece.last, (piece.first + math::block - 1) / math::block * math::block);
+    for (int i = piece.first; i < first_whole; ++i) y[i] = sample(i);
+    int i = first_whole;
+    for (; i + math::block <= piece.last; i += math::block)
+      for (int l = 0; l < math::block; ++l) y[i + l] = Real(levels.at(i / math::block, l));
+    for (; i < piece.last; ++i) y[i] = sample(i);
   }
 
-  // The first sample from `first` on at which the gate is no longer `high`. Most tiles have no edge: they are
-  // looked at whole.
+  // The first sample from `first` on at which the gate is no longer `high`: whole blocks are looked at in steps
+  // of half the length each.
   template <class T>
   RETROGRAD_INLINE static int end_of_run(const Input<real_t<T>>& gate_samples, int first, int count,
                                          bool high) {
     using Real = real_t<T>;
-    if (first == 0) {
-      const int looked_at = count / (4 * math::block) * (4 * math::block);
-      const bool same = high ? all_blocks<T>(gate_samples, looked_at,
-                                             [](Real g) RETROGRAD_INLINE_LAMBDA { return g >= Real(0.5); })
-                             : all_blocks<T>(gate_samples, looked_at, [](Real g) RETROGRAD_INLINE_LAMBDA {
-                                 return !(g >= Real(0.5));
-                               });
-      if (same) first = looked_at;
-    }
-    while (first < count && (gate_samples.sample(first) >= Real(0.5)) == high) ++first;
+    const auto is_high = [&](int i) RETROGRAD_INLINE_LAMBDA { return gate_samples.sample(i) >= Real(0.5); };
+    while (first < count && first % math::block != 0 && is_high(first) == high) ++first;
+    if (first % math::block == 0)
+      for (int length = Tile<Real>::max_samples; length >= 4 * math::block; length /= 2)
+        if (first + length <= count && has_no_edge(gate_samples, first / math::block, length, high))
+          first += length;
+    while (first < count && is_high(first) == high) ++first;
     return first;
   }
 
-  // Whether the first `count` samples, a multiple of 64, are all as asked: four blocks at a time.
-  template <class T, class Is>
-  RETROGRAD_INLINE static bool all_blocks(const Input<real_t<T>>& gate_samples, int count, const Is& is) {
-    using Real = real_t<T>;
+  // Whether `count` samples from a block on, a multiple of 64, are all `high`, or all low: four blocks at a time.
+  template <class Real>
+  RETROGRAD_INLINE static bool has_no_edge(const Input<Real>& gate_samples, int from, int count, bool high) {
     using Bits = math::bits_t<Real>;
-    alignas(64) Bits others[math::block] = {};
-    for (int b = 0; b < count / math::block; b += 4) {
+    alignas(64) Bits highs[math::block] = {};
+    for (int b = from; b < from + count / math::block; b += 4) {
       const Real *g0 = gate_samples.block(b), *g1 = gate_samples.block(b + 1),
                  *g2 = gate_samples.block(b + 2), *g3 = gate_samples.block(b + 3);
-      for (int l = 0; l < math::block; ++l)
-        others[l] |= static_cast<Bits>(is(g0[l]) & is(g1[l]) & is(g2[l]) & is(g3[l]) ? 0 : 1);
+      const auto one = [](Real g)
+                           RETROGRAD_INLINE_LAMBDA { return static_cast<Bits>(g >= Real(0.5) ? 1 : 0); };
+      for (int l = 0; l < math::block; ++l) highs[l] += (one(g0[l]) + one(g1[l])) + (one(g2[l]) + one(g3[l]));
     }
-    Bits any = 0;
-    for (int l = 0; l < math::block; ++l) any |= others[l];
-    return any == 0;
+    Bits sum = 0;
+    for (int l = 0; l < math::block; ++l) sum += highs[l];
+    return sum == static_cast<Bits>(high ? count : 0);
   }
 
   // Whether the chain rule ends here: where the piece begins, and where the signal does (of a stream: the last
@@ -429,6 +478,54 @@ struct Adsr : Causal<5> {
   static bool begins(const Tile<Real>& tile, const Piece& piece) {
     return (piece.kind == Piece::Kind::decay ? piece.j == 1 : piece.begins_by_edge) ||
            (tile.start == 0 && piece.first == 0);
+  }
+
+  template <class Real>
+  static constexpr int most_pieces = 2 * Tile<Real>::max_samples + 1;
+
+  template <class T>
+  RETROGRAD_INLINE static std::size_t find_pieces(const Tile<real_t<T>>& tile, const Times& now, State state,
+                                                  Piece* pieces) {
+    Pieces<T> walk(tile, now, state);
+    std::size_t count = 0;
+    while (!walk.at_end()) pieces[count++] = walk.next();
+    return count;
+  }
+
+  // What a piece's samples give, `add_terms()`, between what comes from the next segment and what goes to the
+  // one before.
+  template <class T, class AddTerms>
+  RETROGRAD_INLINE void adjoint_of(const Tile<real_t<T>>& tile, const Piece& piece, Carry<real_t<T>>& carry,
+                                   const AddTerms& add_terms) const {
+    Group& group = carry.group;
+    const Times& times = *piece.times;
+    if (std::exchange(group.is_empty, false)) {
+      group.last = piece;
+      group.times = times;
+    }
+    add_level_adjoint(times, piece, group.own);
+    add_level_adjoint(times, piece, group.of_level);
+    add_terms();
+    if (!begins(tile, piece)) return;
+    finish(times, piece, group.own);
+    if (group.last_begins)
+      finish(times, piece, group.of_level);
+    else
+      group.of_level.to_level = 1.0;
+    group.last_begins = true;
+  }
+
+  template <class T>
+  RETROGRAD_INLINE void adjoint_of_pieces(const Tile<real_t<T>>& tile, std::span<const Piece> pieces,
+                                          Carry<real_t<T>>& carry) const {
+    for (std::size_t p = pieces.size(); p-- > 0;)
+      adjoint_of<T>(tile, pieces[p], carry,
+                    [&]() RETROGRAD_INLINE_LAMBDA { add_terms<T>(tile, pieces[p], carry); });
+  }
+
+  // A release from nothing: all zeros, and no adjoint.
+  static bool is_silent(const Piece& piece) {
+    return piece.kind == Piece::Kind::release && piece.start == 0.0;
   }
 
   // What flowed to the level that the next segment began from is one more term at this piece's last sample.
@@ -447,45 +544,37 @@ struct Adsr : Causal<5> {
     }
   }
 
+  // The terms of the three sums, up to what is the lane's own.
   template <class T>
-  RETROGRAD_INLINE static void add_terms(const Tile<real_t<T>>& tile, const Times& times, const Piece& piece,
+  struct Terms {
+    using Real = real_t<T>;
+    ByBlock<Real> base, base_j;
+    RETROGRAD_INLINE Terms(const Formula<T>& formula, const Piece& piece) {
+      const bool is_attack = formula.is_attack;
+      base.fill(piece, [&](int j) RETROGRAD_INLINE_LAMBDA {
+        return is_attack ? static_cast<Real>(j) : Real(formula.fall(j));
+      });
+      base_j.fill(piece, [&](int j) RETROGRAD_INLINE_LAMBDA {
+        return is_attack ? Real(0.0) : Real(formula.fall(j)) * static_cast<Real>(j);
+      });
+    }
+    RETROGRAD_INLINE std::array<Real, 3> of(Real g, int b) const { return {g * base[b], g * base_j[b], g}; }
+  };
+
+  template <class T>
+  RETROGRAD_INLINE static void add_terms(const Tile<real_t<T>>& tile, const Piece& piece,
                                          Carry<real_t<T>>& carry) {
     using Real = real_t<T>;
-    if (piece.kind == Piece::Kind::release && piece.start == 0.0) return;
-    const Formula<T> formula(times, piece.kind, piece.start);
-    const int j0 = whole(piece.j) - piece.first;  // j of the tile's sample 0
-    Bases<Real> base, base_j;
-    const auto j_of = [&](int b) RETROGRAD_INLINE_LAMBDA { return static_cast<Real>(j0 + b * math::block); };
-    if (piece.kind == Piece::Kind::attack) {
-      base.fill(piece, j_of);
-    } else {
-      base.fill(piece,
-                [&](int b) RETROGRAD_INLINE_LAMBDA { return Real(formula.fall(j0 + b * math::block)); });
-      base_j.fill(piece, [&](int b) RETROGRAD_INLINE_LAMBDA { return base[b] * j_of(b); });
-    }
+    if (is_silent(piece)) return;
+    const Formula<T> formula(*piece.times, piece.kind, piece.start);
+    const Terms<T> terms(formula, piece);
     const auto g = tile.gy;
     const int offset = static_cast<int>(tile.start % math::sum_tile);
     for (int last = piece.last; last > piece.first;) {
       const int first = std::max(piece.first, (last - 1 + offset) / math::sum_tile * math::sum_tile - offset);
-      switch (piece.kind) {
-        case Piece::Kind::attack:
-          math::add_to_lanes<T, 3>(carry.lanes, first, last, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
-            const Real gy = g.block(b)[l];
-            return std::array{gy * base[b], Real(-0.0), gy};
-          });
-          break;
-        case Piece::Kind::decay:
-          math::add_to_lanes<T, 3>(carry.lanes, first, last, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
-            const Real gy = g.block(b)[l];
-            return std::array{gy * base[b], gy * base_j[b], gy};
-          });
-          break;
-        case Piece::Kind::release:
-          math::add_to_lanes<T, 2>(carry.lanes, first, last, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
-            const Real gy = g.block(b)[l];
-            return std::array{gy * base[b], gy * base_j[b]};
-          });
-      }
+      math::add_to_lanes<T, 3>(carry.lanes, first, last, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
+        return terms.of(Real(g.block(b)[l]), b);
+      });
       if ((tile.start + first) % math::sum_tile == 0) flush<T>(piece, formula, carry);
       last = first;
     }
@@ -500,7 +589,6 @@ struct Adsr : Causal<5> {
     (&plain)[math::sum_lanes] = carry.lanes[2];
     const auto add = [&](int sum, Real(&lanes)[math::sum_lanes]) RETROGRAD_INLINE_LAMBDA {
       carry.group.own.sum[sum] += static_cast<double>(math::combine_lanes(lanes));
-      for (int w = 0; w < math::sum_lanes; ++w) lanes[w] = Real(-0.0);
     };
     const auto for_each_lane = [&](const auto& run) RETROGRAD_INLINE_LAMBDA {
       for (int w = 0; w < math::sum_lanes; w += math::block)
@@ -519,6 +607,7 @@ struct Adsr : Causal<5> {
     }
     add(1, base);
     if (piece.kind != Piece::Kind::release) add(0, plain);
+    carry.start_lanes();
   }
 
   // The chain rule at the piece's beginning.

@@ -65,6 +65,7 @@ struct NodeDefaults {
   static constexpr unsigned carries_for = 0;    ///< of a causal node: see nodes/tile.hpp; 0: always
   static constexpr const NodeType* chain = nullptr;
   static constexpr std::span<const InputDomain> input_domains{};
+  static constexpr OperatorPart operator_part = OperatorPart::none;
 };
 
 /// This sample's inputs give this sample's output. One to five inputs.
@@ -104,7 +105,8 @@ inline constexpr NodeType node_type{N::name,
                                     N::chain,
                                     own_kernels_of<N>(),
                                     N::advance_reads,
-                                    N::input_domains};
+                                    N::input_domains,
+                                    N::operator_part};
 
 /// Records a pointwise node: the inputs broadcast as in NumPy.
 template <class N, class... Vars>

@@ -45,6 +45,8 @@ struct Oscillation : Causal<2> {
   static constexpr const char* name = detail::OscillatorName<Waveform>::text.data();
   static constexpr bool adjoint_reads_inputs =
       Waveform::adjoint_reads_inputs || Waveform::adjoint_reads_output;
+  static constexpr OperatorPart operator_part =
+      adjoint_reads_inputs ? OperatorPart::wave : OperatorPart::none;
   static constexpr double turns_per_radian = 0.15915494309189535;
   /// Whether the waveform knows its value at a sum of two phases: a block's and a lane's.
   static constexpr bool adds_phases = requires { &Waveform::template part<float>; };
@@ -63,24 +65,35 @@ struct Oscillation : Causal<2> {
   template <class T>
   RETROGRAD_INLINE void forward(const Tile<real_t<T>>& tile, State& state) const {
     using Real = real_t<T>;
-    Real* y = tile.y;
-    if constexpr (adds_phases) {
-      if (tile.x[0].is_constant() && !is_modulated(tile)) {
-        const Steady<Real> steady(*this, tile.x[0].constant, state);
-        const Parts<T> parts(waveform, steady, tile.blocks());
-        for (int b = 0; b < tile.blocks(); ++b) {
-          RETROGRAD_INDEPENDENT_LANES
-          for (int l = 0; l < math::block; ++l)
-            y[b * math::block + l] = Real(waveform.forward(parts.of_block(b), parts.of_lane(l)));
-        }
-        state.turns = steady.after(tile.count);
-        return;
+    with_wave<T>(tile, state, is_modulated(tile), [&](const auto& wave) RETROGRAD_INLINE_LAMBDA {
+      Real* y = tile.y;
+      for (int b = 0; b < tile.blocks(); ++b) {
+        RETROGRAD_INDEPENDENT_LANES
+        for (int l = 0; l < math::block; ++l) y[b * math::block + l] = Real(wave.value(b, l));
       }
-    }
-    for_each_block<T>(tile, state, [&](int b, const auto& turns) RETROGRAD_INLINE_LAMBDA {
-      RETROGRAD_INDEPENDENT_LANES
-      for (int l = 0; l < math::block; ++l) y[b * math::block + l] = Real(waveform.forward(T(turns(l))));
     });
+  }
+
+  /// Calls `run(wave)` and moves the state to the tile's end. At the tile's sample 16*b + l `wave.value(b, l)` is
+  /// the waveform and `wave.adjoint(gy, b, l)` what its adjoint makes of gy, both to be called in a loop over the
+  /// lanes. `modulated`: the phase has a modulation to add.
+  template <class T, class Run>
+  RETROGRAD_INLINE void with_wave(const Tile<real_t<T>>& tile, State& state, bool modulated,
+                                  const Run& run) const {
+    using Real = real_t<T>;
+    if (!tile.x[0].is_constant()) {
+      const VaryingPhase<Real> phase(*this, tile, state);
+      run(Wave<T, VaryingPhase<Real>, true>{*this, phase, tile.x[1]});
+      return;
+    }
+    const Steady<Real> steady(*this, tile.x[0].constant, state);
+    if (modulated)
+      run(Wave<T, Steady<Real>, true>{*this, steady, tile.x[1]});
+    else if constexpr (adds_phases)
+      run(SumOfPhases<T>(*this, steady, tile.blocks()));
+    else
+      run(Wave<T, Steady<Real>, false>{*this, steady, tile.x[1]});
+    state.turns = steady.after(tile.count);
   }
 
   static constexpr unsigned advance_reads = 0b01;
@@ -89,7 +102,7 @@ struct Oscillation : Causal<2> {
     if (tile.x[0].is_constant())
       state.turns = Steady<real_t<T>>(*this, tile.x[0].constant, state).after(tile.count);
     else
-      sum_frequencies<T>(tile, state, [](int, const auto&) RETROGRAD_INLINE_LAMBDA {});
+      sum_frequencies(tile, state, [](int, const auto&) RETROGRAD_INLINE_LAMBDA {});
   }
 
   /// With gp = waveform's adjoint at the phase: frequency[k] gains sum_{n>k} gp[n] / period, phase_mod[n]
@@ -100,18 +113,53 @@ struct Oscillation : Causal<2> {
   template <class T>
   RETROGRAD_INLINE void adjoint(const Tile<real_t<T>>& tile, const State& at_start,
                                 Carry<real_t<T>>& carry) const {
-    // The target tells whether an input varies where the input itself is not read.
-    const auto varies = [&](int i) RETROGRAD_INLINE_LAMBDA {
-      return adjoint_reads_inputs ? !tile.x[i].is_constant() : tile.gx[i].mode == AdjointMode::overwrite;
-    };
-    if (varies(0))
-      adjoint_of_varying<T>(tile, at_start, carry);
-    else if (varies(1))
-      adjoint_of_steady<T, Modulation::signal>(tile, at_start);
-    else if (is_modulated(tile) || tile.gx[1].mode != AdjointMode::none)
-      adjoint_of_steady<T, Modulation::constant>(tile, at_start);
-    else
-      adjoint_of_steady<T, Modulation::none>(tile, at_start);
+    if constexpr (adjoint_reads_inputs) {
+      State state = at_start;
+      const bool modulated = is_modulated(tile) || tile.gx[1].mode != AdjointMode::none;
+      with_wave<T>(tile, state, modulated, [&](const auto& wave) RETROGRAD_INLINE_LAMBDA {
+        if constexpr (wave.is_steady)
+          adjoint_of_steady<T>(tile, wave);
+        else
+          adjoint_of_varying<T>(tile, wave, carry);
+      });
+    } else if (tile.gx[0].mode == AdjointMode::overwrite) {  // the target tells, for the input is not there
+      adjoint_of_varying<T>(tile, AnyPhase<T>{*this}, carry);
+    } else {
+      adjoint_of_steady<T>(tile, AnyPhase<T>{*this});
+    }
+  }
+
+  /// What the adjoint g of sample 16*b + l's phase gives the frequency, constant over time, and the modulation:
+  /// sample n has passed the frequency n times.
+  template <class Real>
+  struct SteadyTerms {
+    std::int64_t start;
+    Real turns_per_unit;
+    alignas(64) Real turns_after[math::block];  // l samples
+    RETROGRAD_INLINE SteadyTerms(const Oscillation& oscillator, const Tile<Real>& tile)
+        : start(tile.start), turns_per_unit(static_cast<Real>(1.0 / oscillator.period)) {
+      for (int l = 0; l < math::block; ++l) turns_after[l] = static_cast<Real>(l) * turns_per_unit;
+    }
+    RETROGRAD_INLINE std::array<Real, 2> of(Real g, int b, int l) const {
+      const Real turns_before = static_cast<Real>(start + b * math::block) * turns_per_unit + turns_after[l];
+      return {g * turns_before, g * static_cast<Real>(turns_per_radian)};
+    }
+  };
+
+  /// The adjoints of a frequency that varies, and of the modulation, from those of a tile's phases; these are
+  /// overwritten.
+  template <class T>
+  RETROGRAD_INLINE void give_varying(const Tile<real_t<T>>& tile, real_t<T>* gp,
+                                     Carry<real_t<T>>& carry) const {
+    using Real = real_t<T>;
+    give<T>(tile.gx[1], tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
+      return gp[b * math::block + l] * static_cast<Real>(turns_per_radian);
+    });
+    if (tile.gx[0].mode == AdjointMode::none) return;
+    math::running_sum_backwards<true>(tile.start, tile.count, carry, gp, gp);
+    const Real turns_per_unit = static_cast<Real>(1.0 / period);
+    give<T>(tile.gx[0], tile,
+            [&](int b, int l) RETROGRAD_INLINE_LAMBDA { return gp[b * math::block + l] * turns_per_unit; });
   }
 
   /// The same, sample by sample on any scalar, its running sum in floating point.
@@ -126,14 +174,12 @@ struct Oscillation : Causal<2> {
 
   static Check check();
 
- private:
-  enum class Modulation { none, constant, signal };
-
   template <class Real>
   static bool is_modulated(const Tile<Real>& tile) {
     return !(tile.x[1].is_constant() && tile.x[1].constant == 0.0);
   }
 
+ private:
   // frequency / period in units of 2^-64 turn; whole turns are dropped exactly.
   static std::uint64_t fixed_point(double turns) {
     turns -= std::floor(turns);
@@ -154,6 +200,7 @@ struct Oscillation : Causal<2> {
   template <class Real>
   struct Steady {
     using Bits = math::bits_t<Real>;
+    static constexpr bool is_steady = true;
     static constexpr int cut = 64 - 8 * static_cast<int>(sizeof(Bits));
     std::uint64_t start, increment;
     alignas(64) Bits offset[math::block];
@@ -173,20 +220,72 @@ struct Oscillation : Causal<2> {
     RETROGRAD_INLINE std::uint64_t after(int count) const {
       return start + increment * static_cast<std::uint64_t>(count);
     }
-    RETROGRAD_INLINE Real turns(Bits base, int l) const {
-      return to_turns(static_cast<Bits>(base + offset[l])) + nothing;
+    RETROGRAD_INLINE Real turns(int b, int l) const {
+      return to_turns(static_cast<Bits>(base(b) + offset[l])) + nothing;
     }
   };
 
-  // What the waveform knows of each block's first phase and of each lane's, with which it adds them.
-  template <class T>
-  struct Parts {
+  // The phases of a frequency that varies over time.
+  template <class Real>
+  struct VaryingPhase {
+    static constexpr bool is_steady = false;
+    alignas(64) Real of_sample[Tile<Real>::max_samples];
+    RETROGRAD_INLINE VaryingPhase(const Oscillation& oscillator, const Tile<Real>& tile, State& state) {
+      oscillator.sum_frequencies(tile, state, [&](int b, const auto& phase) RETROGRAD_INLINE_LAMBDA {
+        for (int l = 0; l < math::block; ++l) of_sample[b * math::block + l] = phase(l);
+      });
+    }
+    RETROGRAD_INLINE Real turns(int b, int l) const { return of_sample[b * math::block + l]; }
+  };
+
+  // The waveform at a phase, with the modulation added.
+  template <class T, class Phase, bool is_modulated>
+  struct Wave {
     using Real = real_t<T>;
+    static constexpr bool is_steady = Phase::is_steady, adds_modulation = is_modulated;
+    const Oscillation& oscillator;
+    const Phase& phase;
+    const Input<Real>& radians;
+
+    // Wrapping turns that are wrapped changes nothing.
+    RETROGRAD_INLINE T turns(int b, int l) const {
+      const T steady(phase.turns(b, l));
+      if constexpr (!is_modulated) return steady;
+      return math::wrap_turns(
+          math::fma(T(radians.block(b)[l]), T(static_cast<Real>(turns_per_radian)), steady));
+    }
+    RETROGRAD_INLINE T value(int b, int l) const { return oscillator.waveform.forward(turns(b, l)); }
+    RETROGRAD_INLINE Real adjoint(Real gy, int b, int l) const {
+      const T at = turns(b, l);
+      T y{};
+      if constexpr (Waveform::adjoint_reads_output) y = oscillator.waveform.forward(at);
+      return Real(oscillator.waveform.adjoint(T(gy), y, at)[0]);
+    }
+  };
+
+  // The same, of an adjoint that does not ask for the phase.
+  template <class T>
+  struct AnyPhase {
+    static constexpr bool adds_modulation = true;
+    const Oscillation& oscillator;
+    RETROGRAD_INLINE real_t<T> adjoint(real_t<T> gy, int, int) const {
+      return real_t<T>(oscillator.waveform.adjoint(T(gy), T{}, T{})[0]);
+    }
+  };
+
+  // The same of a steady frequency and nothing else, from what the waveform knows of each block's first phase
+  // and of each lane's.
+  template <class T>
+  struct SumOfPhases {
+    using Real = real_t<T>;
+    static constexpr bool is_steady = true, adds_modulation = false;
     static constexpr int most_blocks = Tile<Real>::max_samples / math::block;
+    const Waveform& waveform;
     alignas(64) Real block_sine[most_blocks], block_cosine[most_blocks], lane_sine[math::block],
         lane_cosine[math::block];
 
-    RETROGRAD_INLINE Parts(const Waveform& waveform, const Steady<Real>& steady, int blocks) {
+    RETROGRAD_INLINE SumOfPhases(const Oscillation& oscillator, const Steady<Real>& steady, int blocks)
+        : waveform(oscillator.waveform) {
       for (int first = 0; first < blocks; first += math::block)
         for (int i = 0; i < math::block; ++i) {
           const auto part = waveform.part(T(to_turns(steady.base(first + i))));
@@ -194,7 +293,7 @@ struct Oscillation : Causal<2> {
           block_cosine[first + i] = Real(part.cosine);
         }
       for (int l = 0; l < math::block; ++l) {
-        const auto part = waveform.part(T(steady.turns(0, l)));
+        const auto part = waveform.part(T(to_turns(steady.offset[l]) + steady.nothing));
         lane_sine[l] = Real(part.sine);
         lane_cosine[l] = Real(part.cosine);
       }
@@ -205,121 +304,44 @@ struct Oscillation : Causal<2> {
     RETROGRAD_INLINE auto of_lane(int l) const {
       return typename Waveform::template Part<T>{lane_sine[l], lane_cosine[l]};
     }
+    RETROGRAD_INLINE T value(int b, int l) const { return waveform.forward(of_block(b), of_lane(l)); }
+    RETROGRAD_INLINE Real adjoint(Real gy, int b, int l) const {
+      return Real(waveform.adjoint(T(gy), of_block(b), of_lane(l)));
+    }
   };
 
-  // The phase at `turns` under a modulation in radians. Wrapping turns that are wrapped changes nothing.
-  template <class T>
-  RETROGRAD_INLINE static real_t<T> modulated(real_t<T> turns, real_t<T> radians) {
-    return real_t<T>(
-        math::wrap_turns(math::fma(T(radians), T(static_cast<real_t<T>>(turns_per_radian)), T(turns))));
-  }
-
-  // What the waveform's adjoint makes of gy; `turns()` is the phase, where it is read.
-  template <class T, class Turns>
-  RETROGRAD_INLINE real_t<T> phase_adjoint(real_t<T> gy, const Turns& turns) const {
+  template <class T, class AnyWave>
+  RETROGRAD_INLINE void adjoint_of_steady(const Tile<real_t<T>>& tile, const AnyWave& wave) const {
     using Real = real_t<T>;
-    T y{}, phase{};
-    if constexpr (adjoint_reads_inputs) phase = T(turns());
-    if constexpr (Waveform::adjoint_reads_output) y = waveform.forward(phase);
-    return Real(waveform.adjoint(T(gy), y, phase)[0]);
+    const SteadyTerms<Real> terms(*this, tile);
+    const auto term = [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
+      return terms.of(wave.adjoint(tile.gy.block(b)[l], b, l), b, l);
+    };
+    if constexpr (!AnyWave::adds_modulation)
+      give<T, 0b1>(std::array{tile.gx[0]}, tile,
+                   [&](int b, int l) RETROGRAD_INLINE_LAMBDA { return std::array{term(b, l)[0]}; });
+    else if (tile.gx[1].mode == AdjointMode::overwrite)
+      give<T, 0b01>(std::array{tile.gx[0], tile.gx[1]}, tile, term);
+    else
+      give<T, 0b11>(std::array{tile.gx[0], tile.gx[1]}, tile, term);
   }
 
-  // Sample n has passed a frequency constant over time n times.
-  template <class T, Modulation modulation>
-  RETROGRAD_INLINE void adjoint_of_steady(const Tile<real_t<T>>& tile, const State& at_start) const {
-    using Real = real_t<T>;
-    const Steady<Real> steady(*this, tile.x[0].constant, at_start);
-    const Real turns_per_unit = static_cast<Real>(1.0 / period);
-    alignas(64) Real turns_after[math::block];  // l samples
-    for (int l = 0; l < math::block; ++l) turns_after[l] = static_cast<Real>(l) * turns_per_unit;
-    const auto gp = [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
-      return phase_adjoint<T>(tile.gy.block(b)[l], [&]() RETROGRAD_INLINE_LAMBDA {
-        const Real turns = steady.turns(steady.base(b), l);
-        if constexpr (modulation == Modulation::none)
-          return turns;
-        else
-          return modulated<T>(turns, lane_of<modulation == Modulation::constant>(tile.x[1], b, l));
-      });
-    };
-    const auto turns_before = [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
-      return static_cast<Real>(tile.start + b * math::block) * turns_per_unit + turns_after[l];
-    };
-    if constexpr (modulation == Modulation::none && adds_phases) {
-      const Parts<T> parts(waveform, steady, tile.blocks());
-      give<T, 0b1>(std::array{tile.gx[0]}, tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
-        const Real g = Real(waveform.adjoint(T(tile.gy.block(b)[l]), parts.of_block(b), parts.of_lane(l)));
-        return std::array{g * turns_before(b, l)};
-      });
-    } else if constexpr (modulation == Modulation::none) {
-      give<T, 0b1>(std::array{tile.gx[0]}, tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
-        return std::array{gp(b, l) * turns_before(b, l)};
-      });
-    } else {
-      constexpr unsigned sums = modulation == Modulation::constant ? 0b11 : 0b01;
-      give<T, sums>(std::array{tile.gx[0], tile.gx[1]}, tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
-        const Real g = gp(b, l);
-        return std::array{g * turns_before(b, l), g * static_cast<Real>(turns_per_radian)};
-      });
-    }
-  }
-
-  template <class T>
-  RETROGRAD_INLINE void adjoint_of_varying(const Tile<real_t<T>>& tile, State state,
+  template <class T, class AnyWave>
+  RETROGRAD_INLINE void adjoint_of_varying(const Tile<real_t<T>>& tile, const AnyWave& wave,
                                            Carry<real_t<T>>& carry) const {
     using Real = real_t<T>;
     alignas(64) Real gp[Tile<Real>::max_samples];
-    const auto put = [&](int b, const auto& turns) RETROGRAD_INLINE_LAMBDA {
-      RETROGRAD_INDEPENDENT_LANES
-      for (int l = 0; l < math::block; ++l)
-        gp[b * math::block + l] =
-            phase_adjoint<T>(tile.gy.block(b)[l], [&]() RETROGRAD_INLINE_LAMBDA { return turns(l); });
-    };
-    if constexpr (adjoint_reads_inputs) {
-      for_each_block<T>(tile, state, put);
-    } else {
-      for (int b = 0; b < tile.blocks(); ++b) put(b, [](int) RETROGRAD_INLINE_LAMBDA { return Real(0.0); });
-    }
-    give<T>(tile.gx[1], tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
-      return gp[b * math::block + l] * static_cast<Real>(turns_per_radian);
-    });
-    if (tile.gx[0].mode == AdjointMode::none) return;
-    math::running_sum_backwards<true>(tile.start, tile.count, carry, gp, gp);
-    const Real turns_per_unit = static_cast<Real>(1.0 / period);
-    give<T>(tile.gx[0], tile,
-            [&](int b, int l) RETROGRAD_INLINE_LAMBDA { return gp[b * math::block + l] * turns_per_unit; });
-  }
-
-  // Calls `visit(b, turns)` for each block in turn, `turns(l)` being the phase at its sample l, and moves the
-  // state to the tile's end.
-  template <class T, class Visit>
-  RETROGRAD_INLINE void for_each_block(const Tile<real_t<T>>& tile, State& state, const Visit& visit) const {
-    using Real = real_t<T>;
-    const auto modulate_and_visit = [&](int b, const auto& turns) RETROGRAD_INLINE_LAMBDA {
-      const Real* radians = tile.x[1].block(b);
-      visit(b, [&](int l) RETROGRAD_INLINE_LAMBDA { return modulated<T>(turns(l), radians[l]); });
-    };
-    if (!tile.x[0].is_constant())
-      sum_frequencies<T>(tile, state, modulate_and_visit);
-    else if (is_modulated(tile))
-      advance_steadily<T>(tile, state, modulate_and_visit);
-    else
-      advance_steadily<T>(tile, state, visit);
-  }
-
-  template <class T, class Put>
-  RETROGRAD_INLINE void advance_steadily(const Tile<real_t<T>>& tile, State& state, const Put& put) const {
-    using Real = real_t<T>;
-    const Steady<Real> steady(*this, tile.x[0].constant, state);
     for (int b = 0; b < tile.blocks(); ++b) {
-      const auto base = steady.base(b);
-      put(b, [&](int l) RETROGRAD_INLINE_LAMBDA { return steady.turns(base, l); });
+      RETROGRAD_INDEPENDENT_LANES
+      for (int l = 0; l < math::block; ++l) gp[b * math::block + l] = wave.adjoint(tile.gy.block(b)[l], b, l);
     }
-    state.turns = steady.after(tile.count);
+    give_varying<T>(tile, gp, carry);
   }
 
-  template <class T, class Put>
-  RETROGRAD_INLINE void sum_frequencies(const Tile<real_t<T>>& tile, State& state, const Put& put) const {
-    using Real = real_t<T>;
+  // Calls `put(b, turns)` for each block in turn, `turns(l)` being the phase at its sample l, and moves the state
+  // to the tile's end.
+  template <class Real, class Put>
+  RETROGRAD_INLINE void sum_frequencies(const Tile<Real>& tile, State& state, const Put& put) const {
     using Bits = math::bits_t<Real>;
     constexpr int cut = 64 - 8 * static_cast<int>(sizeof(Bits));
     const double turns_per_unit = 1.0 / period;

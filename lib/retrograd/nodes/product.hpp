@@ -9,6 +9,7 @@ namespace retrograd {
 struct Product : Pointwise<3> {
   static constexpr const char* name = "product";
   static constexpr bool has_loops_for_constants = true;
+  static constexpr OperatorPart operator_part = OperatorPart::product;
   template <class T>
   RETROGRAD_INLINE T forward(T a, T b, T c) const {
     return a * b * c;

@@ -79,6 +79,12 @@ struct Target {
   math::SumOverTime<Real>* sum = nullptr;
 };
 
+/// Ends the tile of 512 that begins at sample `start`, of a target that is a sum.
+template <class Real>
+RETROGRAD_INLINE void end_sum_tile(const Target<Real>& gx, std::int64_t start) {
+  if (gx.mode == AdjointMode::sum) gx.sum->end_tile(start);
+}
+
 template <class Real>
 struct Tile {
   static constexpr int max_inputs = most_inputs;
@@ -120,19 +126,11 @@ RETROGRAD_INLINE Real lane_of(const Input<Real>& x, int b, int l) {
 
 namespace detail {
 
-template <class T, unsigned Sums, class Terms, std::size_t... I>
-RETROGRAD_INLINE void give(const std::array<Target<real_t<T>>, sizeof...(I)>& gx, const Tile<real_t<T>>& tile,
-                           const Terms& terms, std::index_sequence<I...>) {
+template <class T, unsigned Sums, class Terms, class EndSumTile, std::size_t... I>
+RETROGRAD_INLINE void give_to(const std::array<real_t<T>*, sizeof...(I)>& to, const Tile<real_t<T>>& tile,
+                              const Terms& terms, const EndSumTile& end_sum_tile, std::index_sequence<I...>) {
   using Real = real_t<T>;
   constexpr auto is_sum = [](std::size_t i) { return (Sums >> i & 1u) != 0; };
-  // What nobody wants is computed like the rest and goes nowhere: no loop has a choice.
-  alignas(64) Real unwanted[Sums == (1u << sizeof...(I)) - 1 ? math::sum_lanes : Tile<Real>::max_samples];
-  Real* const to[] = {gx[I].mode == AdjointMode::none ? unwanted
-                      : is_sum(I)                     ? gx[I].sum->lanes[0]
-                                                      : gx[I].data...};
-  if (((is_sum(I) && gx[I].mode == AdjointMode::none) || ...))
-    std::fill_n(unwanted, math::sum_lanes, Real(0.0));
-
   const int offset = static_cast<int>(tile.start % math::sum_tile);  // of the tile in its first sum tile
   for (int last = tile.count; last > 0;) {
     const int first = std::max(0, (last - 1 + offset) / math::sum_tile * math::sum_tile - offset);
@@ -152,21 +150,51 @@ RETROGRAD_INLINE void give(const std::array<Target<real_t<T>>, sizeof...(I)>& gx
         ((is_sum(I) ? static_cast<void>(to[I][lane + l] = sum[I]) : void()), ...);
       }
     });
-    if ((tile.start + first) % math::sum_tile == 0)
-      ((is_sum(I) && gx[I].mode == AdjointMode::sum ? gx[I].sum->end_tile(tile.start + first) : void()), ...);
+    if ((tile.start + first) % math::sum_tile == 0) end_sum_tile(tile.start + first);
     last = first;
   }
 }
 
 }  // namespace detail
 
+/// Where the terms of a tile go that nobody wants: computed like the rest, so that no loop has a choice.
+template <class Real>
+struct Unwanted {
+  alignas(64) Real data[Tile<Real>::max_samples];
+  RETROGRAD_INLINE Unwanted() {
+    for (int w = 0; w < math::sum_lanes; ++w) data[w] = Real(0.0);  // as the lanes of a sum
+  }
+};
+
+/// Where a target's terms are put, or where the lanes are that they are added to.
+template <class Real>
+RETROGRAD_INLINE Real* place_of(const Target<Real>& gx, Unwanted<Real>& unwanted) {
+  return gx.mode == AdjointMode::none  ? unwanted.data
+         : gx.mode == AdjointMode::sum ? gx.sum->lanes[0]
+                                       : gx.data;
+}
+
+/// Puts the terms of a tile at `to`: `terms(b, l)` gives those of sample 16*b + l, one for each place. `Sums`, bit
+/// i: they are added to the 128 lanes at to[i], and `end_sum_tile(start)` is called at the end of each tile of 512
+/// of the sums, `start` being its first sample. Blocks are visited in the order in which sums add them up (signals
+/// do not care).
+template <class T, unsigned Sums, std::size_t Places, class Terms, class EndSumTile>
+RETROGRAD_INLINE void give_to(const std::array<real_t<T>*, Places>& to, const Tile<real_t<T>>& tile,
+                              const Terms& terms, const EndSumTile& end_sum_tile) {
+  detail::give_to<T, Sums>(to, tile, terms, end_sum_tile, std::make_index_sequence<Places>());
+}
+
 /// Puts the adjoints of a tile where the inputs' targets want them: `terms(b, l)` gives those of sample
-/// 16*b + l, one for each of `gx`. `Sums`, bit i: input i is constant over time, so that its adjoint is a
-/// sum. Blocks are visited in the order in which sums add them up (signals do not care).
+/// 16*b + l, one for each of `gx`. `Sums`, bit i: input i is constant over time, so that its adjoint is a sum.
 template <class T, unsigned Sums, std::size_t Inputs, class Terms>
 RETROGRAD_INLINE void give(const std::array<Target<real_t<T>>, Inputs>& gx, const Tile<real_t<T>>& tile,
                            const Terms& terms) {
-  detail::give<T, Sums>(gx, tile, terms, std::make_index_sequence<Inputs>());
+  Unwanted<real_t<T>> unwanted;
+  std::array<real_t<T>*, Inputs> to;
+  for (std::size_t i = 0; i < Inputs; ++i) to[i] = place_of(gx[i], unwanted);
+  give_to<T, Sums>(to, tile, terms, [&](std::int64_t start) RETROGRAD_INLINE_LAMBDA {
+    for (const auto& target : gx) end_sum_tile(target, start);
+  });
 }
 
 /// The same for one input, either way.

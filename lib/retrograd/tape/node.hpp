@@ -23,6 +23,10 @@ constexpr const char* name(NodeKind kind) {
   return names[static_cast<int>(kind)];
 }
 
+/// What a node is in an operator: a product wave * envelope * gain, its gain constant over time, which runs in one
+/// pass (nodes/operator.hpp).
+enum class OperatorPart { none, wave, envelope, product };
+
 /// What the values of one input, constant over time, may be. The tape sees to it: leaves are checked when the
 /// node is recorded and when they are set, computed values in every play, before the node runs.
 struct InputDomain {
@@ -46,6 +50,7 @@ struct NodeType {
   /// Causal: the state can be moved over a tile without the values; bit i: that needs input i. 0: it cannot.
   unsigned advance_reads = 0;
   std::span<const InputDomain> input_domains = {};  ///< of the inputs that may not be any number
+  OperatorPart operator_part = OperatorPart::none;
 };
 
 /// Throws DomainError naming the node, the input and the first element of `value` that lies outside.

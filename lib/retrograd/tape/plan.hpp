@@ -83,6 +83,9 @@ struct TileStep {
   ShortList<int, 2 + 2 * most_inputs> operands;
   /// One for each gx.
   ShortList<AdjointMode, most_inputs> modes;
+  /// This step and the next two are the wave, the envelope and the product of an operator, all forwards or all
+  /// adjoints, and run in one pass. What they would hand each other is nowhere: those operands are none.
+  bool is_operator = false;
 };
 
 struct TileProgram {

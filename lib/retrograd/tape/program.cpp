@@ -48,11 +48,8 @@ class ProgramBuilder {
 
   // Replaces the unlimited slots by as few as liveness allows.
   TileProgram finish() {
+    join_operators();
     std::vector<std::size_t> last_use(static_cast<std::size_t>(next_slot_), 0);
-    const auto slot_of = [&](int operand) -> int {
-      const TileOperand& o = program.operands[static_cast<std::size_t>(operand)];
-      return o.place == Place::slot ? o.index : -1;
-    };
     for (std::size_t s = 0; s < program.steps.size(); ++s)
       for (const int o : program.steps[s].operands)
         if (slot_of(o) >= 0) last_use[static_cast<std::size_t>(slot_of(o))] = s;
@@ -75,14 +72,112 @@ class ProgramBuilder {
         last_use[static_cast<std::size_t>(slot)] = freed;  // a step may name it twice
       }
     }
-    for (TileOperand& o : program.operands)
-      if (o.place == Place::slot) o.index = place[static_cast<std::size_t>(o.index)];
+    for (TileOperand& o : program.operands) {
+      if (o.place != Place::slot) continue;
+      const int slot = place[static_cast<std::size_t>(o.index)];
+      o = slot < 0 ? TileOperand{} : TileOperand{Place::slot, slot};
+    }
     return std::move(program);
   }
 
   TileProgram program;
 
  private:
+  int slot_of(int operand) const {
+    const TileOperand& o = program.operands[static_cast<std::size_t>(operand)];
+    return o.place == Place::slot ? o.index : -1;
+  }
+
+  // Who names a slot: how many steps, and the one of which it is the output or the output's adjoint.
+  struct SlotUse {
+    int steps = 0, owner = -1;
+  };
+
+  // An operator's steps, forwards [0] and adjoint [1]; -1 where there is none.
+  struct OperatorSteps {
+    int wave[2] = {-1, -1}, envelope[2] = {-1, -1}, product[2] = {-1, -1};
+  };
+
+  // Whether nobody but the product has a use for its factors, wave * envelope, or for their adjoints; then `found`
+  // has the factors' steps too.
+  bool is_operator(OperatorSteps& found, const std::vector<SlotUse>& uses) const {
+    const auto [forward, adjoint] = found.product;
+    const auto owner = [&](int product, std::size_t operand, int users) {
+      const int slot = slot_of(program.steps[static_cast<std::size_t>(product)].operands[operand]);
+      const bool is_shared = slot < 0 || uses[static_cast<std::size_t>(slot)].steps != users;
+      return is_shared ? -1 : uses[static_cast<std::size_t>(slot)].owner;
+    };
+    for (std::size_t i = 0; i < 2; ++i) {
+      const int value = adjoint < 0 ? owner(forward, 1 + i, 2) : owner(adjoint, 2 + i, forward < 0 ? 2 : 3);
+      const int value_adjoint = adjoint < 0 ? -1 : owner(adjoint, 5 + i, 2);
+      // The steps in between, there would be additions to adjoints, stay where they are.
+      if (value < 0 || (adjoint >= 0 && (value_adjoint < 0 || value_adjoint > adjoint + 2))) return false;
+      const OperatorPart part = node(program.steps[static_cast<std::size_t>(value)].node).type->operator_part;
+      if (part != OperatorPart::wave && part != OperatorPart::envelope) return false;
+      auto& factor = part == OperatorPart::wave ? found.wave : found.envelope;
+      factor[0] = value;
+      factor[1] = value_adjoint;
+    }
+    return found.wave[0] >= 0 && found.envelope[0] >= 0;
+  }
+
+  // Brings together the steps of each operator. Its way back computes the factors itself.
+  void join_operators() {
+    std::vector<SlotUse> uses(static_cast<std::size_t>(next_slot_));
+    std::vector<OperatorSteps> operators;
+    std::vector<int> operator_of(plan_.nodes.size(), -1);  // by product
+    for (std::size_t s = 0; s < program.steps.size(); ++s) {
+      const TileStep& step = program.steps[s];
+      const bool is_forward = step.kind == TileStep::Kind::forward,
+                 is_adjoint = step.kind == TileStep::Kind::adjoint;
+      for (const int o : step.operands)
+        if (slot_of(o) >= 0) ++uses[static_cast<std::size_t>(slot_of(o))].steps;
+      if (!is_forward && !is_adjoint) continue;
+      if (const int output = slot_of(step.operands[0]); output >= 0)
+        uses[static_cast<std::size_t>(output)].owner = static_cast<int>(s);
+      if (node(step.node).type->operator_part != OperatorPart::product ||
+          node(node(step.node).inputs[2]).signal)
+        continue;
+      int& index = operator_of[static_cast<std::size_t>(step.node)];
+      if (index < 0) {
+        index = static_cast<int>(operators.size());
+        operators.emplace_back();
+      }
+      operators[static_cast<std::size_t>(index)].product[is_adjoint ? 1 : 0] = static_cast<int>(s);
+    }
+    std::erase_if(operators, [&](OperatorSteps& found) { return !is_operator(found, uses); });
+    if (operators.empty()) return;
+
+    std::vector<const OperatorSteps*> joined_at(program.steps.size(), nullptr);
+    std::vector<char> is_moved(program.steps.size(), 0);
+    for (const OperatorSteps& steps : operators)
+      for (const int way : {0, 1}) {
+        if (steps.product[way] >= 0) joined_at[static_cast<std::size_t>(steps.product[way])] = &steps;
+        for (const int factor : {steps.wave[way], steps.envelope[way]})
+          if (factor >= 0) is_moved[static_cast<std::size_t>(factor)] = 1;
+      }
+    std::vector<TileStep> steps;
+    for (std::size_t s = 0; s < program.steps.size(); ++s) {
+      if (is_moved[s]) continue;
+      if (joined_at[s] == nullptr) {
+        steps.push_back(std::move(program.steps[s]));
+        continue;
+      }
+      const bool is_adjoint = program.steps[s].kind == TileStep::Kind::adjoint;
+      for (const int factor : {joined_at[s]->wave[is_adjoint], joined_at[s]->envelope[is_adjoint]}) {
+        steps.push_back(program.steps[static_cast<std::size_t>(factor)]);
+        steps.back().operands[0] = operand({});
+      }
+      steps[steps.size() - 2].is_operator = true;
+      steps.push_back(std::move(program.steps[s]));
+      for (const std::size_t i : {0, 1}) {
+        steps.back().operands[(is_adjoint ? 2 : 1) + i] = operand({});
+        if (is_adjoint) steps.back().operands[5 + i] = operand({});
+      }
+    }
+    program.steps = std::move(steps);
+  }
+
   const Plan& plan_;
   int stage_;
   int next_slot_ = 0;

@@ -20,6 +20,7 @@ class ShortList {
   const T* begin() const { return elements_; }
   const T* end() const { return elements_ + size_; }
   const T& operator[](std::size_t i) const { return elements_[i]; }
+  T& operator[](std::size_t i) { return elements_[i]; }
 
  private:
   T elements_[Most] = {};

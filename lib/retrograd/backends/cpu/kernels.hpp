@@ -4,6 +4,7 @@
 
 #include <retrograd/math/simd.hpp>
 #include <retrograd/nodes/node.hpp>
+#include <retrograd/nodes/operator.hpp>
 #include <retrograd/nodes/reduction.hpp>
 #include <retrograd/nodes/tile.hpp>
 #include <retrograd/nodes/whole.hpp>
@@ -32,6 +33,12 @@ struct TileCall {
 };
 
 using TileKernel = void (*)(const TileCall&);
+
+/// The three steps of an operator.
+struct OperatorCall {
+  TileCall wave, envelope, product;
+};
+using OperatorKernel = void (*)(const OperatorCall&);
 
 template <class Real>
 Input<Real> input_of(const Operand& operand) {
@@ -249,6 +256,40 @@ struct SampleAdjoint<N, std::index_sequence<I...>> {
   }
 };
 
+// --- operators -----------------------------------------------------------------------------------
+
+template <class Oscillator>
+struct OperatorForward {
+  template <class T>
+  RETROGRAD_INLINE static void run(const OperatorCall& call) {
+    using Real = real_t<T>;
+    const Operator<Oscillator> fm_operator{*static_cast<const Oscillator*>(call.wave.node),
+                                           *static_cast<const Adsr*>(call.envelope.node)};
+    fm_operator.template forward<T>(
+        forward_tile<Oscillator, Real>(call.wave), *static_cast<typename Oscillator::State*>(call.wave.state),
+        forward_tile<Adsr, Real>(call.envelope), *static_cast<Adsr::State*>(call.envelope.state),
+        forward_tile<Product, Real>(call.product));
+  }
+};
+
+template <class Oscillator>
+struct OperatorAdjoint {
+  template <class T>
+  RETROGRAD_INLINE static void run(const OperatorCall& call) {
+    using Real = real_t<T>;
+    using Joined = Operator<Oscillator>;
+    const Joined fm_operator{*static_cast<const Oscillator*>(call.wave.node),
+                             *static_cast<const Adsr*>(call.envelope.node)};
+    fm_operator.template adjoint<T>(
+        adjoint_tile<Oscillator, Real>(call.wave),
+        *static_cast<const typename Oscillator::State*>(call.wave.state),
+        *static_cast<typename Joined::template WaveCarry<T>*>(call.wave.carry),
+        adjoint_tile<Adsr, Real>(call.envelope), *static_cast<const Adsr::State*>(call.envelope.state),
+        *static_cast<typename Joined::template EnvelopeCarry<T>*>(call.envelope.carry),
+        adjoint_tile<Product, Real>(call.product));
+  }
+};
+
 // --- reductions and copies -----------------------------------------------------------------------
 
 template <class N>
@@ -309,6 +350,7 @@ struct Kernels {
     TileKernel forward[levels] = {};
     TileKernel advance[levels] = {};
     TileKernel adjoint[levels] = {};
+    OperatorKernel operator_forward[levels] = {}, operator_adjoint[levels] = {};  ///< of the operator's wave
     std::size_t state_bytes = 0, carry_bytes = 0, latched_bytes = 0;
     void (*start_state)(void*) = nullptr;
     void (*start_latched)(void*) = nullptr;
@@ -328,8 +370,8 @@ struct Kernels {
   const PerType& of(ElementType type) const { return type == ElementType::f32 ? f32 : f64; }
 };
 
-template <class Loop, class Real>
-constexpr void fill_levels(TileKernel (&levels)[Kernels::levels]) {
+template <class Loop, class Real, class KernelFunction>
+constexpr void fill_levels(KernelFunction (&levels)[Kernels::levels]) {
   for (int level = 0; level < Kernels::levels; ++level)
     levels[level] = math::Kernel<Loop, Real>::at(static_cast<math::SimdLevel>(level));
 }
@@ -351,6 +393,10 @@ constexpr Kernels::PerType kernels_of_type() {
     fill_levels<TileForward<N>, Real>(kernels.forward);
     fill_levels<TileAdjoint<N>, Real>(kernels.adjoint);
     if constexpr (N::advance_reads != 0) fill_levels<TileAdvance<N>, Real>(kernels.advance);
+    if constexpr (N::operator_part == OperatorPart::wave) {
+      fill_levels<OperatorForward<N>, Real>(kernels.operator_forward);
+      fill_levels<OperatorAdjoint<N>, Real>(kernels.operator_adjoint);
+    }
     kernels.state_bytes = sizeof(State);
     kernels.carry_bytes = sizeof(Carry);
     kernels.start_state = [](void* at) { new (at) State(); };

@@ -131,8 +131,8 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
     const auto n = static_cast<std::size_t>(step.node);
     const bool is_forward = step.kind == TileStep::Kind::forward || step.kind == TileStep::Kind::advance;
     is_backwards_ = is_backwards_ || !is_forward;
-    Step bound{nullptr,           node.data, step.operands.data(),   step.modes.data(), states.offset[n],
-               states.latched[n], -1,        states.reduction_of[n], is_forward};
+    Step bound{nullptr,          nullptr,           node.data, step.operands.data(),   step.modes.data(),
+               states.offset[n], states.latched[n], -1,        states.reduction_of[n], is_forward};
     if (step.kind == TileStep::Kind::copy) {
       bound.kernel = math::Kernel<Copy, Real>::at(static_cast<math::SimdLevel>(level));
     } else {
@@ -140,6 +140,9 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
       bound.kernel = step.kind == TileStep::Kind::forward   ? kernels.forward[level]
                      : step.kind == TileStep::Kind::advance ? kernels.advance[level]
                                                             : kernels.adjoint[level];
+      if (step.is_operator)
+        bound.operator_kernel =
+            is_forward ? kernels.operator_forward[level] : kernels.operator_adjoint[level];
       if (!is_forward && node.type->kind == NodeKind::causal) {
         bound.carry = static_cast<std::ptrdiff_t>(carry_offset_.size());
         carry_offset_.push_back(layout_.take(kernels.carry_bytes));
@@ -293,31 +296,41 @@ void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::i
     workspace.operands_[o].data = samples;
   }
 
-  TileCall call;
-  call.operands = workspace.operands_;
-  call.start = start;
-  call.count = count;
-  call.is_last = start + count == length_;
   // The processor foresees memory only within a page, which is a tile: the next one is asked for here, a part
   // with each step, since no more than some dozens of cache lines can be under way at once.
   const std::int64_t next = is_backwards_ ? start - count : start + count;
   const bool has_next = next >= 0 && next + count <= length_;
-  for (std::size_t s = 0; s < steps_.size(); ++s) {
-    const Step& step = steps_[s];
-    if (has_next) {
-      const auto part = [&](std::size_t i) { return static_cast<std::size_t>(count) * i / steps_.size(); };
-      for (const std::size_t o : stored_signals_)
-        prefetch(signal_at(bindings_[o], row, next, buffers), part(s), part(s + 1), bindings_[o].is_written);
-    }
+  const auto ask_for_next = [&](std::size_t first_step, std::size_t last_step) {
+    const auto part = [&](std::size_t i) { return static_cast<std::size_t>(count) * i / steps_.size(); };
+    for (const std::size_t o : stored_signals_)
+      prefetch(signal_at(bindings_[o], row, next, buffers), part(first_step), part(last_step),
+               bindings_[o].is_written);
+  };
+  const auto call_of = [&](const Step& step) {
+    std::byte* step_states = step.is_forward ? workspace.states_ : const_cast<std::byte*>(states);
+    TileCall call;
     call.node = step.node;
+    call.operands = workspace.operands_;
     call.index = step.index;
     call.modes = step.modes;
-    std::byte* step_states = step.is_forward ? workspace.states_ : const_cast<std::byte*>(states);
+    call.start = start;
+    call.count = count;
+    call.is_last = start + count == length_;
     call.state = step.state < 0 ? nullptr : step_states + step.state;
     call.latched = step.latched < 0 ? nullptr : step_states + step.latched;
     call.carry = step.carry < 0 ? nullptr : base + step.carry;
     call.row = step.reduction < 0 ? nullptr : &workspace.reductions_[step.reduction];
-    step.kernel(call);
+    return call;
+  };
+  for (std::size_t s = 0; s < steps_.size();) {
+    const Step* step = &steps_[s];
+    const std::size_t steps = step->operator_kernel == nullptr ? 1 : 3;
+    if (has_next) ask_for_next(s, s + steps);
+    if (steps == 1)
+      step->kernel(call_of(*step));
+    else
+      step->operator_kernel({call_of(step[0]), call_of(step[1]), call_of(step[2])});
+    s += steps;
   }
 
   if (!is_ragged) return;

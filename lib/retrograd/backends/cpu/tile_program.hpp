@@ -106,6 +106,7 @@ class BoundProgram {
   };
   struct Step {
     TileKernel kernel;
+    OperatorKernel operator_kernel;  ///< runs this step and the next two; null where it runs alone
     const void* node;
     const int* index;
     const AdjointMode* modes;
