@@ -208,7 +208,9 @@ class TiledStage final : public StageRunner {
     if (context_.tile != 0 || whole_row <= smallest_tile)
       return static_cast<int>(
           std::min<std::int64_t>(context_.tile != 0 ? context_.tile : smallest_tile, whole_row));
-    std::vector<bool> has_adjoint(context_.plan.nodes.size(), true);
+    // Adjoints come from outside for stored values alone.
+    std::vector<bool> has_adjoint;
+    for (const PlanNode& node : context_.plan.nodes) has_adjoint.push_back(node.stored);
     const int slots = std::max(
         forward.slots, is_trainable() ? backward_program(context_.plan, stage_, has_adjoint).slots : 0);
     int tile = Tile<Real>::max_samples;
