@@ -350,7 +350,8 @@ struct Kernels {
     TileKernel forward[levels] = {};
     TileKernel advance[levels] = {};
     TileKernel adjoint[levels] = {};
-    OperatorKernel operator_forward[levels] = {}, operator_adjoint[levels] = {};  ///< of the operator's wave
+    OperatorKernel operator_forward[levels] = {},
+                   operator_adjoint[levels] = {};  ///< of an f32 operator's wave
     std::size_t state_bytes = 0, carry_bytes = 0, latched_bytes = 0;
     void (*start_state)(void*) = nullptr;
     void (*start_latched)(void*) = nullptr;
@@ -393,7 +394,7 @@ constexpr Kernels::PerType kernels_of_type() {
     fill_levels<TileForward<N>, Real>(kernels.forward);
     fill_levels<TileAdjoint<N>, Real>(kernels.adjoint);
     if constexpr (N::advance_reads != 0) fill_levels<TileAdvance<N>, Real>(kernels.advance);
-    if constexpr (N::operator_part == OperatorPart::wave) {
+    if constexpr (N::operator_part == OperatorPart::wave && std::is_same_v<Real, float>) {
       fill_levels<OperatorForward<N>, Real>(kernels.operator_forward);
       fill_levels<OperatorAdjoint<N>, Real>(kernels.operator_adjoint);
     }
