@@ -130,25 +130,23 @@ TEST_CASE("README's stream plays") {
   const float* inputs[] = {held.data()};
   float* outputs[] = {audio.data()};
   const int frames = 512;
-  {
-    // README: begin
-    rg::Stream stream([](rg::Tape& tape) -> std::vector<rg::Var> {
-      const auto length = *tape.options().length;
-      rg::Var gate = tape.input("gate", rg::Tensor(rg::Shape{length}));  // its samples come with each block
-      rg::Var envelope = rg::adsr(
-          gate,
-          {tape.parameter("attack", 0.01, rg::positive), tape.parameter("decay", 0.2, rg::positive),
-           tape.parameter("sustain", 0.5, rg::unit_interval), tape.parameter("release", 0.1, rg::positive)});
-      rg::Var pitch = tape.parameter("pitch", 220.0, rg::positive);
-      return {rg::sinusoid(pitch, std::nullopt, length) * envelope};
-    });
-    stream.prepare(48000.0, 512);                  // records at that rate; may allocate and throw
-    stream.process(inputs, outputs, frames);       // in the audio callback, any number of frames up to 512
-    stream.set(stream.parameter("pitch"), 330.0);  // from any thread: glides there
-    // README: end
-    CHECK(stream.status() == rg::StreamStatus::ok);
-    CHECK(audio[500] != 0.0f);
-  }
+  // README: begin
+  rg::Stream stream([](rg::Tape& tape) -> std::vector<rg::Var> {
+    const auto length = *tape.options().length;
+    rg::Var gate = tape.input("gate", rg::Tensor(rg::Shape{length}));  // its samples come with each block
+    rg::Var envelope = rg::adsr(
+        gate,
+        {tape.parameter("attack", 0.01, rg::positive), tape.parameter("decay", 0.2, rg::positive),
+         tape.parameter("sustain", 0.5, rg::unit_interval), tape.parameter("release", 0.1, rg::positive)});
+    rg::Var pitch = tape.parameter("pitch", 220.0, rg::positive);
+    return {rg::sinusoid(pitch, std::nullopt, length) * envelope};
+  });
+  stream.prepare(48000.0, 512);                  // records at that rate; may allocate and throw
+  stream.process(inputs, outputs, frames);       // in the audio callback, any number of frames up to 512
+  stream.set(stream.parameter("pitch"), 330.0);  // from any thread: glides there
+  // README: end
+  CHECK(stream.status() == rg::StreamStatus::ok);
+  CHECK(audio[500] != 0.0f);
 }
 
 TEST_CASE("the programs in README are those that were compiled") {

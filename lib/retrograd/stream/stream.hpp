@@ -84,7 +84,7 @@ class Stream {
   Stream(Stream&&) noexcept;
   Stream& operator=(Stream&&) noexcept;
 
-  // --- what there is -----------------------------------------------------------------------------
+  // --- what there is (not on the audio thread; references last until the next `prepare`) ----------
 
   /// Channels of audio that `process` takes and gives: one for each row of each input and output, in the order
   /// in which they were recorded and returned.
@@ -139,7 +139,8 @@ class Stream {
   // --- on any thread -----------------------------------------------------------------------------
 
   /// The value to glide to, from the next block on; of all rows, or of one. False, and nothing changed, where
-  /// it lies outside the domain or the parameter or row does not exist.
+  /// it lies outside the domain or the parameter or row does not exist. What is computed from parameters is not
+  /// checked, as a tape's play would: a sustain of 2*p above 1 is heard.
   bool set(int parameter, double value) noexcept;
   /// The same for one row.
   bool set(int parameter, int row, double value) noexcept;
