@@ -45,8 +45,10 @@ struct Oscillation : Causal<2> {
   static constexpr const char* name = detail::OscillatorName<Waveform>::text.data();
   static constexpr bool adjoint_reads_inputs =
       Waveform::adjoint_reads_inputs || Waveform::adjoint_reads_output;
+  /// Not with a user's waveform: a host would compile an operator's loops for minutes.
+  static constexpr bool has_own_kernels = requires { Waveform::own_kernels(); };
   static constexpr OperatorPart operator_part =
-      adjoint_reads_inputs ? OperatorPart::wave : OperatorPart::none;
+      adjoint_reads_inputs && !has_own_kernels ? OperatorPart::wave : OperatorPart::none;
   static constexpr double turns_per_radian = 0.15915494309189535;
   /// Whether the waveform knows its value at a sum of two phases: a block's and a lane's.
   static constexpr bool adds_phases = requires { &Waveform::template part<float>; };
@@ -54,8 +56,9 @@ struct Oscillation : Causal<2> {
   double period = 1.0;
   Waveform waveform{};
 
-  static constexpr const void* own_kernels() requires requires { Waveform::own_kernels(); }
-  { return Waveform::template own_kernels<Oscillation>(); }
+  static constexpr const void* own_kernels() requires has_own_kernels {
+    return Waveform::template own_kernels<Oscillation>();
+  }
 
   struct State {
     std::uint64_t turns = 0;            ///< in units of 2^-64 turn
