@@ -198,7 +198,7 @@ void report(const FitCommand& command, const FitTarget& target, Patch before, Fi
 }
 
 ExitCode run_fit(FitCommand command) {
-  available_device(command.compute);
+  const Device device = available_device(command.compute);
   const Interrupt interrupt;
   command.fit.seed = parse_seed(command.seed).value();
   const Patch initial = command.patch ? load_patch(*command.patch) : default_patch_to_fit();
@@ -232,7 +232,7 @@ ExitCode run_fit(FitCommand command) {
     write_text(*command.resume, format_fit(saved));
     files.push_back(*command.resume);
   }
-  render_to_file(result.patch, command.rendered, WavFormat::f32, threads);
+  render_to_file(result.patch, command.rendered, WavFormat::f32, device, threads);
   files.push_back(command.rendered);
   report(command, target, before, result, files, interrupt.is_requested());
   return ExitCode::done;

@@ -97,11 +97,12 @@ ExitCode check_nodes(const std::vector<std::string>& names, bool json) {
   return verdict(passed);
 }
 
-ExitCode check_patch(const std::string& path, const GradcheckOptions& options) {
+ExitCode check_patch(const std::string& path, const GradcheckOptions& options, Device device) {
   const Patch patch = load_patch(path);
   ThreadPool threads(options.compute.threads);
   TapeOptions tape_of = tape_options(patch);
   tape_of.type = ElementType::f64;
+  tape_of.device = device;
   tape_of.executor = &threads;
   Tape tape(tape_of);
   const Var loss = mean_over_time(square(record(tape, patch).audio));
@@ -147,7 +148,7 @@ ExitCode check_patch(const std::string& path, const GradcheckOptions& options) {
 }
 
 ExitCode gradcheck(const GradcheckOptions& options) {
-  available_device(options.compute);
+  const Device device = available_device(options.compute);
   if (options.list) return list_nodes(options.json);
   const auto is_patch = [](const std::string& what) {
     std::error_code ignored;
@@ -158,7 +159,7 @@ ExitCode gradcheck(const GradcheckOptions& options) {
     if (std::ranges::find(known, what) != known.end() || !is_patch(what)) continue;
     if (options.what.size() > 1)
       throw CLI::ValidationError("gradcheck", "'" + what + "' is a file, and a patch is checked alone");
-    return check_patch(what, options);
+    return check_patch(what, options, device);
   }
   return check_nodes(options.what.empty() ? known : options.what, options.json);
 }

@@ -2,6 +2,7 @@
 #include <retrograd/audio/gate.hpp>
 #include <retrograd/audio/pitch.hpp>
 #include <retrograd/audio/trim.hpp>
+#include <retrograd/backends/cuda/gpu.hpp>
 #include <retrograd/losses/losses.hpp>
 #include <retrograd/math/simd.hpp>
 #include <retrograd/patches/record.hpp>
@@ -36,13 +37,14 @@ void print_lines(const Lines& lines) {
 }
 
 void print_program() {
-  std::string devices;
-  for (const std::string device : {"cpu", "cuda"}) {
-    try {
-      available_device({.device = device});
-      devices += (devices.empty() ? "" : ", ") + device;
-    } catch (const DeviceError&) {
-    }
+  std::string devices = "cpu", gpu;
+  try {
+    gpu = cuda::first_gpu().describe();
+    devices += ", cuda";
+  } catch (const DeviceError& error) {
+    gpu = error.what();
+    const std::string beginning = "device cuda is ";  // which the line's name says
+    if (gpu.starts_with(beginning)) gpu.erase(0, beginning.size());
   }
   print_lines({{"retrograd", version},
                {"compiler", compiler},
@@ -50,6 +52,7 @@ void print_program() {
                {"SIMD level", math::name(math::simd_level())},
                {"best SIMD level", math::name(math::best_simd_level())},
                {"devices", devices},
+               {"cuda", gpu},
                {"threads", std::to_string(ThreadPool().workers())}});
 }
 

@@ -37,14 +37,16 @@ Rendering render_notes(const RenderOptions& options, const Patch& patch) {
 }
 
 ExitCode render(const RenderOptions& options) {
-  available_device(options.compute);
+  const Device device = available_device(options.compute);
+  if (options.notes && device != Device::cpu)
+    throw CLI::ValidationError("render", "--notes plays block by block, which --device cpu alone does");
   const Patch patch = patch_or_default(options.patch);
   Rendering written;
   if (options.notes) {
     written = render_notes(options, patch);
   } else {
     ThreadPool threads(options.compute.threads);
-    written = render_to_file(patch, options.output, formats.at(options.format), threads);
+    written = render_to_file(patch, options.output, formats.at(options.format), device, threads);
   }
   std::cerr << options.output << ": " << count(written.samples, "sample") << " ("
             << number(static_cast<double>(written.samples) / patch.sample_rate) << " s) at "

@@ -25,10 +25,11 @@ Rendering write(std::span<const float> samples, const Patch& patch, const std::f
 }  // namespace
 
 Rendering render_to_file(const Patch& patch, const std::filesystem::path& path, WavFormat format,
-                         Executor& executor) {
+                         Device device, Executor& executor) {
   check_can_write_wav(path, static_cast<std::size_t>(length_in_samples(patch)), 1, patch.sample_rate, format);
   TapeOptions options = tape_options(patch);
   options.type = ElementType::f32;
+  options.device = device;
   options.executor = &executor;
   Tape tape(options);
   const Var audio = record(tape, patch).audio;

@@ -3,6 +3,7 @@
 
 #include <retrograd/patches/patch.hpp>
 #include <retrograd/tape/executor.hpp>
+#include <retrograd/tensor/element_type.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -19,10 +20,10 @@ struct Rendering {
   std::size_t clipped;  ///< samples
 };
 
-/// Plays `patch` on an f32 tape and writes it as mono at its own sample rate, whole or not at all. Raises a
+/// Plays `patch` on an f32 tape of `device` and writes it as mono at its own sample rate, whole or not at all. Raises a
 /// FileError as write_wav does.
 Rendering render_to_file(const Patch& patch, const std::filesystem::path& path, WavFormat format,
-                         Executor& executor);
+                         Device device, Executor& executor);
 
 /// Plays the notes of `file` on an instrument of so many voices, until the last of them has ended, and writes
 /// that in the same way. Raises a FileError as write_wav does, and where there is no note or the sound is not

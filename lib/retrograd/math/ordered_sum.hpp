@@ -26,7 +26,7 @@ inline constexpr int blocks_per_group = sum_lanes / block;
 /// The xor tree over 128 lanes. Four lanes at a time as one vector, and the four groups of 32 as the lanes of
 /// the last steps: left to themselves, compilers shuffle here for longer than they add.
 template <class Real>
-RETROGRAD_INLINE Real combine_lanes(const Real* lanes) {
+RETROGRAD_INLINE_ON_CPU Real combine_lanes(const Real* lanes) {
   typedef Real Four __attribute__((vector_size(4 * sizeof(Real))));
   const auto load = [&](int w, Four& x) RETROGRAD_INLINE_LAMBDA { std::memcpy(&x, lanes + w, sizeof(x)); };
   const auto combine_group = [&](int w, Four& sum) RETROGRAD_INLINE_LAMBDA {

@@ -18,9 +18,14 @@
 
 #if defined(__CUDACC__)
 #define RETROGRAD_INLINE __host__ __device__ __forceinline__
+#define RETROGRAD_ANYWHERE __host__ __device__ inline
 #else
 #define RETROGRAD_INLINE __attribute__((always_inline)) inline
+/// A function that is no part of a loop over samples, on the host or on a GPU.
+#define RETROGRAD_ANYWHERE inline
 #endif
+/// The same of what a GPU does in another way, in the same order: loops over the lanes of a vector.
+#define RETROGRAD_INLINE_ON_CPU __attribute__((always_inline)) inline
 /// After a lambda's parameters: it becomes part of the loop it is called in, and of that loop's SIMD level.
 #define RETROGRAD_INLINE_LAMBDA __attribute__((always_inline))
 

@@ -18,12 +18,11 @@
 // attack's side.
 #pragma once
 
-#include <retrograd/math/functions.hpp>
+#include <retrograd/nodes/envelope.hpp>
 #include <retrograd/nodes/node.hpp>
 #include <retrograd/nodes/tile.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <span>
 
@@ -33,7 +32,8 @@ struct Adsr : Causal<5> {
   static constexpr const char* name = "adsr";
   static constexpr unsigned differentiable = 0b11110;  // the gate is data
   static constexpr OperatorPart operator_part = OperatorPart::envelope;
-  enum InputIndex { gate, attack, decay, sustain, release };
+  static constexpr int gate = envelope::gate, attack = envelope::attack, decay = envelope::decay,
+                       sustain = envelope::sustain, release = envelope::release;
   static constexpr Domain time{0.0, std::numeric_limits<double>::infinity(), false};
   static constexpr InputDomain input_domains[] = {{attack, "attack", time},
                                                   {decay, "decay", time},
@@ -42,60 +42,11 @@ struct Adsr : Causal<5> {
 
   double samples_per_unit = 1.0;  ///< of the times: the sample rate, or 1
 
-  /// The segment under way: `position` is k after the gate rose, -m after it fell, `level` what it began
-  /// from.
-  struct State {
-    double level = 0.0;
-    std::int64_t position = 0;
-    bool is_high() const { return position > 0; }
-  };
-
-  /// The times in samples, and whether each follows its parameter (a time under one sample does not). A piece
-  /// of the envelope has those of the gate's last edge: parameters that a stream changes are latched there.
-  struct Times {
-    double attack, decay, sustain, release;
-    bool attack_follows, decay_follows, release_follows;
-    std::int64_t attack_samples;  ///< how many k lie in the attack
-    double attack_rest;           ///< A - attack_samples
-
-    Times() : Times(1.0, 1.0, 0.0, 1.0) {}
-    template <class Real>
-    Times(const Tile<Real>& tile, double samples_per_unit)
-        : Times(tile.x[Adsr::attack].constant * samples_per_unit,
-                tile.x[Adsr::decay].constant * samples_per_unit, tile.x[Adsr::sustain].constant,
-                tile.x[Adsr::release].constant * samples_per_unit) {}
-    Times(double a, double d, double s, double r)
-        : attack(a < 1.0 ? 1.0 : a),
-          decay(d < 1.0 ? 1.0 : d),
-          sustain(s),
-          release(r < 1.0 ? 1.0 : r),
-          attack_follows(a >= 1.0),
-          decay_follows(d >= 1.0),
-          release_follows(r >= 1.0) {
-      const double whole = attack >= 1.0 ? std::min(std::floor(attack), 0x1p52) : 1.0;  // 1 for NaN too
-      attack_samples = static_cast<std::int64_t>(whole);
-      attack_rest = attack - whole;
-    }
-  };
-
-  /// One of the three formulas over a run of samples: sample i of it has q = rate * (j + i) + offset inside.
-  struct Piece {
-    enum class Kind { attack, decay, release } kind;
-    int first, last;      ///< samples of the tile, last excluded
-    double start;         ///< the level the segment began from
-    std::int64_t j;       ///< attack: k, decay: k - attack_samples, release: m, of the first sample
-    bool begins_by_edge;  ///< the gate's edge lies before the first sample
-    const Times* times;
-  };
+  using State = envelope::State;
+  using Times = envelope::Times;
+  using Piece = envelope::Piece;
+  using Group = envelope::Group;
   using Latched = Times;
-
-  // The exponent, base 2, of a decay or release at j = 0 and how it changes with j.
-  struct Exponent {
-    double rate, offset;
-    Exponent(const Times& times, Piece::Kind kind)
-        : rate(-1.4426950408889634 / (kind == Piece::Kind::decay ? times.decay : times.release)),
-          offset(kind == Piece::Kind::decay ? -rate * times.attack_rest : 0.0) {}
-  };
 
   /// What is the same for a block of 16, for every block of a tile that a piece touches.
   template <class Real>
@@ -104,7 +55,7 @@ struct Adsr : Causal<5> {
     /// `value(j)`: j that of the block's lane 0.
     template <class Value>
     RETROGRAD_INLINE void fill(const Piece& piece, const Value& value) {
-      const int j0 = whole(piece.j) - piece.first;  // j of the tile's sample 0
+      const int j0 = envelope::whole(piece.j) - piece.first;  // j of the tile's sample 0
       // Sixteen at once, in one vector, even where the piece touches fewer.
       constexpr int sixteen_blocks = math::block * math::block;
       const int end = (piece.last + math::block - 1) / math::block;
@@ -114,64 +65,35 @@ struct Adsr : Causal<5> {
     RETROGRAD_INLINE Real operator[](int b) const { return of_block[b]; }
   };
 
-  /// A piece's formula: the one place where the three stand, as one,
-  ///
-  ///     slope * (step + ratio) + shift
-  ///
-  /// with a `slope` and a `step` for each block of 16 samples and a `ratio` for each lane: in an attack the
-  /// slope is the same everywhere and the step counts, in a fall the slope falls and the step is 0. `j` is that
-  /// of the block's lane 0, whether or not the piece has begun there.
+  /// A piece's formula with the ratio of each lane.
   template <class T>
-  struct Formula {
-    using Real = real_t<T>;
-    bool is_attack;
-    T scale, shift, rate, offset;
-    alignas(64) Real ratio[math::block];  // attack: lane l's number; else 2^(rate*l)
-    RETROGRAD_INLINE Formula(const Times& times, Piece::Kind kind, double start)
-        : is_attack(kind == Piece::Kind::attack) {
-      const Exponent exponent(times, kind);
-      const bool is_decay = kind == Piece::Kind::decay;
-      // Levels of an attack or decay lie under 2^-100 only where its slope or its sustain does.
-      const auto unless_tiny = [](double x) { return std::abs(x) < 0x1p-100 ? 0.0 : x; };
-      scale = T(static_cast<Real>(is_attack  ? unless_tiny((1.0 - start) / times.attack)
-                                  : is_decay ? 1.0 - times.sustain
-                                             : start));
-      shift = T(static_cast<Real>(is_attack ? start : is_decay ? unless_tiny(times.sustain) : 0.0));
-      rate = T(static_cast<Real>(exponent.rate));
-      offset = T(static_cast<Real>(exponent.offset));
-      for (int l = 0; l < math::block; ++l) {
-        const Real lane = static_cast<Real>(l);
-        ratio[l] = is_attack ? lane : Real(math::decay_exp2(rate * T(lane)));
-      }
+  struct LaneFormula : envelope::Formula<T> {
+    alignas(64) real_t<T> of_lane[math::block];
+    RETROGRAD_INLINE explicit LaneFormula(const Piece& piece)
+        : envelope::Formula<T>(*piece.times, piece.kind, piece.start) {
+      for (int l = 0; l < math::block; ++l) of_lane[l] = this->ratio(l);
     }
-    RETROGRAD_INLINE T fall(int j) const {
-      return math::decay_exp2(math::fma(rate, T(static_cast<Real>(j)), offset));
-    }
-    RETROGRAD_INLINE T slope(int j) const { return is_attack ? scale : or_zero(scale * fall(j)); }
-    RETROGRAD_INLINE T step(int j) const { return T(is_attack ? static_cast<Real>(j) : Real(0.0)); }
-    RETROGRAD_INLINE T at(T slope, T step, int l) const {
-      return or_zero(math::fma(slope, step + T(ratio[l]), shift));
-    }
-    RETROGRAD_INLINE static T or_zero(T y) { return y < T(Real(0x1p-100)) ? T(Real(0.0)) : y; }
   };
 
   /// The levels of one piece in a tile.
   template <class T>
   struct Levels {
     using Real = real_t<T>;
-    Formula<T> formula;
+    LaneFormula<T> formula;
     ByBlock<Real> slopes, steps;
-    RETROGRAD_INLINE explicit Levels(const Piece& piece) : formula(*piece.times, piece.kind, piece.start) {
+    RETROGRAD_INLINE explicit Levels(const Piece& piece) : formula(piece) {
       slopes.fill(piece, [&](int j) RETROGRAD_INLINE_LAMBDA { return Real(formula.slope(j)); });
       steps.fill(piece, [&](int j) RETROGRAD_INLINE_LAMBDA { return Real(formula.step(j)); });
     }
-    RETROGRAD_INLINE T at(int b, int l) const { return formula.at(T(slopes[b]), T(steps[b]), l); }
+    RETROGRAD_INLINE T at(int b, int l) const {
+      return formula.at(T(slopes[b]), T(steps[b]), formula.of_lane[l]);
+    }
   };
 
   template <class T>
   RETROGRAD_INLINE void forward(const Tile<real_t<T>>& tile, State& state) const {
-    const Times now(tile, samples_per_unit);
-    Pieces<T> pieces(tile, now, state);
+    const Times now = times_of(tile);
+    Walk<T> pieces(tile, now, state);
     while (!pieces.at_end()) {
       const Piece piece = pieces.next();
       fill<T>(Levels<T>(piece), piece, tile.y);
@@ -184,8 +106,8 @@ struct Adsr : Causal<5> {
   template <class T, class Run>
   RETROGRAD_INLINE void with_levels(const Tile<real_t<T>>& tile, State& state, const Run& run) const {
     using Real = real_t<T>;
-    const Times now(tile, samples_per_unit);
-    Pieces<T> pieces(tile, now, state);
+    const Times now = times_of(tile);
+    Walk<T> pieces(tile, now, state);
     Piece piece = pieces.next();
     const Levels<T> levels(piece);
     if (piece.last == tile.count) {
@@ -205,53 +127,11 @@ struct Adsr : Causal<5> {
   static constexpr unsigned advance_reads = 0b11111;
   template <class T>
   RETROGRAD_INLINE void advance(const Tile<real_t<T>>& tile, State& state) const {
-    const Times now(tile, samples_per_unit);
-    Pieces<T> pieces(tile, now, state);
+    const Times now = times_of(tile);
+    Walk<T> pieces(tile, now, state);
     while (!pieces.at_end()) pieces.next();
     latch(tile, *pieces.times);
   }
-
-  /// Over one piece only three sums are needed; with q the exponential:
-  ///
-  ///     attack    sum g, sum g*k               d/d start = sum g - sum g*k / A
-  ///                                            d/dA      = -(1 - start)/A^2 * sum g*k
-  ///     decay     sum g, sum g*q, sum g*q*j    d/dS      = sum g - sum g*q
-  ///                                            d/dA      = (1 - S)/D * sum g*q
-  ///                                            d/dD      = (1 - S)/D^2 * sum g*q*(k - A)
-  ///     release   sum g*q, sum g*q*m           d/d level = sum g*q
-  ///                                            d/dR      = level/R^2 * sum g*q*m
-  ///
-  /// The chain rule is applied once, where the piece begins, in double; what flows to its start level is one
-  /// more term at the last sample of the segment before. Sums add up over tiles from the last to the first,
-  /// in double, within a group of tiles; then groups are joined. Within a tile of 512 samples a lane adds up g
-  /// times what is the same for a block, and what is the lane's own follows at the tile's end:
-  ///
-  ///     sum g*k   = sum g*j + l * sum g            with j and l the block's lane 0 and the lane
-  ///     sum g*q   = ratio * sum g*base
-  ///     sum g*q*j = ratio * (sum g*base*j + l * sum g*base)
-  struct Flow {
-    double sum[3] = {0.0, 0.0, 0.0};  ///< of the piece under way: g; g*q (attack: g*k); g*q*j
-    double to_level = 0.0;            ///< the adjoint of the level that the segment just passed began from
-    double gained[5] = {};            ///< the inputs' adjoints so far
-
-    void add(const Flow& other, double times) {
-      for (int i = 0; i < 3; ++i) sum[i] += times * other.sum[i];
-      to_level += times * other.to_level;
-      for (int i = 0; i < 5; ++i) gained[i] += times * other.gained[i];
-    }
-  };
-
-  /// What a group of tiles makes of what flows to it is linear: it either goes on to the piece that is under
-  /// way where the group begins or, if the group's last piece begins inside, leaves that as the adjoint of one
-  /// level.
-  struct Group {
-    Flow own;                  ///< without what flows to the group
-    Flow of_level;             ///< of a unit of the adjoint of the level that the last piece began from
-    Piece last{};              ///< the piece under way at the group's end
-    Times times;               ///< its
-    bool is_empty = true;      ///< no tile has been there
-    bool last_begins = false;  ///< the last piece begins inside
-  };
 
   template <class Real>
   struct Carry {
@@ -267,7 +147,7 @@ struct Adsr : Causal<5> {
   template <class T>
   RETROGRAD_INLINE void adjoint(const Tile<real_t<T>>& tile, const State& at_start,
                                 Carry<real_t<T>>& carry) const {
-    const Times now(tile, samples_per_unit);
+    const Times now = times_of(tile);
     Piece pieces[most_pieces<real_t<T>>];
     adjoint_of_pieces<T>(tile, std::span(pieces, find_pieces<T>(tile, now, at_start, pieces)), carry);
   }
@@ -283,17 +163,17 @@ struct Adsr : Causal<5> {
                                             Carry<real_t<T>>& carry, const AddTerms& add,
                                             const Put& put) const {
     using Real = real_t<T>;
-    const Times now(tile, samples_per_unit);
+    const Times now = times_of(tile);
     Piece pieces[most_pieces<Real>];
     const std::size_t count = find_pieces<T>(tile, now, at_start, pieces);
-    if (count == 1 && !is_silent(pieces[0])) {
+    if (count == 1 && !envelope::is_silent(pieces[0])) {
       const Piece& piece = pieces[0];
       const Levels<T> levels(piece);
       const Terms<T> terms(levels.formula, piece);
       adjoint_of<T>(tile, piece, carry, [&]() RETROGRAD_INLINE_LAMBDA {
         const auto end_sum_tile = [&]() RETROGRAD_INLINE_LAMBDA { flush<T>(piece, levels.formula, carry); };
         add([&](int b, int l) RETROGRAD_INLINE_LAMBDA { return levels.at(b, l); }, terms, end_sum_tile);
-        if (begins(tile, piece)) end_sum_tile();
+        if (envelope::begins(tile.start, piece)) end_sum_tile();
       });
       return;
     }
@@ -307,17 +187,9 @@ struct Adsr : Causal<5> {
   /// What flows to a group from the `later` ones: they become one.
   template <class Real>
   void join(const Tile<Real>& tile, const Group& group, Group& later) const {
-    Flow& flow = later.own;
-    add_level_adjoint(group.times, group.last, flow);
-    if (group.last_begins) {
-      finish(group.times, group.last, flow);
-      flow.add(group.of_level, std::exchange(flow.to_level, 0.0));
-    }
-    flow.add(group.own, 1.0);
-    for (int input = attack; input <= release; ++input) {
-      const double gained = std::exchange(flow.gained[input], 0.0);
+    envelope::join(samples_per_unit, group, later, [&](int input, double gained) {
       if (tile.gx[input].mode == AdjointMode::sum) tile.gx[input].sum->total += gained;
-    }
+    });
   }
 
   /// The same, sample by sample on any scalar.
@@ -349,25 +221,10 @@ struct Adsr : Causal<5> {
   static Check check();
 
  private:
-  // Far beyond where an exponential is zero or a float can count; keeps the conversion in range.
-  static int whole(std::int64_t j) { return static_cast<int>(std::min<std::int64_t>(j, 1 << 30)); }
-
-  // The value of the sample that `state` is at, `lane` of its block: what the next segment begins from.
-  template <class T>
-  RETROGRAD_INLINE static double level_at(const Times& times, const State& state, int lane) {
-    using Real = real_t<T>;
-    if (state.position == 0) return 0.0;
-    const bool is_attack = state.position > 0 && state.position <= times.attack_samples;
-    const Piece::Kind kind = is_attack            ? Piece::Kind::attack
-                             : state.position > 0 ? Piece::Kind::decay
-                                                  : Piece::Kind::release;
-    const std::int64_t j = is_attack            ? state.position
-                           : state.position > 0 ? state.position - times.attack_samples
-                                                : -state.position;
-    const Formula<T> formula(times, kind, state.level);
-    const int j0 = whole(j) - lane;
-    const T y = formula.at(formula.slope(j0), formula.step(j0), lane);
-    return static_cast<double>(Real(y));
+  template <class Real>
+  RETROGRAD_INLINE Times times_of(const Tile<Real>& tile) const {
+    return {tile.x[attack].constant * samples_per_unit, tile.x[decay].constant * samples_per_unit,
+            tile.x[sustain].constant, tile.x[release].constant * samples_per_unit};
   }
 
   template <class Real>
@@ -375,54 +232,23 @@ struct Adsr : Causal<5> {
     if (tile.latched != nullptr) *static_cast<Times*>(tile.latched) = times;
   }
 
-  // Walks through the tile's pieces in time order, and leaves `state` at the tile's last sample. `times`: those
-  // of the piece; `now`: those that the next edge latches.
   template <class T>
-  struct Pieces {
-    using Real = real_t<T>;
-    const Tile<Real>& tile;
-    const Times& now;
-    State& state;
-    const Times* times;
-    int first = 0, end_of_high_or_low = 0;
-
-    RETROGRAD_INLINE Pieces(const Tile<Real>& tile_walked, const Times& times_now, State& at_start)
-        : tile(tile_walked),
-          now(times_now),
-          state(at_start),
-          times(tile.latched != nullptr ? static_cast<const Times*>(tile.latched) : &now) {}
-
-    bool at_end() const { return first == tile.count; }
-    RETROGRAD_INLINE Piece next() {
-      const bool high = tile.x[gate].sample(first) >= Real(0.5);
-      bool edge = false;
-      if (first == end_of_high_or_low) {
-        end_of_high_or_low = end_of_run<T>(tile.x[gate], first, tile.count, high);
-        edge = high != state.is_high();
-        if (edge) {
-          state = {level_at<T>(*times, state, (first + math::block - 1) % math::block), 0};
-          times = &now;
-        }
-      }
-      const std::int64_t before = state.position;
-      const bool in_attack = high && before < times->attack_samples;
-      const auto length = static_cast<int>(std::min<std::int64_t>(
-          in_attack ? times->attack_samples - before : tile.count, end_of_high_or_low - first));
-      const Piece piece{in_attack ? Piece::Kind::attack
-                        : high    ? Piece::Kind::decay
-                                  : Piece::Kind::release,
-                        first,
-                        first + length,
-                        state.level,
-                        in_attack ? before + 1
-                        : high    ? before + 1 - times->attack_samples
-                                  : 1 - before,
-                        edge,
-                        times};
-      state.position = high ? before + length : before - length;
-      first += length;
-      return piece;
+  struct GateOfTile {
+    const Input<real_t<T>>& samples;
+    int count;
+    RETROGRAD_INLINE bool is_high(int i) const { return samples.sample(i) >= real_t<T>(0.5); }
+    RETROGRAD_INLINE int end_of_run(int first, bool high) const {
+      return Adsr::end_of_run<T>(samples, first, count, high);
     }
+  };
+  // Walks through the tile's pieces in time order, and leaves `state` at the tile's last sample.
+  template <class T>
+  struct Walk : GateOfTile<T>, envelope::Pieces<T, GateOfTile<T>> {
+    RETROGRAD_INLINE Walk(const Tile<real_t<T>>& tile, const Times& times_now, State& at_start)
+        : GateOfTile<T>{tile.x[gate], tile.count},
+          envelope::Pieces<T, GateOfTile<T>>(
+              tile.count, *this, times_now,
+              tile.latched != nullptr ? static_cast<const Times*>(tile.latched) : &times_now, at_start) {}
   };
 
   template <class T>
@@ -472,21 +298,13 @@ struct Adsr : Causal<5> {
     return sum == static_cast<Bits>(high ? count : 0);
   }
 
-  // Whether the chain rule ends here: where the piece begins, and where the signal does (of a stream: the last
-  // block, in the middle of a piece).
-  template <class Real>
-  static bool begins(const Tile<Real>& tile, const Piece& piece) {
-    return (piece.kind == Piece::Kind::decay ? piece.j == 1 : piece.begins_by_edge) ||
-           (tile.start == 0 && piece.first == 0);
-  }
-
   template <class Real>
   static constexpr int most_pieces = 2 * Tile<Real>::max_samples + 1;
 
   template <class T>
   RETROGRAD_INLINE static std::size_t find_pieces(const Tile<real_t<T>>& tile, const Times& now, State state,
                                                   Piece* pieces) {
-    Pieces<T> walk(tile, now, state);
+    Walk<T> walk(tile, now, state);
     std::size_t count = 0;
     while (!walk.at_end()) pieces[count++] = walk.next();
     return count;
@@ -497,22 +315,9 @@ struct Adsr : Causal<5> {
   template <class T, class AddTerms>
   RETROGRAD_INLINE void adjoint_of(const Tile<real_t<T>>& tile, const Piece& piece, Carry<real_t<T>>& carry,
                                    const AddTerms& add_terms) const {
-    Group& group = carry.group;
-    const Times& times = *piece.times;
-    if (std::exchange(group.is_empty, false)) {
-      group.last = piece;
-      group.times = times;
-    }
-    add_level_adjoint(times, piece, group.own);
-    add_level_adjoint(times, piece, group.of_level);
+    carry.group.enter(piece);
     add_terms();
-    if (!begins(tile, piece)) return;
-    finish(times, piece, group.own);
-    if (group.last_begins)
-      finish(times, piece, group.of_level);
-    else
-      group.of_level.to_level = 1.0;
-    group.last_begins = true;
+    carry.group.leave(samples_per_unit, tile.start, piece);
   }
 
   template <class T>
@@ -523,40 +328,14 @@ struct Adsr : Causal<5> {
                     [&]() RETROGRAD_INLINE_LAMBDA { add_terms<T>(tile, pieces[p], carry); });
   }
 
-  // A release from nothing: all zeros, and no adjoint.
-  static bool is_silent(const Piece& piece) {
-    return piece.kind == Piece::Kind::release && piece.start == 0.0;
-  }
-
-  // What flowed to the level that the next segment began from is one more term at this piece's last sample.
-  static void add_level_adjoint(const Times& times, const Piece& piece, Flow& flow) {
-    if (flow.to_level == 0.0) return;
-    const double g = std::exchange(flow.to_level, 0.0);
-    const double j = static_cast<double>(piece.j + (piece.last - piece.first) - 1);
-    flow.sum[0] += g;
-    if (piece.kind == Piece::Kind::attack) {
-      flow.sum[1] += g * j;
-    } else {
-      const Exponent exponent(times, piece.kind);
-      const double q = math::decay_exp2(math::fma(exponent.rate, j, exponent.offset));
-      flow.sum[1] += g * q;
-      flow.sum[2] += g * q * j;
-    }
-  }
-
   // The terms of the three sums, up to what is the lane's own.
   template <class T>
   struct Terms {
     using Real = real_t<T>;
     ByBlock<Real> base, base_j;
-    RETROGRAD_INLINE Terms(const Formula<T>& formula, const Piece& piece) {
-      const bool is_attack = formula.is_attack;
-      base.fill(piece, [&](int j) RETROGRAD_INLINE_LAMBDA {
-        return is_attack ? static_cast<Real>(j) : Real(formula.fall(j));
-      });
-      base_j.fill(piece, [&](int j) RETROGRAD_INLINE_LAMBDA {
-        return is_attack ? Real(0.0) : Real(formula.fall(j)) * static_cast<Real>(j);
-      });
+    RETROGRAD_INLINE Terms(const envelope::Formula<T>& formula, const Piece& piece) {
+      base.fill(piece, [&](int j) RETROGRAD_INLINE_LAMBDA { return formula.base(j); });
+      base_j.fill(piece, [&](int j) RETROGRAD_INLINE_LAMBDA { return formula.base_j(j); });
     }
     RETROGRAD_INLINE std::array<Real, 3> of(Real g, int b) const { return {g * base[b], g * base_j[b], g}; }
   };
@@ -565,8 +344,8 @@ struct Adsr : Causal<5> {
   RETROGRAD_INLINE static void add_terms(const Tile<real_t<T>>& tile, const Piece& piece,
                                          Carry<real_t<T>>& carry) {
     using Real = real_t<T>;
-    if (is_silent(piece)) return;
-    const Formula<T> formula(*piece.times, piece.kind, piece.start);
+    if (envelope::is_silent(piece)) return;
+    const LaneFormula<T> formula(piece);
     const Terms<T> terms(formula, piece);
     const auto g = tile.gy;
     const int offset = static_cast<int>(tile.start % math::sum_tile);
@@ -578,66 +357,27 @@ struct Adsr : Causal<5> {
       if ((tile.start + first) % math::sum_tile == 0) flush<T>(piece, formula, carry);
       last = first;
     }
-    if (begins(tile, piece)) flush<T>(piece, formula, carry);
+    if (envelope::begins(tile.start, piece)) flush<T>(piece, formula, carry);
   }
 
   // Adds the lanes of the tile of 512 under way to the piece's sums.
   template <class T>
-  RETROGRAD_INLINE static void flush(const Piece& piece, const Formula<T>& formula, Carry<real_t<T>>& carry) {
+  RETROGRAD_INLINE static void flush(const Piece& piece, const LaneFormula<T>& formula,
+                                     Carry<real_t<T>>& carry) {
     using Real = real_t<T>;
     Real(&base)[math::sum_lanes] = carry.lanes[0], (&base_j)[math::sum_lanes] = carry.lanes[1],
     (&plain)[math::sum_lanes] = carry.lanes[2];
     const auto add = [&](int sum, Real(&lanes)[math::sum_lanes]) RETROGRAD_INLINE_LAMBDA {
       carry.group.own.sum[sum] += static_cast<double>(math::combine_lanes(lanes));
     };
-    const auto for_each_lane = [&](const auto& run) RETROGRAD_INLINE_LAMBDA {
-      for (int w = 0; w < math::sum_lanes; w += math::block)
-        for (int l = 0; l < math::block; ++l) run(w + l, T(static_cast<Real>(l)), formula.ratio[l]);
-    };
-    if (piece.kind == Piece::Kind::attack) {
-      for_each_lane([&](int w, T lane, Real) RETROGRAD_INLINE_LAMBDA {
-        base[w] = Real(math::fma(lane, T(plain[w]), T(base[w])));
-      });
-    } else {
-      for_each_lane([&](int w, T lane, Real ratio) RETROGRAD_INLINE_LAMBDA {
-        base_j[w] = Real(math::fma(lane, T(base[w]), T(base_j[w]))) * ratio;
-        base[w] = base[w] * ratio;
-      });
-      add(2, base_j);
-    }
+    const bool is_attack = piece.kind == Piece::Kind::attack;
+    for (int w = 0; w < math::sum_lanes; w += math::block)
+      for (int l = 0; l < math::block; ++l)
+        envelope::end_lane<T>(is_attack, l, formula.of_lane[l], base[w + l], base_j[w + l], plain[w + l]);
+    if (!is_attack) add(2, base_j);
     add(1, base);
     if (piece.kind != Piece::Kind::release) add(0, plain);
     carry.start_lanes();
-  }
-
-  // The chain rule at the piece's beginning.
-  void finish(const Times& times, const Piece& piece, Flow& flow) const {
-    const double g = flow.sum[0], gq = flow.sum[1], gqj = flow.sum[2];
-    const auto gain = [&](InputIndex input, double adjoint) { flow.gained[input] += adjoint; };
-    switch (piece.kind) {
-      case Piece::Kind::attack: {
-        const double gk = gq;
-        if (times.attack_follows)
-          gain(attack, -(1.0 - piece.start) / (times.attack * times.attack) * gk * samples_per_unit);
-        flow.to_level = g - gk / times.attack;
-        break;
-      }
-      case Piece::Kind::decay: {
-        const double room = 1.0 - times.sustain;
-        gain(sustain, g - gq);
-        if (times.attack_follows) gain(attack, room / times.decay * gq * samples_per_unit);
-        if (times.decay_follows)
-          gain(decay, room / (times.decay * times.decay) * (gqj - times.attack_rest * gq) * samples_per_unit);
-        flow.to_level = 0.0;
-        break;
-      }
-      case Piece::Kind::release:
-        if (times.release_follows)
-          gain(release, piece.start / (times.release * times.release) * gqj * samples_per_unit);
-        flow.to_level = gq;
-        break;
-    }
-    flow.sum[0] = flow.sum[1] = flow.sum[2] = 0.0;
   }
 };
 

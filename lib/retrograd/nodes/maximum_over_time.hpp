@@ -11,6 +11,7 @@ struct MaximumOverTime : Reduction {
 
   template <class T>
   RETROGRAD_INLINE void forward(const Tile<real_t<T>>& tile, ReductionRow<real_t<T>>& row) const {
+    if (tile.start > 0 && row.value != row.value) return;  // the first NaN it is
     for (int i = 0; i < tile.count; ++i) {
       const double x = static_cast<double>(tile.x[0].sample(i));
       const bool is_first = tile.start + i == 0;

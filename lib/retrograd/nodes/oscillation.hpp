@@ -144,10 +144,16 @@ struct Oscillation : Causal<2> {
       for (int l = 0; l < math::block; ++l) turns_after[l] = static_cast<Real>(l) * turns_per_unit;
     }
     RETROGRAD_INLINE std::array<Real, 2> of(Real g, int b, int l) const {
-      const Real turns_before = static_cast<Real>(start + b * math::block) * turns_per_unit + turns_after[l];
-      return {g * turns_before, g * static_cast<Real>(turns_per_radian)};
+      return steady_terms(g, start + b * math::block, turns_per_unit, turns_after[l]);
     }
   };
+  /// The same of a sample in a block that begins at sample `start`, `turns_after` being the lane's.
+  template <class Real>
+  RETROGRAD_INLINE static std::array<Real, 2> steady_terms(Real g, std::int64_t start, Real turns_per_unit,
+                                                           Real turns_after) {
+    const Real turns_before = static_cast<Real>(start) * turns_per_unit + turns_after;
+    return {g * turns_before, g * static_cast<Real>(turns_per_radian)};
+  }
 
   /// The adjoints of a frequency that varies, and of the modulation, from those of a tile's phases; these are
   /// overwritten.
@@ -182,11 +188,18 @@ struct Oscillation : Causal<2> {
     return !(tile.x[1].is_constant() && tile.x[1].constant == 0.0);
   }
 
- private:
-  // frequency / period in units of 2^-64 turn; whole turns are dropped exactly.
-  static std::uint64_t fixed_point(double turns) {
+  /// frequency / period in units of 2^-64 turn; whole turns are dropped exactly.
+  RETROGRAD_ANYWHERE static std::uint64_t fixed_point(double turns) {
     turns -= std::floor(turns);
     return turns < 1.0 ? static_cast<std::uint64_t>(std::ldexp(turns, 64)) : 0;
+  }
+
+  /// How far a sample of this frequency, not constant over time, moves the phase. The nearest whole number of turns
+  /// is dropped; what is left, added to 1.5, has the turn's fraction in its 52 low bits, offset by a half.
+  RETROGRAD_INLINE static std::uint64_t increment_of(double frequency, double turns_per_unit) {
+    const double turns = frequency * turns_per_unit;
+    const double fraction = turns - ((turns + 0x1.8p52) - 0x1.8p52);
+    return (std::bit_cast<std::uint64_t>(fraction + 1.5) << 12) ^ (1ull << 63);
   }
 
   // A fixed-point phase as turns in [-1/2, 1/2). 32 bits are enough for a float. For a double, offset-binary
@@ -198,34 +211,50 @@ struct Oscillation : Causal<2> {
     return std::bit_cast<double>(((phase ^ (1ull << 63)) >> 12) | 0x3FF0000000000000ull) - 1.5;
   }
 
-  // The phase at a block's samples when the frequency is constant over time. Blocks begin at samples that are
-  // multiples of 16, so a lane's offset, for a float cut to 32 bits, is always the same.
+  /// The phase when the frequency is constant over time. Blocks begin at samples that are multiples of 16, so a
+  /// lane's offset, for a float cut to 32 bits, is always the same.
   template <class Real>
-  struct Steady {
+  struct SteadyPhase {
     using Bits = math::bits_t<Real>;
     static constexpr bool is_steady = true;
     static constexpr int cut = 64 - 8 * static_cast<int>(sizeof(Bits));
     std::uint64_t start, increment;
-    alignas(64) Bits offset[math::block];
     Real nothing;  // added to each phase: 0, or NaN where the frequency is NaN or infinite
 
-    RETROGRAD_INLINE Steady(const Oscillation& oscillator, double frequency, const State& state)
+    RETROGRAD_INLINE SteadyPhase(const Oscillation& oscillator, double frequency, const State& state)
         : start(state.turns),
           increment(fixed_point(std::fmod(frequency, oscillator.period) / oscillator.period)),
-          nothing(static_cast<Real>(frequency - frequency)) {
-      for (int l = 0; l < math::block; ++l)
-        offset[l] = static_cast<Bits>((increment * static_cast<std::uint64_t>(l)) >> cut);
-    }
+          nothing(static_cast<Real>(frequency - frequency)) {}
     RETROGRAD_INLINE Bits base(int b) const {
       return static_cast<Bits>((start + increment * static_cast<std::uint64_t>(b * math::block)) >> cut);
+    }
+    RETROGRAD_INLINE Bits offset_of(int l) const {
+      return static_cast<Bits>((increment * static_cast<std::uint64_t>(l)) >> cut);
     }
     /// The state's turns `count` samples on.
     RETROGRAD_INLINE std::uint64_t after(int count) const {
       return start + increment * static_cast<std::uint64_t>(count);
     }
     RETROGRAD_INLINE Real turns(int b, int l) const {
-      return to_turns(static_cast<Bits>(base(b) + offset[l])) + nothing;
+      return to_turns(static_cast<Bits>(base(b) + offset_of(l))) + nothing;
     }
+    RETROGRAD_INLINE Real turns_of_block(int b) const { return to_turns(base(b)); }
+    RETROGRAD_INLINE Real turns_of_lane(int l) const { return to_turns(offset_of(l)) + nothing; }
+  };
+
+  /// The same with a table of the lanes' offsets.
+  template <class Real>
+  struct Steady : SteadyPhase<Real> {
+    using Bits = typename SteadyPhase<Real>::Bits;
+    alignas(64) Bits offset[math::block];
+    RETROGRAD_INLINE Steady(const Oscillation& oscillator, double frequency, const State& state)
+        : SteadyPhase<Real>(oscillator, frequency, state) {
+      for (int l = 0; l < math::block; ++l) offset[l] = this->offset_of(l);
+    }
+    RETROGRAD_INLINE Real turns(int b, int l) const {
+      return to_turns(static_cast<Bits>(this->base(b) + offset[l])) + this->nothing;
+    }
+    RETROGRAD_INLINE Real turns_of_lane(int l) const { return to_turns(offset[l]) + this->nothing; }
   };
 
   // The phases of a frequency that varies over time.
@@ -241,7 +270,7 @@ struct Oscillation : Causal<2> {
     RETROGRAD_INLINE Real turns(int b, int l) const { return of_sample[b * math::block + l]; }
   };
 
-  // The waveform at a phase, with the modulation added.
+  /// The waveform at a phase, with the modulation added.
   template <class T, class Phase, bool is_modulated>
   struct Wave {
     using Real = real_t<T>;
@@ -266,7 +295,7 @@ struct Oscillation : Causal<2> {
     }
   };
 
-  // The same, of an adjoint that does not ask for the phase.
+  /// The same, of an adjoint that does not ask for the phase.
   template <class T>
   struct AnyPhase {
     static constexpr bool adds_modulation = true;
@@ -276,6 +305,7 @@ struct Oscillation : Causal<2> {
     }
   };
 
+ private:
   // The same of a steady frequency and nothing else, from what the waveform knows of each block's first phase
   // and of each lane's.
   template <class T>
@@ -291,12 +321,12 @@ struct Oscillation : Causal<2> {
         : waveform(oscillator.waveform) {
       for (int first = 0; first < blocks; first += math::block)
         for (int i = 0; i < math::block; ++i) {
-          const auto part = waveform.part(T(to_turns(steady.base(first + i))));
+          const auto part = waveform.part(T(steady.turns_of_block(first + i)));
           block_sine[first + i] = Real(part.sine);
           block_cosine[first + i] = Real(part.cosine);
         }
       for (int l = 0; l < math::block; ++l) {
-        const auto part = waveform.part(T(to_turns(steady.offset[l]) + steady.nothing));
+        const auto part = waveform.part(T(steady.turns_of_lane(l)));
         lane_sine[l] = Real(part.sine);
         lane_cosine[l] = Real(part.cosine);
       }
@@ -357,11 +387,7 @@ struct Oscillation : Causal<2> {
       const int present = tile.count - b * math::block;
       alignas(64) std::uint64_t increments[math::block];
       for (int l = 0; l < math::block; ++l) {
-        // The nearest whole number of turns is dropped; what is left, added to 1.5, has the turn's fraction
-        // in its 52 low bits, offset by a half.
-        const double turns = static_cast<double>(frequency[l]) * turns_per_unit;
-        const double fraction = turns - ((turns + 0x1.8p52) - 0x1.8p52);
-        const std::uint64_t increment = (std::bit_cast<std::uint64_t>(fraction + 1.5) << 12) ^ (1ull << 63);
+        const std::uint64_t increment = increment_of(static_cast<double>(frequency[l]), turns_per_unit);
         increments[l] = l < present ? increment : 0;
       }
       sum = math::add_earlier_lanes(increments, sum, sums + b * math::block);

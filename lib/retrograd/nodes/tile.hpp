@@ -63,7 +63,7 @@ struct Input {
   const Real* data = nullptr;
   std::ptrdiff_t step = 0;
   double constant = 0.0;
-  bool is_constant() const { return step == 0; }
+  RETROGRAD_ANYWHERE bool is_constant() const { return step == 0; }
   RETROGRAD_INLINE const Real* block(int b) const { return data + b * step; }
   RETROGRAD_INLINE Real sample(int i) const { return block(i / math::block)[i % math::block]; }
 };

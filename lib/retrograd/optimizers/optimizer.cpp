@@ -1,3 +1,4 @@
+#include <retrograd/optimizers/on_device.hpp>
 #include <retrograd/optimizers/optimizer.hpp>
 #include <retrograd/optimizers/parameter_space.hpp>
 
@@ -37,7 +38,9 @@ Optimizer::Optimizer(Tape& tape, std::span<const Var> parameters, double learnin
 void Optimizer::scale_rate(Var parameter, double factor) {
   for (Moving& moving : parameters_)
     if (moving.var.tape() == parameter.tape() && moving.var.id() == parameter.id()) {
+      take_from_device();
       moving.rate = factor;
+      is_changed_ = true;
       return;
     }
   raise<TapeError>("a learning rate was scaled for a Var that is no parameter of this optimiser");
@@ -66,29 +69,17 @@ void Optimizer::clip_rows() {
   for (Moving& parameter : parameters_)
     for (std::size_t i = 0; i < parameter.free.size(); ++i) {
       const double norm = std::sqrt(row_norm_[row_of(parameter, i)]);
-      if (norm > clip_) parameter.gradient[i] *= clip_ / norm;
+      parameter.gradient[i] *= moves::clipping(norm, clip_);
       if (!std::isfinite(norm)) parameter.gradient[i] = std::numeric_limits<double>::quiet_NaN();
     }
 }
-
-namespace {
-
-// The float nearest to `value` that does not leave the domain.
-float rounded_inside(const Domain& domain, double value) {
-  const auto nearest = static_cast<float>(value);
-  if (domain.contains(static_cast<double>(nearest))) return nearest;
-  const double inwards = static_cast<double>(nearest) > value ? -INFINITY : INFINITY;
-  return std::nextafter(nearest, static_cast<float>(inwards));
-}
-
-}  // namespace
 
 void Optimizer::set_value(Moving& parameter) {
   for (std::size_t i = 0; i < parameter.free.size(); ++i) {
     if (!std::isfinite(parameter.gradient[i])) continue;
     const double value = from_free(parameter.domain, parameter.free[i]);
     if (parameter.value.type() == ElementType::f32)
-      parameter.value.as<float>()[i] = rounded_inside(parameter.domain, value);
+      parameter.value.as<float>()[i] = moves::rounded_inside(parameter.domain, value);
     else
       parameter.value.as<double>()[i] = value;
   }
@@ -96,6 +87,13 @@ void Optimizer::set_value(Moving& parameter) {
 }
 
 void Optimizer::step() {
+  for (const Moving& parameter : parameters_) leaf_with_gradient(tape_.state(), parameter.var);
+  if (steps_on_device()) {
+    ++steps_;
+    on_device_->step(*move_on_device(), learning_rate_, clip_);
+    leaves_were_moved(tape_.state());
+    return;
+  }
   gather_gradients();
   clip_rows();
   ++steps_;
@@ -106,26 +104,60 @@ void Optimizer::step() {
   }
 }
 
-void Sgd::move(Moving& parameter, std::size_t i) {
-  double& velocity = parameter.memory[0][i];
-  velocity = momentum_ * velocity + parameter.gradient[i];
-  parameter.free[i] -= learning_rate() * parameter.rate * velocity;
+// Where the tape is on a GPU, the method is one of the library's, and no step can bring a parameter to a value that a
+// node does not allow (that would have to be looked at).
+bool Optimizer::steps_on_device() {
+  if (tape_.options().device == Device::cpu || !move_on_device()) return false;
+  if (on_device_ != nullptr && !is_changed_) return true;
+  std::vector<OptimizerOnDevice::Parameter> parameters;
+  for (Moving& parameter : parameters_) {
+    Leaf& leaf = leaf_with_gradient(tape_.state(), parameter.var);
+    for (const Leaf::Reader& reader : leaf.readers)
+      if (!contains(reader.allowed->domain, parameter.domain)) return false;
+    parameters.push_back({&leaf, parameter.domain, parameter.rate, parameter.row_length, &parameter.free,
+                          &parameter.memory[0], &parameter.memory[1]});
+  }
+  if (on_device_ == nullptr)
+    on_device_ = optimizer_on_device(tape_.options(), parameters, static_cast<std::int64_t>(rows_));
+  else
+    on_device_->update(parameters);
+  is_changed_ = false;
+  return true;
 }
+
+void Optimizer::take_from_device() const {
+  if (on_device_ != nullptr && !is_changed_) on_device_->fetch();
+}
+
+Optimizer::~Optimizer() = default;
+
+std::optional<Move> Optimizer::move_on_device() const { return std::nullopt; }
+
+namespace {
+
+moves::AdamMove adam_move(const AdamOptions& options, std::int64_t steps_done) {
+  const auto steps = static_cast<double>(steps_done);
+  return {options.beta1, options.beta2, options.epsilon, 1.0 - std::pow(options.beta1, steps),
+          1.0 - std::pow(options.beta2, steps)};
+}
+
+}  // namespace
+
+void Sgd::move(Moving& parameter, std::size_t i) {
+  double none = 0.0;
+  parameter.free[i] -= moves::SgdMove{momentum_}(parameter.gradient[i], learning_rate() * parameter.rate,
+                                                 parameter.memory[0][i], none);
+}
+std::optional<Move> Sgd::move_on_device() const { return Move{moves::SgdMove{momentum_}}; }
 
 void Adam::move(Moving& parameter, std::size_t i) {
-  const double g = parameter.gradient[i];
-  double &first = parameter.memory[0][i], &second = parameter.memory[1][i];
-  first = options_.beta1 * first + (1.0 - options_.beta1) * g;
-  second = options_.beta2 * second + (1.0 - options_.beta2) * g * g;
-  // The moments began at zero: what is missing of their weights.
-  const auto steps = static_cast<double>(steps_);
-  const double first_weight = 1.0 - std::pow(options_.beta1, steps);
-  const double second_weight = 1.0 - std::pow(options_.beta2, steps);
-  parameter.free[i] -= learning_rate() * parameter.rate * (first / first_weight) /
-                       (std::sqrt(second / second_weight) + options_.epsilon);
+  parameter.free[i] -= adam_move(options_, steps_)(parameter.gradient[i], learning_rate() * parameter.rate,
+                                                   parameter.memory[0][i], parameter.memory[1][i]);
 }
+std::optional<Move> Adam::move_on_device() const { return Move{adam_move(options_, steps_)}; }
 
 OptimizerState Optimizer::save() const {
+  take_from_device();
   OptimizerState state;
   state["/steps"] = {static_cast<double>(steps_)};
   for (const Moving& parameter : parameters_) {
@@ -150,6 +182,7 @@ void Optimizer::load(const OptimizerState& state) {
     for (const std::string& name : memory_names_) find(parameter.name + "/" + name, parameter.free.size());
   }
   steps_ = static_cast<std::int64_t>(find("/steps", 1)[0]);
+  is_changed_ = true;
   for (Moving& parameter : parameters_) {
     parameter.free = find(parameter.name + "/free", parameter.free.size());
     for (std::size_t m = 0; m < memory_names_.size(); ++m)

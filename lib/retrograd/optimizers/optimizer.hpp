@@ -9,6 +9,8 @@
 
 #include <limits>
 #include <map>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,12 +21,16 @@ namespace retrograd {
 /// ("/steps").
 using OptimizerState = std::map<std::string, std::vector<double>>;
 
+/// A method in the form that a GPU knows, and the one that steps there: optimizers/on_device.hpp.
+struct Move;
+class OptimizerOnDevice;
+
 /// What the methods share: free space, clipping, state. A host writes its own method by overriding `move`.
 class Optimizer {
  public:
-  virtual ~Optimizer() = default;
+  virtual ~Optimizer();
 
-  /// Moves every parameter once. Throws TapeError before the first rewind, and DomainError where a parameter
+  /// Moves every parameter once; on a tape on a GPU there. Throws TapeError before the first rewind, and DomainError where a parameter
   /// comes to a value that its domain allows and a node that reads it does not (a negative attack that was
   /// recorded as `real`). Allocates nothing.
   void step();
@@ -65,6 +71,8 @@ class Optimizer {
 
   /// Moves `parameter.free[i]` against `parameter.gradient[i]`.
   virtual void move(Moving& parameter, std::size_t i) = 0;
+  /// The same for a GPU; none where the method knows only `move`, and is done on the host.
+  virtual std::optional<Move> move_on_device() const;
 
   std::int64_t steps_ = 0;  ///< done so far
 
@@ -72,6 +80,8 @@ class Optimizer {
   void gather_gradients();
   void clip_rows();
   void set_value(Moving& parameter);
+  bool steps_on_device();
+  void take_from_device() const;
 
   Tape& tape_;
   double learning_rate_;
@@ -80,6 +90,8 @@ class Optimizer {
   std::vector<Moving> parameters_;
   std::size_t rows_ = 1;
   std::vector<double> row_norm_;  // squared; the last is that of parameters all rows share
+  std::unique_ptr<OptimizerOnDevice> on_device_;
+  bool is_changed_ = false;  // here, and not yet on the device
 };
 
 /// Gradient descent with momentum: v = momentum * v + gradient, u -= learning_rate * v.
@@ -98,6 +110,7 @@ class Sgd final : public Optimizer {
 
  private:
   void move(Moving& parameter, std::size_t i) override;
+  std::optional<Move> move_on_device() const override;
   double momentum_;
 };
 
@@ -119,6 +132,7 @@ class Adam final : public Optimizer {
 
  private:
   void move(Moving& parameter, std::size_t i) override;
+  std::optional<Move> move_on_device() const override;
   AdamOptions options_;
 };
 

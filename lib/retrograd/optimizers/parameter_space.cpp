@@ -1,17 +1,13 @@
-#include <retrograd/math/functions.hpp>
+#include <retrograd/optimizers/moves.hpp>
 #include <retrograd/optimizers/parameter_space.hpp>
 
 #include <algorithm>
-#include <limits>
 
 namespace retrograd {
 
 namespace {
 
-constexpr double most_free = 460;  // exp of it is 1e200: steps end before the numbers do
-
-bool is_bounded_below(const Domain& domain) { return domain.low > -std::numeric_limits<double>::infinity(); }
-bool is_bounded_above(const Domain& domain) { return domain.high < std::numeric_limits<double>::infinity(); }
+using namespace moves;
 
 double log_within_reach(double x) { return std::clamp(math::log(x), -most_free, most_free); }
 
@@ -30,22 +26,8 @@ double to_free(const Domain& domain, double value) {
   return log_within_reach(part / (1.0 - part));
 }
 
-double from_free(const Domain& domain, double free) {
-  if (!is_bounded_below(domain) && !is_bounded_above(domain)) return free;
-  free = std::clamp(free, -most_free, most_free);
-  if (!is_bounded_below(domain)) return domain.high - math::exp(free);
-  if (!is_bounded_above(domain)) return domain.low + math::exp(free);
-  const double value = domain.low + (domain.high - domain.low) * math::sigmoid(free);
-  return std::clamp(value, domain.low, domain.high);
-}
+double from_free(const Domain& domain, double free) { return moves::from_free(domain, free); }
 
-double slope_at(const Domain& domain, double free) {
-  if (!is_bounded_below(domain) && !is_bounded_above(domain)) return 1.0;
-  free = std::clamp(free, -most_free, most_free);
-  if (!is_bounded_below(domain)) return -math::exp(free);
-  if (!is_bounded_above(domain)) return math::exp(free);
-  const double part = math::sigmoid(free);
-  return (domain.high - domain.low) * part * (1.0 - part);
-}
+double slope_at(const Domain& domain, double free) { return moves::slope_at(domain, free); }
 
 }  // namespace retrograd

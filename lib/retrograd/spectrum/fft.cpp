@@ -1,5 +1,5 @@
-#include <retrograd/math/functions.hpp>
 #include <retrograd/math/simd.hpp>
+#include <retrograd/spectrum/butterfly.hpp>
 #include <retrograd/spectrum/fft.hpp>
 #include <retrograd/spectrum/split.hpp>
 #include <retrograd/tensor/errors.hpp>
@@ -22,46 +22,30 @@ constexpr std::ptrdiff_t row = 2 * lanes<Real>;
 // Blocks of this many rows or fewer stay in the L1 cache while all their passes run.
 constexpr std::ptrdiff_t resident_rows = 256;
 
-// One radix-4 butterfly of decimation in frequency, in place over four rows. `twiddles` holds w, w^2 and w^3
-// for w = exp(-2 pi i j / length). The middle two results change places, which makes the order of the rows
-// plain bit reversal.
+// Lane l of a row, and back.
+template <class T>
+RETROGRAD_INLINE Complex<T> point(const real_t<T>* r, int l) {
+  return {T(r[l]), T(r[lanes<real_t<T>> + l])};
+}
+template <class T>
+RETROGRAD_INLINE void put(const Complex<T>& point, real_t<T>* r, int l) {
+  r[l] = real_t<T>(point.real);
+  r[lanes<real_t<T>> + l] = real_t<T>(point.imaginary);
+}
+
+// One butterfly of radix 4, in place over four rows. `twiddles` holds w, w^2 and w^3 for w = exp(-2 pi i j /
+// length).
 template <class T, bool twiddled>
 RETROGRAD_INLINE void butterfly(real_t<T>* __restrict r0, real_t<T>* __restrict r1, real_t<T>* __restrict r2,
                                 real_t<T>* __restrict r3, const real_t<T>* __restrict twiddles) {
-  using Real = real_t<T>;
-  constexpr int n = lanes<Real>;
-  const T w1_real = twiddles[0], w1_imaginary = twiddles[1];
-  const T w2_real = twiddles[2], w2_imaginary = twiddles[3];
-  const T w3_real = twiddles[4], w3_imaginary = twiddles[5];
-  for (int l = 0; l < n; ++l) {
-    const T a0_real = r0[l], a0_imaginary = r0[n + l];
-    const T a1_real = r1[l], a1_imaginary = r1[n + l];
-    const T a2_real = r2[l], a2_imaginary = r2[n + l];
-    const T a3_real = r3[l], a3_imaginary = r3[n + l];
-    const T s02_real = a0_real + a2_real, s02_imaginary = a0_imaginary + a2_imaginary;
-    const T d02_real = a0_real - a2_real, d02_imaginary = a0_imaginary - a2_imaginary;
-    const T s13_real = a1_real + a3_real, s13_imaginary = a1_imaginary + a3_imaginary;
-    const T d13_real = a1_real - a3_real, d13_imaginary = a1_imaginary - a3_imaginary;
-    const T y1_real = d02_real + d13_imaginary, y1_imaginary = d02_imaginary - d13_real;
-    const T y2_real = s02_real - s13_real, y2_imaginary = s02_imaginary - s13_imaginary;
-    const T y3_real = d02_real - d13_imaginary, y3_imaginary = d02_imaginary + d13_real;
-    r0[l] = Real(s02_real + s13_real);
-    r0[n + l] = Real(s02_imaginary + s13_imaginary);
-    if constexpr (twiddled) {
-      r1[l] = Real(math::fma(y2_real, w2_real, -(y2_imaginary * w2_imaginary)));
-      r1[n + l] = Real(math::fma(y2_real, w2_imaginary, y2_imaginary * w2_real));
-      r2[l] = Real(math::fma(y1_real, w1_real, -(y1_imaginary * w1_imaginary)));
-      r2[n + l] = Real(math::fma(y1_real, w1_imaginary, y1_imaginary * w1_real));
-      r3[l] = Real(math::fma(y3_real, w3_real, -(y3_imaginary * w3_imaginary)));
-      r3[n + l] = Real(math::fma(y3_real, w3_imaginary, y3_imaginary * w3_real));
-    } else {
-      r1[l] = Real(y2_real);
-      r1[n + l] = Real(y2_imaginary);
-      r2[l] = Real(y1_real);
-      r2[n + l] = Real(y1_imaginary);
-      r3[l] = Real(y3_real);
-      r3[n + l] = Real(y3_imaginary);
-    }
+  const Complex<T> w1{twiddles[0], twiddles[1]}, w2{twiddles[2], twiddles[3]}, w3{twiddles[4], twiddles[5]};
+  for (int l = 0; l < lanes<real_t<T>>; ++l) {
+    Complex<T> y0 = point<T>(r0, l), y1 = point<T>(r1, l), y2 = point<T>(r2, l), y3 = point<T>(r3, l);
+    butterfly4(y0, y1, y2, y3);
+    put(y0, r0, l);
+    put(twiddled ? multiply(y1, w2) : y1, r1, l);
+    put(twiddled ? multiply(y2, w1) : y2, r2, l);
+    put(twiddled ? multiply(y3, w3) : y3, r3, l);
   }
 }
 
@@ -70,73 +54,39 @@ template <class T, bool twiddled>
 RETROGRAD_INLINE void butterfly_adjoint(real_t<T>* __restrict r0, real_t<T>* __restrict r1,
                                         real_t<T>* __restrict r2, real_t<T>* __restrict r3,
                                         const real_t<T>* __restrict twiddles) {
-  using Real = real_t<T>;
-  constexpr int n = lanes<Real>;
-  const T w1_real = twiddles[0], w1_imaginary = twiddles[1];
-  const T w2_real = twiddles[2], w2_imaginary = twiddles[3];
-  const T w3_real = twiddles[4], w3_imaginary = twiddles[5];
-  for (int l = 0; l < n; ++l) {
-    const T y0_real = r0[l], y0_imaginary = r0[n + l];
-    T y2_real = r1[l], y2_imaginary = r1[n + l];
-    T y1_real = r2[l], y1_imaginary = r2[n + l];
-    T y3_real = r3[l], y3_imaginary = r3[n + l];
+  const Complex<T> w1{twiddles[0], twiddles[1]}, w2{twiddles[2], twiddles[3]}, w3{twiddles[4], twiddles[5]};
+  for (int l = 0; l < lanes<real_t<T>>; ++l) {
+    Complex<T> y0 = point<T>(r0, l), y1 = point<T>(r1, l), y2 = point<T>(r2, l), y3 = point<T>(r3, l);
     if constexpr (twiddled) {
-      const T g2_real = y2_real, g1_real = y1_real, g3_real = y3_real;
-      y2_real = math::fma(g2_real, w2_real, y2_imaginary * w2_imaginary);
-      y2_imaginary = math::fma(y2_imaginary, w2_real, -(g2_real * w2_imaginary));
-      y1_real = math::fma(g1_real, w1_real, y1_imaginary * w1_imaginary);
-      y1_imaginary = math::fma(y1_imaginary, w1_real, -(g1_real * w1_imaginary));
-      y3_real = math::fma(g3_real, w3_real, y3_imaginary * w3_imaginary);
-      y3_imaginary = math::fma(y3_imaginary, w3_real, -(g3_real * w3_imaginary));
+      y1 = multiply_conjugate(y1, w2);
+      y2 = multiply_conjugate(y2, w1);
+      y3 = multiply_conjugate(y3, w3);
     }
-    const T s02_real = y0_real + y2_real, s02_imaginary = y0_imaginary + y2_imaginary;
-    const T d02_real = y0_real - y2_real, d02_imaginary = y0_imaginary - y2_imaginary;
-    const T s13_real = y1_real + y3_real, s13_imaginary = y1_imaginary + y3_imaginary;
-    const T d13_real = y1_real - y3_real, d13_imaginary = y1_imaginary - y3_imaginary;
-    r0[l] = Real(s02_real + s13_real);
-    r0[n + l] = Real(s02_imaginary + s13_imaginary);
-    r1[l] = Real(d02_real - d13_imaginary);
-    r1[n + l] = Real(d02_imaginary + d13_real);
-    r2[l] = Real(s02_real - s13_real);
-    r2[n + l] = Real(s02_imaginary - s13_imaginary);
-    r3[l] = Real(d02_real + d13_imaginary);
-    r3[n + l] = Real(d02_imaginary - d13_real);
+    butterfly4_adjoint(y0, y1, y2, y3);
+    put(y0, r0, l), put(y1, r1, l), put(y2, r2, l), put(y3, r3, l);
   }
 }
 
 // Radix 2, for the first pass where the number of points is an odd power of two. `twiddles` holds w.
 template <class T>
-RETROGRAD_INLINE void butterfly2(real_t<T>* __restrict r0, real_t<T>* __restrict r1,
-                                 const real_t<T>* __restrict twiddles) {
-  using Real = real_t<T>;
-  constexpr int n = lanes<Real>;
-  const T w_real = twiddles[0], w_imaginary = twiddles[1];
-  for (int l = 0; l < n; ++l) {
-    const T a0_real = r0[l], a0_imaginary = r0[n + l];
-    const T a1_real = r1[l], a1_imaginary = r1[n + l];
-    const T d_real = a0_real - a1_real, d_imaginary = a0_imaginary - a1_imaginary;
-    r0[l] = Real(a0_real + a1_real);
-    r0[n + l] = Real(a0_imaginary + a1_imaginary);
-    r1[l] = Real(math::fma(d_real, w_real, -(d_imaginary * w_imaginary)));
-    r1[n + l] = Real(math::fma(d_real, w_imaginary, d_imaginary * w_real));
+RETROGRAD_INLINE void first_butterfly(real_t<T>* __restrict r0, real_t<T>* __restrict r1,
+                                      const real_t<T>* __restrict twiddles) {
+  const Complex<T> w{twiddles[0], twiddles[1]};
+  for (int l = 0; l < lanes<real_t<T>>; ++l) {
+    Complex<T> y0 = point<T>(r0, l), y1 = point<T>(r1, l);
+    butterfly2(y0, y1);
+    put(y0, r0, l), put(multiply(y1, w), r1, l);
   }
 }
 
 template <class T>
-RETROGRAD_INLINE void butterfly2_adjoint(real_t<T>* __restrict r0, real_t<T>* __restrict r1,
-                                         const real_t<T>* __restrict twiddles) {
-  using Real = real_t<T>;
-  constexpr int n = lanes<Real>;
-  const T w_real = twiddles[0], w_imaginary = twiddles[1];
-  for (int l = 0; l < n; ++l) {
-    const T y0_real = r0[l], y0_imaginary = r0[n + l];
-    const T g1_real = r1[l], g1_imaginary = r1[n + l];
-    const T y1_real = math::fma(g1_real, w_real, g1_imaginary * w_imaginary);
-    const T y1_imaginary = math::fma(g1_imaginary, w_real, -(g1_real * w_imaginary));
-    r0[l] = Real(y0_real + y1_real);
-    r0[n + l] = Real(y0_imaginary + y1_imaginary);
-    r1[l] = Real(y0_real - y1_real);
-    r1[n + l] = Real(y0_imaginary - y1_imaginary);
+RETROGRAD_INLINE void first_butterfly_adjoint(real_t<T>* __restrict r0, real_t<T>* __restrict r1,
+                                              const real_t<T>* __restrict twiddles) {
+  const Complex<T> w{twiddles[0], twiddles[1]};
+  for (int l = 0; l < lanes<real_t<T>>; ++l) {
+    Complex<T> y0 = point<T>(r0, l), y1 = multiply_conjugate(point<T>(r1, l), w);
+    butterfly2(y0, y1);
+    put(y0, r0, l), put(y1, r1, l);
   }
 }
 
@@ -172,7 +122,7 @@ struct ComplexForward {
     if (odd_power(points)) {
       const std::ptrdiff_t half = points / 2;
       for (std::ptrdiff_t j = 0; j < half; ++j)
-        butterfly2<T>(rows + j * row<real_t<T>>, rows + (j + half) * row<real_t<T>>, twiddles + 2 * j);
+        first_butterfly<T>(rows + j * row<real_t<T>>, rows + (j + half) * row<real_t<T>>, twiddles + 2 * j);
       twiddles += points;
       length = half;
     }
@@ -218,7 +168,8 @@ struct ComplexAdjoint {
       table -= points;
       const std::ptrdiff_t half = points / 2;
       for (std::ptrdiff_t j = 0; j < half; ++j)
-        butterfly2_adjoint<T>(rows + j * row<real_t<T>>, rows + (j + half) * row<real_t<T>>, table + 2 * j);
+        first_butterfly_adjoint<T>(rows + j * row<real_t<T>>, rows + (j + half) * row<real_t<T>>,
+                                   table + 2 * j);
     }
   }
 };

@@ -29,6 +29,9 @@ class CompiledPlan {
 /// there.
 std::unique_ptr<CompiledPlan> compile(Graph& graph, Plan plan, const TapeOptions& options);
 
+/// Throws DeviceError where this build or this machine does not have the options' device.
+void check_device(const TapeOptions& options);
+
 /// The constants of a live plan, as its stream moves them.
 class LiveConstants {
  public:
@@ -71,8 +74,5 @@ class LivePlan {
 /// be called.
 std::unique_ptr<LivePlan> compile_live(Graph& graph, Plan plan, std::span<const int> outputs,
                                        LiveConstants& constants, bool has_gradients);
-
-/// Whether this build and this machine have the device.
-bool is_available(Device device);
 
 }  // namespace retrograd

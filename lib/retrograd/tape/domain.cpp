@@ -17,6 +17,13 @@ std::string to_string(const Domain& domain) {
   return text.str();
 }
 
+bool contains(const Domain& domain, const Domain& inner) {
+  const bool low = domain.low_is_open
+                       ? inner.low > domain.low || (inner.low == domain.low && inner.low_is_open)
+                       : inner.low >= domain.low;
+  return low && inner.high <= domain.high;
+}
+
 bool contains(const Domain& domain, const TensorView& values) {
   for (std::int64_t i = 0; i < values.shape.elements(); ++i)
     if (!domain.contains(values.at(i))) return false;

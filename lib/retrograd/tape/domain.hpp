@@ -35,6 +35,9 @@ constexpr Domain range(double low, double high) { return {low, high, false}; }
 /// "positive", "in [0, 1]": for messages.
 std::string to_string(const Domain& domain);
 
+/// Whether `inner` lies inside.
+bool contains(const Domain& domain, const Domain& inner);
+
 /// Whether all of `values` lie inside.
 bool contains(const Domain& domain, const TensorView& values);
 

@@ -3,10 +3,12 @@
 
 #include <retrograd/tape/domain.hpp>
 #include <retrograd/tape/node.hpp>
+#include <retrograd/tape/var.hpp>
 #include <retrograd/tensor/tensor.hpp>
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +23,16 @@ struct RecordedNode {
   bool signal;
   bool kept = false;
   int leaf = -1;
+};
+
+/// A leaf's value and gradient on a device other than the CPU.
+class LeafOnDevice {
+ public:
+  virtual ~LeafOnDevice() = default;
+  bool value_is_newer = false, gradient_is_newer = false;  ///< than the host's
+  /// Bring them to the host; wait for it.
+  virtual void fetch_value(Tensor& to) = 0;
+  virtual void fetch_gradient(Tensor& to) = 0;
 };
 
 /// An input, a parameter or a constant: its value, and its gradient once there was one.
@@ -39,6 +51,7 @@ struct Leaf {
     const InputDomain* allowed;
   };
   std::vector<Reader> readers = {};
+  std::unique_ptr<LeafOnDevice> on_device = nullptr;
 };
 
 struct Graph {
@@ -50,5 +63,10 @@ struct TapeState;
 /// What `tape` has recorded so far; valid until the next recording.
 const Graph& graph_of(const TapeState* tape);
 Graph& graph_of(TapeState* tape);
+
+/// The leaf of a Var whose gradient was computed; TapeError otherwise.
+Leaf& leaf_with_gradient(TapeState* tape, Var var);
+/// Leaves have other values than the last play saw.
+void leaves_were_moved(TapeState* tape);
 
 }  // namespace retrograd

@@ -97,14 +97,15 @@ struct TileProgram {
   std::vector<int> row_sums;  ///< the constant node each row sum belongs to
 };
 
-/// On a tape of `type`. In f32 operators run in one pass; in f64, which is for checks, they would only be code.
-TileProgram forward_program(const Plan& plan, int stage, ElementType type);
+/// `joins_operators`: they run in one pass, for a backend that has it. The bits are the same.
+TileProgram forward_program(const Plan& plan, int stage, bool joins_operators);
 
 /// Moves the states of the stage's causal nodes over a tile, computing no more values than that needs.
-TileProgram advance_program(const Plan& plan, int stage, ElementType type);
+TileProgram advance_program(const Plan& plan, int stage, bool joins_operators);
 
 /// `has_adjoint[node]`: something is in the node's stored adjoint already; updated for what this stage adds.
 /// Seeds are the stage's nodes that have one. Runs the adjoints in reverse and recomputes what they read.
-TileProgram backward_program(const Plan& plan, int stage, ElementType type, std::vector<bool>& has_adjoint);
+TileProgram backward_program(const Plan& plan, int stage, bool joins_operators,
+                             std::vector<bool>& has_adjoint);
 
 }  // namespace retrograd

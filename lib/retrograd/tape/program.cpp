@@ -12,8 +12,8 @@ using Place = TileOperand::Place;
 
 class ProgramBuilder {
  public:
-  ProgramBuilder(const Plan& plan, int stage, ElementType type)
-      : plan_(plan), stage_(stage), type_(type), value_slot_(plan.nodes.size(), -1) {}
+  ProgramBuilder(const Plan& plan, int stage, bool joins_operators)
+      : plan_(plan), stage_(stage), joins_operators_(joins_operators), value_slot_(plan.nodes.size(), -1) {}
 
   const PlanNode& node(int n) const { return plan_.nodes[static_cast<std::size_t>(n)]; }
   bool in_stage(int n) const { return node(n).stage == stage_ && node(n).type->kind != NodeKind::reduction; }
@@ -48,7 +48,7 @@ class ProgramBuilder {
 
   // Replaces the unlimited slots by as few as liveness allows.
   TileProgram finish() {
-    if (type_ == ElementType::f32) join_operators();
+    if (joins_operators_) join_operators();
     std::vector<std::size_t> last_use(static_cast<std::size_t>(next_slot_), 0);
     for (std::size_t s = 0; s < program.steps.size(); ++s)
       for (const int o : program.steps[s].operands)
@@ -180,7 +180,7 @@ class ProgramBuilder {
 
   const Plan& plan_;
   int stage_;
-  ElementType type_;
+  bool joins_operators_;
   int next_slot_ = 0;
   std::vector<int> value_slot_;
   std::array<std::vector<int>, 6> operand_index_;  // by place and index
@@ -190,15 +190,15 @@ constexpr unsigned bit(std::size_t i) { return 1u << std::min<std::size_t>(i, 31
 
 }  // namespace
 
-TileProgram forward_program(const Plan& plan, int stage, ElementType type) {
-  ProgramBuilder builder(plan, stage, type);
+TileProgram forward_program(const Plan& plan, int stage, bool joins_operators) {
+  ProgramBuilder builder(plan, stage, joins_operators);
   for (const int n : plan.stages[static_cast<std::size_t>(stage)].nodes)
     builder.program.steps.push_back(builder.forward_step(n));
   return builder.finish();
 }
 
-TileProgram advance_program(const Plan& plan, int stage, ElementType type) {
-  ProgramBuilder builder(plan, stage, type);
+TileProgram advance_program(const Plan& plan, int stage, bool joins_operators) {
+  ProgramBuilder builder(plan, stage, joins_operators);
   const std::vector<int>& nodes = plan.stages[static_cast<std::size_t>(stage)].nodes;
   const auto at = [](int n) { return static_cast<std::size_t>(n); };
   std::vector<char> is_read(plan.nodes.size(), 0);
@@ -228,8 +228,9 @@ TileProgram advance_program(const Plan& plan, int stage, ElementType type) {
   return builder.finish();
 }
 
-TileProgram backward_program(const Plan& plan, int stage, ElementType type, std::vector<bool>& has_adjoint) {
-  ProgramBuilder builder(plan, stage, type);
+TileProgram backward_program(const Plan& plan, int stage, bool joins_operators,
+                             std::vector<bool>& has_adjoint) {
+  ProgramBuilder builder(plan, stage, joins_operators);
   const std::vector<int>& nodes = plan.stages[static_cast<std::size_t>(stage)].nodes;
   const auto at = [](int n) { return static_cast<std::size_t>(n); };
   const auto takes_adjoint = [&](const PlanNode& node, std::size_t i) {

@@ -98,9 +98,7 @@ bool Var::is_signal() const {
 }
 
 Tape::Tape(const TapeOptions& options) : state_(std::make_unique<TapeState>()) {
-  if (!is_available(options.device))
-    raise<DeviceError>(std::string("device ") + retrograd::name(options.device) +
-                       " is not available: this build of retrograd has only cpu");
+  check_device(options);
   if (options.sample_rate && !(*options.sample_rate > 0 && *options.sample_rate - *options.sample_rate == 0))
     raise<DomainError>("the sample rate is " + std::to_string(*options.sample_rate) +
                        " Hz, but must be positive and finite");
@@ -153,6 +151,7 @@ void Tape::set(Var var, const TensorView& value) {
     check_domain(leaf.domain, value, "parameter '" + leaf.name + "'");
   for (const Leaf::Reader& reader : leaf.readers) check_input(*reader.node, *reader.allowed, value);
   leaf.value.assign(value);
+  if (leaf.on_device != nullptr) leaf.on_device->value_is_newer = false;
   ++leaf.version;
   state_->stale = true;
 }
@@ -237,7 +236,11 @@ void Tape::rewind(Var y, const TensorView& seed) {
 TensorView Tape::value(Var var) const {
   check_own(state_.get(), var, "value");
   const RecordedNode& node = state_->node(var.id());
-  if (node.leaf >= 0) return state_->leaf(var).value;
+  if (node.leaf >= 0) {
+    Leaf& leaf = state_->leaf(var);
+    if (leaf.on_device != nullptr && leaf.on_device->value_is_newer) leaf.on_device->fetch_value(leaf.value);
+    return leaf.value;
+  }
   const CompiledPlan* played = state_->played;
   if (played == nullptr) raise<TapeError>("[value] nothing has been played yet");
   const auto id = static_cast<std::size_t>(var.id());
@@ -248,14 +251,23 @@ TensorView Tape::value(Var var) const {
   return played->value(index);
 }
 
-TensorView Tape::gradient(Var var) const {
-  state_->own_leaf(var, "gradient");
-  const Leaf& leaf = state_->leaf(var);
+Leaf& leaf_with_gradient(TapeState* tape, Var var) {
+  tape->own_leaf(var, "gradient");
+  Leaf& leaf = tape->leaf(var);
   if (leaf.frozen)
     raise<TapeError>("[gradient] '" + leaf.name +
                      "' has no gradient: it is frozen (inputs are until they are unfrozen)");
-  if (!state_->rewound || !leaf.gradient)
+  if (!tape->rewound || !leaf.gradient)
     raise<TapeError>("[gradient] a gradient of '" + leaf.name + "' was asked for before a play and a rewind");
+  return leaf;
+}
+
+void leaves_were_moved(TapeState* tape) { tape->stale = true; }
+
+TensorView Tape::gradient(Var var) const {
+  Leaf& leaf = leaf_with_gradient(state_.get(), var);
+  if (leaf.on_device != nullptr && leaf.on_device->gradient_is_newer)
+    leaf.on_device->fetch_gradient(*leaf.gradient);
   return *leaf.gradient;
 }
 

@@ -26,6 +26,10 @@
 
 namespace retrograd {
 
+namespace cuda {
+class Gpu;
+}
+
 /// How a tape computes, and its time.
 struct TapeOptions {
   ElementType type = ElementType::f32;  ///< of signals; values constant over time are f64
@@ -40,6 +44,8 @@ struct TapeOptions {
   int tile = 0;
   /// Runs the rows; it must outlive the tape. Null: the calling thread alone.
   Executor* executor = nullptr;
+  /// The GPU of a tape on `Device::cuda`; it must outlive the tape. Null: the machine's first.
+  cuda::Gpu* gpu = nullptr;
 };
 
 /// One thread at a time uses a tape; two tapes share nothing.

@@ -1,8 +1,8 @@
 // Values constant over time: the pointwise nodes among them, in double on every tape, computed once per play.
 #include <retrograd/backends/cpu/buffer.hpp>
 #include <retrograd/backends/cpu/kernels.hpp>
-#include <retrograd/backends/cpu/row_map.hpp>
 #include <retrograd/backends/cpu/stage.hpp>
+#include <retrograd/backends/row_map.hpp>
 
 #include <algorithm>
 

@@ -1,16 +1,14 @@
 // The CPU backend: a plan's stages one after the other, forwards and backwards.
+#include <retrograd/backends/checks.hpp>
+#include <retrograd/backends/cpu/cpu_plan.hpp>
 #include <retrograd/backends/cpu/stage.hpp>
 #include <retrograd/backends/cpu/storage.hpp>
+#include <retrograd/backends/description.hpp>
 #include <retrograd/math/floating_point.hpp>
-#include <retrograd/tape/backend.hpp>
 
-#include <algorithm>
 #include <map>
-#include <sstream>
 
-namespace retrograd {
-
-namespace cpu {
+namespace retrograd::cpu {
 
 namespace {
 
@@ -32,28 +30,14 @@ class GuardedExecutor final : public Executor {
   Executor& executor_;
 };
 
-// "6 phase, 2 add": each text once, with how often it is there, in the order of the first.
-std::string counted(const std::vector<std::string>& texts, const char* between) {
-  std::vector<std::pair<std::string, int>> counts;
-  for (const std::string& text : texts) {
-    const auto known = std::ranges::find(counts, text, &std::pair<std::string, int>::first);
-    if (known == counts.end())
-      counts.emplace_back(text, 1);
-    else
-      ++known->second;
-  }
-  std::string list;
-  for (const auto& [text, count] : counts)
-    list += (list.empty() ? "" : between) + std::to_string(count) + " " + text;
-  return list;
-}
-
 class CpuPlan final : public CompiledPlan {
  public:
   CpuPlan(Graph& graph, Plan plan, const TapeOptions& options)
       : graph_(graph),
         plan_(std::move(plan)),
         storage_(graph, plan_, options.type),
+        type_(options.type),
+        checks_(computed_inputs(plan_)),
         executor_(options.executor != nullptr ? *options.executor : serial_) {
     const StageContext context{plan_, storage_, executor_, options.type, options.tile};
     for (int stage = 0; stage < static_cast<int>(plan_.stages.size()); ++stage) {
@@ -69,20 +53,12 @@ class CpuPlan final : public CompiledPlan {
           break;
       }
     }
-    checks_.resize(plan_.stages.size());
-    for (const PlanNode& node : plan_.nodes)
-      for (const InputDomain& allowed : node.type->input_domains) {
-        const int input = node.inputs[allowed.input];
-        const PlanNode& source = plan_.nodes[static_cast<std::size_t>(input)];
-        if (!source.signal && source.type->kind != NodeKind::leaf)  // leaves were checked when they were set
-          checks_[static_cast<std::size_t>(node.stage)].push_back({node.type, &allowed, input, source.type});
-      }
   }
 
   void play() override {
     const math::DefaultFloatingPoint environment;
     for (std::size_t stage = 0; stage < stages_.size(); ++stage) {
-      for (const Check& check : checks_[stage])
+      for (const ComputedInput& check : checks_[stage])
         check_input(*check.node, *check.allowed, storage_.value(check.input), check.source);
       stages_[stage]->play();
     }
@@ -109,40 +85,10 @@ class CpuPlan final : public CompiledPlan {
   const Plan& plan() const override { return plan_; }
 
   std::string describe() const override {
-    std::ostringstream text;
-    std::size_t own_bytes = 0;
-    for (std::size_t s = 0; s < stages_.size(); ++s) {
-      const Stage& stage = plan_.stages[s];
-      constexpr const char* kinds[] = {"constants", "tiled", "whole"};
-      text << "stage " << s << ", " << kinds[static_cast<int>(stage.kind)] << ": " << stages_[s]->describe()
-           << '\n';
-      std::vector<std::string> nodes, stored;
-      std::size_t bytes = 0;
-      for (const int n : stage.nodes) {
-        const PlanNode& node = plan_.nodes[static_cast<std::size_t>(n)];
-        nodes.emplace_back(node.type->name);
-        if (!node.stored) continue;
-        stored.push_back(node.type->name + (" " + to_string(node.shape)));
-        bytes += static_cast<std::size_t>(node.shape.elements()) * bytes_of(storage_.type_of(n));
-      }
-      text << "    " << counted(nodes, " ") << "\n    stored: " << counted(stored, ", ") << ", " << bytes
-           << " bytes\n";
-      own_bytes += stages_[s]->bytes();
-    }
-    text << "in all: " << storage_.bytes() << " bytes of stored values and adjoints, " << own_bytes
-         << " bytes of scratch and saved states\n";
-    return text.str();
+    return retrograd::describe(plan_, type_, stages_, storage_.bytes());
   }
 
  private:
-  // A computed value that a node of a stage reads and that may not be any number.
-  struct Check {
-    const NodeType* node;
-    const InputDomain* allowed;
-    int input;
-    const NodeType* source;
-  };
-
   struct Rewind {
     std::vector<int> prepared;     // by stage
     std::vector<Tensor*> to_zero;  // adjoints that are only added to
@@ -185,21 +131,18 @@ class CpuPlan final : public CompiledPlan {
   Graph& graph_;
   Plan plan_;
   Storage storage_;
+  ElementType type_;
+  std::vector<std::vector<ComputedInput>> checks_;  // before each stage
   SerialExecutor serial_;
   GuardedExecutor executor_;
   std::vector<std::unique_ptr<StageRunner>> stages_;
-  std::vector<std::vector<Check>> checks_;  // before each stage
-  std::map<int, Rewind> rewinds_;           // by the value rewound from
+  std::map<int, Rewind> rewinds_;  // by the value rewound from
 };
 
 }  // namespace
 
-}  // namespace cpu
-
 std::unique_ptr<CompiledPlan> compile(Graph& graph, Plan plan, const TapeOptions& options) {
-  return std::make_unique<cpu::CpuPlan>(graph, std::move(plan), options);
+  return std::make_unique<CpuPlan>(graph, std::move(plan), options);
 }
 
-bool is_available(Device device) { return device == Device::cpu; }
-
-}  // namespace retrograd
+}  // namespace retrograd::cpu

@@ -4,8 +4,8 @@
 
 #include <retrograd/backends/cpu/buffer.hpp>
 #include <retrograd/backends/cpu/kernels.hpp>
-#include <retrograd/backends/cpu/row_map.hpp>
 #include <retrograd/backends/cpu/storage.hpp>
+#include <retrograd/backends/row_map.hpp>
 #include <retrograd/tape/plan.hpp>
 
 #include <memory>

@@ -1,7 +1,7 @@
-#include <retrograd/backends/cpu/row_map.hpp>
+#include <retrograd/backends/row_map.hpp>
 #include <retrograd/math/ordered_sum.hpp>
 
-namespace retrograd::cpu {
+namespace retrograd {
 
 RowMap::RowMap(const Shape& shape, const Shape& target) : identical_(shape.elements() == target.elements()) {
   const auto sources = static_cast<std::size_t>(shape.elements()),
@@ -31,4 +31,4 @@ void RowMap::add_sums(const double* values, double* sums, double* work) const {
   }
 }
 
-}  // namespace retrograd::cpu
+}  // namespace retrograd

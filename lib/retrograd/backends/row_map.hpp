@@ -5,7 +5,7 @@
 
 #include <vector>
 
-namespace retrograd::cpu {
+namespace retrograd {
 
 class RowMap {
  public:
@@ -37,4 +37,4 @@ class RowMap {
   std::vector<std::int64_t> source_, first_, user_;
 };
 
-}  // namespace retrograd::cpu
+}  // namespace retrograd

@@ -1,0 +1,146 @@
+// The CUDA backend: a plan's stages one after the other, forwards and backwards. Everything is asked for and nothing
+// waited for, until a value is read.
+#include <retrograd/backends/checks.hpp>
+#include <retrograd/backends/cuda/kernels.hpp>
+#include <retrograd/backends/cuda/stage.hpp>
+#include <retrograd/backends/description.hpp>
+
+#include <algorithm>
+#include <map>
+
+namespace retrograd::cuda {
+
+namespace {
+
+class CudaPlan final : public CompiledPlan {
+ public:
+  CudaPlan(Gpu& gpu, Graph& graph, Plan plan, const TapeOptions& options)
+      : gpu_(gpu),
+        graph_(graph),
+        plan_(std::move(plan)),
+        type_(options.type),
+        storage_(gpu, graph, plan_, options.type),
+        checks_(computed_inputs(plan_)) {
+    const StageContext context{plan_, storage_, gpu, options.type};
+    for (int stage = 0; stage < static_cast<int>(plan_.stages.size()); ++stage) {
+      switch (plan_.stages[static_cast<std::size_t>(stage)].kind) {
+        case StageKind::constants:
+          stages_.push_back(make_constant_stage(context, stage));
+          break;
+        case StageKind::tiled:
+          stages_.push_back(make_tiled_stage(context, stage));
+          break;
+        case StageKind::whole:
+          stages_.push_back(make_whole_stage(context, stage));
+          break;
+      }
+    }
+  }
+
+  void play() override {
+    storage_.update_leaves();
+    for (std::size_t stage = 0; stage < stages_.size(); ++stage) {
+      // The one place that waits: a value that is computed and may not be any number is looked at by the host.
+      for (const ComputedInput& check : checks_[stage])
+        check_input(*check.node, *check.allowed, storage_.fetch(check.input), check.source);
+      stages_[stage]->play();
+    }
+  }
+
+  void rewind(int y, const TensorView* seed) override {
+    const Rewind& rewind = rewind_from(y);
+    for (const int node : rewind.to_zero) gpu_.zero(storage_.adjoint(node), storage_.bytes_of_node(node));
+    clear_gradients_outside();
+    start_from(y, seed);
+    for (std::size_t stage = stages_.size(); stage-- > 0;) stages_[stage]->rewind(rewind.prepared[stage]);
+    storage_.gradients_changed();
+  }
+
+  TensorView value(int node) const override { return storage_.fetch(node); }
+  const Plan& plan() const override { return plan_; }
+  std::string describe() const override {
+    return "on " + gpu_.describe() + "\n" + retrograd::describe(plan_, type_, stages_, storage_.bytes());
+  }
+
+ private:
+  struct Rewind {
+    std::vector<int> prepared;  // by stage
+    std::vector<int> to_zero;   // nodes whose adjoints are only added to
+  };
+
+  const Rewind& rewind_from(int y) {
+    const auto known = rewinds_.find(y);
+    if (known != rewinds_.end()) return known->second;
+    Rewind rewind;
+    std::vector<bool> has_adjoint(plan_.nodes.size(), false);
+    has_adjoint[static_cast<std::size_t>(y)] = true;
+    storage_.adjoint(y);
+    rewind.prepared.resize(stages_.size());
+    for (std::size_t stage = stages_.size(); stage-- > 0;)
+      rewind.prepared[stage] = stages_[stage]->prepare_rewind(has_adjoint);
+    for (int n = 0; n < static_cast<int>(plan_.nodes.size()); ++n) {
+      const PlanNode& node = plan_.nodes[static_cast<std::size_t>(n)];
+      const bool is_leaf = node.type->kind == NodeKind::leaf;
+      if (is_leaf && node.trainable) storage_.adjoint(n);
+      if (n != y && storage_.has_adjoint(n) &&
+          (!node.signal || (is_leaf && !has_adjoint[static_cast<std::size_t>(n)])))
+        rewind.to_zero.push_back(n);
+    }
+    return rewinds_.emplace(y, std::move(rewind)).first->second;
+  }
+
+  void start_from(int y, const TensorView* seed) {
+    void* adjoint = storage_.adjoint(y);
+    const std::int64_t elements = plan_.nodes[static_cast<std::size_t>(y)].shape.elements();
+    const ElementType type = storage_.type_of(y);
+    if (seed != nullptr) {
+      if (!seed_ || seed_->shape() != seed->shape || seed_->type() != type) seed_.emplace(seed->shape, type);
+      seed_->assign(*seed);
+      gpu_.to_device(adjoint, seed_->data(), storage_.bytes_of_node(y));
+    } else if (type == ElementType::f32) {
+      fill(static_cast<float*>(adjoint), elements);
+    } else {
+      fill(static_cast<double*>(adjoint), elements);
+    }
+  }
+
+  template <class Real>
+  void fill(Real* adjoint, std::int64_t elements) {
+    const std::int64_t blocks = (elements + threads - 1) / threads;
+    launch<Fill<Real>>(gpu_, std::min<std::int64_t>(blocks, 8 * gpu_.multiprocessors()), 0,
+                       {adjoint, elements, Real(1.0)});
+  }
+
+  // Parameters that this plan does not use have a gradient too: zero.
+  void clear_gradients_outside() {
+    for (std::size_t id = 0; id < graph_.nodes.size(); ++id) {
+      const int leaf_index = graph_.nodes[id].leaf;
+      if (leaf_index < 0 || (id < plan_.index_of.size() && plan_.index_of[id] >= 0)) continue;
+      Leaf& leaf = graph_.leaves[static_cast<std::size_t>(leaf_index)];
+      if (leaf.frozen) continue;
+      if (!leaf.gradient) leaf.gradient.emplace(leaf.value.shape(), leaf.value.type());
+      if (leaf.on_device != nullptr)
+        static_cast<LeafOnGpu&>(*leaf.on_device).clear_gradient(*leaf.gradient);
+      else
+        leaf.gradient->fill(0.0);
+    }
+  }
+
+  Gpu& gpu_;
+  Graph& graph_;
+  Plan plan_;
+  ElementType type_;
+  Storage storage_;
+  std::vector<std::vector<ComputedInput>> checks_;  // before each stage
+  std::vector<std::unique_ptr<StageRunner>> stages_;
+  std::map<int, Rewind> rewinds_;  // by the value rewound from
+  std::optional<Tensor> seed_;     // in the type of the adjoint
+};
+
+}  // namespace
+
+std::unique_ptr<CompiledPlan> Gpu::compile(Graph& graph, Plan plan, const TapeOptions& options) {
+  return std::make_unique<CudaPlan>(*this, graph, std::move(plan), options);
+}
+
+}  // namespace retrograd::cuda

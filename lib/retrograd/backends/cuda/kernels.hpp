@@ -1,0 +1,25 @@
+// Every kernel of the backend, and how one is launched. runtime.cu makes a __global__ function of each.
+#pragma once
+
+#include <retrograd/backends/cuda/constant_kernels.hpp>
+#include <retrograd/backends/cuda/gpu.hpp>
+#include <retrograd/backends/cuda/kernel_list.hpp>
+#include <retrograd/backends/cuda/optimizer_kernels.hpp>
+#include <retrograd/backends/cuda/tile_kernels.hpp>
+#include <retrograd/backends/cuda/whole_kernels.hpp>
+
+namespace retrograd::cuda {
+
+using Kernels = JoinedLists<TileKernels, ConstantKernels, WholeKernels, OptimizerKernels>::type;
+
+/// Runs `Body` on `blocks` blocks of 128 threads.
+template <class Body>
+void launch(Gpu& gpu, std::int64_t blocks, std::size_t shared_bytes,
+            const typename Body::Arguments& arguments) {
+  static_assert(std::is_trivially_copyable_v<typename Body::Arguments>);
+  if (blocks > 0)
+    gpu.launch(Kernels::index_of<Body>(), static_cast<int>(blocks), shared_bytes, &arguments,
+               sizeof(arguments));
+}
+
+}  // namespace retrograd::cuda

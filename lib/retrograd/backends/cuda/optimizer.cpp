@@ -1,0 +1,93 @@
+// Optimisers on the device: parameters, gradients and what the method remembers stay there.
+#include <retrograd/backends/cuda/kernels.hpp>
+#include <retrograd/backends/cuda/storage.hpp>
+
+namespace retrograd::cuda {
+
+namespace {
+
+class OptimizerOnGpu final : public OptimizerOnDevice {
+ public:
+  OptimizerOnGpu(Gpu& gpu, std::span<const Parameter> parameters, std::int64_t rows)
+      : gpu_(gpu), rows_(rows) {
+    for (const Parameter& parameter : parameters) {
+      const std::size_t bytes = parameter.free->size() * sizeof(double);
+      moving_.push_back({parameter, DeviceMemory(gpu, bytes), DeviceMemory(gpu, bytes),
+                         DeviceMemory(gpu, bytes), DeviceMemory(gpu, bytes)});
+    }
+    at_ = DeviceMemory(gpu, parameters.size() * sizeof(ParameterAt));
+    update(parameters);
+  }
+
+  void step(const retrograd::Move& move, double learning_rate, double clip) override {
+    std::visit(
+        [&](const auto& method) {
+          launch<StepParameters<std::remove_cvref_t<decltype(method)>>>(
+              gpu_, rows_ + 1, 0,
+              {at_.as<const ParameterAt>(), static_cast<int>(moving_.size()), rows_, method, learning_rate,
+               clip});
+        },
+        move.method);
+    for (Moving& moving : moving_)
+      LeafOnGpu::of(gpu_, *moving.parameter.leaf).value_was_moved(*moving.parameter.leaf);
+  }
+
+  void fetch() override {
+    for (const Moving& moving : moving_) {
+      gpu_.to_host(moving.parameter.free->data(), moving.free.data(), moving.free.bytes());
+      for (const auto& [memory, to] : {std::pair(&moving.first, moving.parameter.first_memory),
+                                       std::pair(&moving.second, moving.parameter.second_memory)})
+        if (!to->empty()) gpu_.to_host(to->data(), memory->data(), memory->bytes());
+    }
+  }
+
+  void update(std::span<const Parameter> parameters) override {
+    std::vector<ParameterAt> at;
+    for (std::size_t i = 0; i < moving_.size(); ++i) {
+      Moving& moving = moving_[i];
+      moving.parameter = parameters[i];
+      const Parameter& parameter = moving.parameter;
+      LeafOnGpu& leaf = LeafOnGpu::of(gpu_, *parameter.leaf);
+      const auto elements = static_cast<std::int64_t>(parameter.free->size());
+      at.push_back({parameter.leaf->value.type() == ElementType::f32,
+                    leaf.value(),
+                    leaf.gradient(),
+                    parameter.domain,
+                    parameter.rate,
+                    elements,
+                    parameter.row_length,
+                    elements == parameter.row_length && rows_ > 1,
+                    moving.free.as<double>(),
+                    {moving.first.as<double>(), moving.second.as<double>()},
+                    moving.gradient.as<double>()});
+      gpu_.to_device(moving.free.data(), parameter.free->data(), moving.free.bytes());
+      for (const auto& [memory, from] : {std::pair(&moving.first, parameter.first_memory),
+                                         std::pair(&moving.second, parameter.second_memory)}) {
+        if (from->empty())
+          gpu_.zero(memory->data(), memory->bytes());
+        else
+          gpu_.to_device(memory->data(), from->data(), memory->bytes());
+      }
+    }
+    gpu_.to_device(at_.data(), at.data(), at_.bytes());
+  }
+
+ private:
+  struct Moving {
+    Parameter parameter;
+    DeviceMemory free, first, second, gradient;
+  };
+  Gpu& gpu_;
+  std::int64_t rows_;
+  std::vector<Moving> moving_;
+  DeviceMemory at_;
+};
+
+}  // namespace
+
+std::unique_ptr<OptimizerOnDevice> Gpu::optimizer(std::span<const OptimizerOnDevice::Parameter> parameters,
+                                                  std::int64_t rows) {
+  return std::make_unique<OptimizerOnGpu>(*this, parameters, rows);
+}
+
+}  // namespace retrograd::cuda

@@ -1,0 +1,39 @@
+// What the host knows of the nodes that run in tiles on the device: their opcodes and their fields.
+#pragma once
+
+#include <retrograd/backends/cuda/gpu.hpp>
+#include <retrograd/tape/plan.hpp>
+
+#include <map>
+
+namespace retrograd::cuda {
+
+/// The place of a node in TileNodes (and, of a pointwise one, in PointwiseNodes). DeviceError for a user's own node,
+/// which has no code on the device.
+int opcode_of(const NodeType& type);
+
+/// What makes a causal node's state move.
+enum class Moves {
+  by_values,     ///< one sample after the other
+  by_frequency,  ///< an oscillator: by its input 0, with its period
+  by_gate,       ///< an envelope: by its input 0, with its samples per unit of time
+};
+struct Movement {
+  Moves moves = Moves::by_values;
+  double unit = 1.0;
+};
+Movement movement_of(const PlanNode& node);
+
+/// The fields of nodes on the device, each once.
+class NodeFields {
+ public:
+  explicit NodeFields(Gpu& gpu) : gpu_(gpu) {}
+  const void* of(const PlanNode& node);
+  std::size_t bytes() const;
+
+ private:
+  Gpu& gpu_;
+  std::map<const void*, DeviceMemory> fields_;
+};
+
+}  // namespace retrograd::cuda

@@ -1,0 +1,119 @@
+// What nvcc's assembler says of the kernels: none spills registers into memory, each is compiled for every architecture,
+// and what keeps arrays in local memory is known.
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
+
+#include <retrograd/backends/cuda/kernels.hpp>
+
+#include <cxxabi.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <typeinfo>
+#include <vector>
+
+using namespace retrograd::cuda;
+
+namespace {
+
+std::vector<std::string> arguments;  // architectures, "--", reports
+
+struct Use {
+  int registers = 0, stack = 0, spills = 0;
+};
+using Report = std::map<std::pair<std::string, std::string>, Use>;  // by kernel and architecture
+
+std::string demangled(const char* name) {
+  int status = 0;
+  char* text = abi::__cxa_demangle(name, nullptr, nullptr, &status);
+  const std::string result = status == 0 ? text : name;
+  std::free(text);
+  return result;
+}
+
+/// "void retrograd::cuda::kernel<BODY>(...)" is BODY.
+std::string body_of(const std::string& kernel) {
+  const std::string before = "void retrograd::cuda::kernel<";
+  const std::size_t first = kernel.find(before), end = kernel.rfind(">(");
+  if (first != 0 || end == std::string::npos) return kernel;
+  std::string body = kernel.substr(before.size(), end - before.size());
+  while (!body.empty() && body.back() == ' ') body.pop_back();
+  return body;
+}
+
+Report read_reports() {
+  const std::regex entry(R"(ptxas info\s*: Compiling entry function '(\w+)' for 'sm_(\w+)')"),
+      memory(R"(\s*(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads)"),
+      used(R"(ptxas info\s*: Used (\d+) registers.*)");
+  Report report;
+  bool are_reports = false;
+  for (const std::string& file : arguments) {
+    if (!are_reports) {
+      are_reports = file == "--";
+      continue;
+    }
+    std::ifstream lines(file);
+    REQUIRE_MESSAGE(lines, file);
+    Use* use = nullptr;
+    std::smatch found;
+    for (std::string line; std::getline(lines, line);) {
+      if (std::regex_match(line, found, entry))
+        use = &report[{body_of(demangled(found.str(1).c_str())), found.str(2)}];
+      if (use == nullptr) continue;
+      // Once for the kernel and once for each function that is called in it.
+      if (std::regex_match(line, found, memory)) {
+        use->stack = std::max(use->stack, std::stoi(found.str(1)));
+        use->spills += std::stoi(found.str(2)) + std::stoi(found.str(3));
+      }
+      if (std::regex_match(line, found, used)) use->registers = std::stoi(found.str(1));
+    }
+  }
+  return report;
+}
+
+template <class... Bodies>
+std::set<std::string> names(KernelList<Bodies...>) {
+  return {demangled(typeid(Bodies).name())...};
+}
+
+}  // namespace
+
+TEST_CASE("every kernel is compiled for every architecture") {
+  const Report report = read_reports();
+  for (const std::string& arch : arguments) {
+    if (arch == "--") break;
+    std::set<std::string> compiled;
+    for (const auto& [kernel, use] : report)
+      if (kernel.second == arch) compiled.insert(kernel.first);
+    CHECK_MESSAGE(compiled == names(Kernels()), "sm_" << arch);
+  }
+}
+
+TEST_CASE("no kernel spills, and only those known keep arrays in local memory") {
+  // A lane's few states, of which a program's instruction names one: bytes of each thread.
+  const std::map<std::string, int> with_arrays{{"ScanStates<float>", 64},
+                                               {"ScanStates<double>", 128},
+                                               {"RewindTiles<float>", 64},
+                                               {"RewindTiles<double>", 64}};
+  for (const auto& [kernel, use] : read_reports()) {
+    INFO(kernel.first << " for sm_" << kernel.second << ": " << use.registers << " registers, " << use.stack
+                      << " bytes of stack, " << use.spills << " bytes of spills");
+    CHECK(use.registers > 0);
+    CHECK(use.spills == 0);
+    const auto known = with_arrays.find(kernel.first.substr(std::string("retrograd::cuda::").size()));
+    CHECK(use.stack <= (known == with_arrays.end() ? 0 : known->second));
+  }
+}
+
+int main(int argc, char** argv) {
+  arguments.assign(argv + 1, argv + argc);
+  if (arguments.empty()) {
+    std::puts("skipped: nothing was compiled by nvcc; this build has no CUDA");
+    return 77;
+  }
+  return doctest::Context().run();
+}

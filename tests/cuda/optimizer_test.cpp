@@ -1,0 +1,185 @@
+// Optimisers on a GPU: the steps of the CPU, and neither a gradient nor a value comes to the host for them.
+#include <doctest/doctest.h>
+
+#include "emulated_gpu.hpp"
+
+#include <retrograd/nodes/all.hpp>
+#include <retrograd/optimizers/optimizer.hpp>
+#include <retrograd/synths/oscillator.hpp>
+
+#include <cmath>
+#include <functional>
+
+using namespace retrograd;
+using namespace retrograd::cuda;
+
+namespace {
+
+// Numbers that rows share, numbers of each row, a signal of each row and one that rows share; every kind of domain.
+Var record(Tape& tape) {
+  const Var shared = tape.parameter("shared", 0.4, unit_interval),
+            own = tape.parameter("own", Tensor{0.3, 1.7, 2.0}.reshaped(Shape{3, 1}), positive),
+            low = tape.parameter("low", -2.0, range(-INFINITY, 8.0)),
+            curve = tape.parameter("curve", Tensor(Shape{3, 200}), range(-1.0, 1.0)),
+            bend = tape.parameter("bend", Tensor(Shape{1, 200}));
+  const Var y = sinusoid(own * 0.1) * shared + low * curve * 0.1 + bend;
+  return sum_over_time(square(y - 0.7));
+}
+
+using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(Tape&)>;
+
+struct Steps {
+  std::unique_ptr<Tape> tape;
+  Var loss;
+  std::unique_ptr<Optimizer> optimizer;
+  Steps(const TapeOptions& options, const MakeOptimizer& make)
+      : tape(std::make_unique<Tape>(options)), loss(record(*tape)), optimizer(make(*tape)) {}
+  void run(int steps) {
+    for (int i = 0; i < steps; ++i) {
+      tape->play({loss});
+      tape->rewind(loss);
+      optimizer->step();
+    }
+  }
+};
+
+double largest_difference(const Steps& a, const Steps& b) {
+  double largest = 0.0;
+  for (const Var p : a.tape->parameters()) {
+    const Tensor x(a.tape->value(p)), y(b.tape->value(b.tape->find(a.tape->name(p))));
+    for (std::int64_t i = 0; i < x.shape().elements(); ++i)
+      largest = std::max(largest, std::abs(x.view().at(i) - y.view().at(i)));
+  }
+  return largest;
+}
+
+const MakeOptimizer adam = [](Tape& tape) {
+  return std::make_unique<Adam>(tape, AdamOptions{.learning_rate = 0.05});
+};
+const MakeOptimizer clipped = [](Tape& tape) {
+  return std::make_unique<Adam>(tape, AdamOptions{.learning_rate = 0.05, .clip = 0.1});
+};
+const MakeOptimizer sgd = [](Tape& tape) {
+  return std::make_unique<Sgd>(tape, SgdOptions{.learning_rate = 1e-3});
+};
+
+}  // namespace
+
+TEST_CASE("steps have the bits of the CPU's; clipped ones agree to rounding") {
+  for (const ElementType type : {ElementType::f32, ElementType::f64})
+    for (const auto& [make, bound] :
+         {std::pair(&adam, 0.0), std::pair(&sgd, 0.0), std::pair(&clipped, 1e-6)}) {
+      EmulatedGpu gpu;
+      Steps cpu({.type = type, .length = 200}, *make),
+          other({.type = type, .device = Device::cuda, .length = 200, .gpu = &gpu}, *make);
+      cpu.optimizer->scale_rate(cpu.tape->find("own"), 0.3);
+      other.optimizer->scale_rate(other.tape->find("own"), 0.3);
+      cpu.run(5);
+      other.run(5);
+      CHECK(largest_difference(cpu, other) <= bound);
+    }
+}
+
+TEST_CASE("a step copies nothing to the host, nothing to the device, and allocates nothing") {
+  EmulatedGpu gpu;
+  Steps steps({.device = Device::cuda, .length = 200, .gpu = &gpu}, adam);
+  steps.run(2);
+  const auto before = gpu.counts();
+  steps.run(3);
+  const auto after = gpu.counts();
+  CHECK(after.copies_to_host == before.copies_to_host);
+  CHECK(after.copies_to_device == before.copies_to_device);
+  CHECK(after.allocations == before.allocations);
+}
+
+TEST_CASE("state that is saved on a GPU goes on there, and on the CPU") {
+  EmulatedGpu gpu;
+  const TapeOptions on_gpu{.device = Device::cuda, .length = 200, .gpu = &gpu};
+  Steps whole(on_gpu, adam), first(on_gpu, adam);
+  whole.run(6);
+  first.run(3);
+  const OptimizerState state = first.optimizer->save();
+  for (const TapeOptions& options : {on_gpu, TapeOptions{.length = 200}}) {
+    Steps second(options, adam);
+    second.optimizer->load(state);
+    second.run(3);
+    CHECK(largest_difference(whole, second) == 0.0);
+  }
+}
+
+TEST_CASE("a rate or a state that changes between steps is taken to the device") {
+  EmulatedGpu gpu;
+  Steps cpu({.length = 200}, adam), other({.device = Device::cuda, .length = 200, .gpu = &gpu}, adam);
+  for (Steps* steps : {&cpu, &other}) {
+    steps->run(2);
+    steps->optimizer->scale_rate(steps->tape->find("low"), 7.0);
+    steps->run(2);
+    steps->optimizer->load(steps->optimizer->save());
+    steps->optimizer->set_learning_rate(0.2);
+    steps->run(2);
+    steps->tape->set(steps->tape->find("shared"), 0.1);  // the next step comes from where the optimiser was
+    steps->run(1);
+  }
+  CHECK(largest_difference(cpu, other) == 0.0);
+}
+
+TEST_CASE("a row whose gradient is not finite stays where it is") {
+  EmulatedGpu gpu;
+  for (const bool is_on_gpu : {false, true}) {
+    Tape tape({.device = is_on_gpu ? Device::cuda : Device::cpu, .gpu = &gpu});
+    const Var x = tape.parameter("x", Tensor{1.0, 2.0, 3.0}.reshaped(Shape{3, 1}));
+    const Var y = x * tape.input("scale", Tensor{1.0, std::nan(""), 1.0}.reshaped(Shape{3, 1}));
+    Adam optimizer(tape);
+    tape.play({y});
+    tape.rewind(y);
+    optimizer.step();
+    const Tensor after(tape.value(x));
+    CHECK(after.view().at(0) != 1.0);
+    CHECK(after.view().at(1) == 2.0);
+    CHECK(after.view().at(2) != 3.0);
+  }
+}
+
+TEST_CASE("a parameter that may come to what a node does not allow is looked at by the host") {
+  EmulatedGpu gpu;
+  Tape tape({.device = Device::cuda, .length = 300, .gpu = &gpu});
+  const Var attack = tape.parameter("attack", 1.5);
+  const Var y = sum_over_time(adsr(tape.input("gate", Tensor(Shape{300}).to(ElementType::f32)),
+                                   {attack, tape.constant(3.0), tape.constant(0.5), tape.constant(3.0)}) *
+                              attack);
+  Sgd optimizer(tape, {.learning_rate = 1e9});
+  tape.play({y});
+  tape.rewind(y);
+  optimizer.step();  // no gradient yet: a gate that is never high
+  Tensor gate(Shape{300}, ElementType::f32);
+  gate.fill(1.0);
+  tape.set(tape.find("gate"), gate);
+  tape.play({y});
+  tape.rewind(y);
+  CHECK_THROWS_AS(optimizer.step(), DomainError);
+  CHECK(tape.value(attack).item() == 1.5);
+}
+
+TEST_CASE("an optimiser of one's own moves parameters of a GPU on the host") {
+  struct Halve final : Optimizer {
+    explicit Halve(Tape& tape) : Optimizer(tape, {}, 1.0, INFINITY, {}) {}
+    void move(Moving& parameter, std::size_t i) override { parameter.free[i] *= 0.5; }
+  };
+  EmulatedGpu gpu;
+  Tape tape({.device = Device::cuda, .gpu = &gpu});
+  const Var x = tape.parameter("x", 3.0), y = square(x);
+  Halve halve(tape);
+  tape.play({y});
+  tape.rewind(y);
+  halve.step();
+  tape.play({y});
+  CHECK(tape.value(y).item() == 2.25);
+}
+
+TEST_CASE("a step before a rewind is a TapeError") {
+  EmulatedGpu gpu;
+  Tape tape({.device = Device::cuda, .gpu = &gpu});
+  tape.parameter("x", 3.0);
+  Adam optimizer(tape);
+  CHECK_THROWS_AS(optimizer.step(), TapeError);
+}

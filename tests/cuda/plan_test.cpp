@@ -1,0 +1,303 @@
+// A tape on a GPU has the bits of the same tape on the CPU, forwards and backwards, whatever the GPU's size; it needs
+// no memory from the second play on, and waits only where a value is read.
+#include <doctest/doctest.h>
+
+#include "../tape/graphs.hpp"
+#include "../tape/random_graph.hpp"
+#include "emulated_gpu.hpp"
+#include "on_both.hpp"
+
+#include <retrograd/backends/cpu/own_node.hpp>
+#include <retrograd/gradcheck/checked_node.hpp>
+
+#include <random>
+
+using namespace retrograd;
+using namespace retrograd::cuda;
+
+namespace {
+
+// Of 24 multiprocessors even the largest of these graphs is small, and its time is split over blocks; of one, a row is
+// one block's; where blocks have little shared memory, their work is in the device's.
+const EmulationOptions gpus[] = {{.multiprocessors = 24},
+                                 {.multiprocessors = 1},
+                                 {.seed = 7, .multiprocessors = 24, .shared_bytes = 9000}};
+
+Builder builder_of(const graphs::Case& graph) {
+  return [&graph](Tape& tape) {
+    const graphs::Recorded recorded = graph.record(tape);
+    return Recorded{recorded.values, recorded.loss};
+  };
+}
+
+Tensor uniform(std::mt19937& random, const Shape& shape, const Span& span) {
+  std::uniform_real_distribution<double> value(span.low, span.high);
+  Tensor tensor(shape);
+  for (double& x : tensor.as<double>()) x = span.is_gate ? std::round(value(random)) : value(random);
+  return tensor;
+}
+
+// The node on random inputs of random shapes: parameters, where it lets a gradient through.
+Recorded record_node(Tape& tape, const gradcheck::CheckedNode& node, unsigned seed) {
+  std::mt19937 random(seed);
+  const Check check = node.check();
+  const std::int64_t length = 1 + static_cast<std::int64_t>(random() % 2600);
+  const auto shapes = {Shape{1},         Shape{3, 1},      Shape{length},
+                       Shape{1, length}, Shape{3, length}, Shape{2, 1, 1}};
+  std::vector<Var> x;
+  for (std::size_t i = 0; i < check.inputs.size(); ++i) {
+    const Span& span = check.inputs[i];
+    Shape shape = *(shapes.begin() + static_cast<std::ptrdiff_t>(random() % shapes.size()));
+    if (span.is_gate || (i == 0 && !span.is_constant)) shape = Shape{3, length};
+    if (span.is_constant) shape = random() % 2 == 0 ? Shape{1} : Shape{3, 1};
+    const std::string name = "x" + std::to_string(i);
+    const Tensor value = uniform(random, shape, span);
+    x.push_back(span.is_gate || random() % 5 == 0 ? tape.input(name, value) : tape.parameter(name, value));
+  }
+  const Var y = check.record != nullptr ? check.record(x) : node.record(x);
+  return {{mean(y * 0.7), y}};
+}
+
+}  // namespace
+
+TEST_CASE("outputs and gradients have the bits of the CPU, on graphs with every kind of stage") {
+  for (const EmulationOptions& options : gpus) {
+    EmulatedGpu gpu(options);
+    for (const ElementType type : {ElementType::f32, ElementType::f64})
+      for (const graphs::Case& graph : graphs::cases()) {
+        INFO(graph.name << ", " << name(type) << ", " << options.multiprocessors << " multiprocessors");
+        CHECK(difference(builder_of(graph),
+                         {.type = type, .sample_rate = graphs::rate, .length = graph.length}, gpu) == "");
+      }
+  }
+}
+
+TEST_CASE("every node that runs in tiles has the bits of the CPU, forwards and backwards") {
+  EmulatedGpu many({.multiprocessors = 24}), one({.multiprocessors = 1});
+  for (const gradcheck::CheckedNode& node : gradcheck::checked_nodes()) {
+    if (!node.check().cases.empty()) continue;  // a whole node
+    for (unsigned seed = 0; seed < 10; ++seed)
+      for (const ElementType type : {ElementType::f32, ElementType::f64}) {
+        INFO(node.name << ", " << name(type) << ", seed " << seed);
+        const auto build = [&](Tape& tape) { return record_node(tape, node, seed); };
+        CHECK(difference(build, {.type = type, .length = 1500}, seed % 2 == 0 ? many : one) == "");
+      }
+  }
+}
+
+TEST_CASE("graphs drawn at random have the bits of the CPU") {
+  EmulatedGpu many({.multiprocessors = 24}), one({.multiprocessors = 1});
+  for (unsigned seed = 0; seed < 100; ++seed)
+    for (const ElementType type : {ElementType::f32, ElementType::f64}) {
+      const auto build = [&](Tape& tape) {
+        const random_graph::RandomGraph graph = random_graph::record(tape, seed, seed % 3 == 0);
+        return Recorded{graph.outputs};
+      };
+      INFO("seed " << seed << ", " << name(type));
+      CHECK(difference(build, {.type = type}, seed % 2 == 0 ? many : one) == "");
+    }
+}
+
+TEST_CASE("an envelope has the bits of the CPU for a gate that is never still") {
+  const std::int64_t length = 3000;
+  for (const int multiprocessors : {1, 24}) {
+    EmulatedGpu gpu({.multiprocessors = multiprocessors});
+    for (const unsigned every : {1u, 2u, 3u, 7u, 40u}) {
+      const auto build = [&](Tape& tape) {
+        std::mt19937 random(every);
+        Tensor gate(Shape{2, length});
+        double high = 0.0;
+        for (double& x : gate.as<double>()) x = random() % every == 0 ? (high = 1.0 - high) : high;
+        const Var y =
+            adsr(tape.input("gate", gate), {tape.parameter("attack", 5.3), tape.parameter("decay", 9.0),
+                                            tape.parameter("sustain", Tensor{0.3, 0.6}.reshaped(Shape{2, 1})),
+                                            tape.parameter("release", 4.0)});
+        return Recorded{{mean(square(y)), y}};
+      };
+      INFO("an edge every " << every << " samples");
+      CHECK(difference(build, {}, gpu) == "");
+    }
+  }
+}
+
+TEST_CASE("a frequency that is not a number makes its row so from there on, as on the CPU") {
+  for (const int multiprocessors : {1, 24}) {
+    EmulatedGpu gpu({.multiprocessors = multiprocessors});
+    const auto build = [&](Tape& tape) {
+      Tensor frequency(Shape{3, 4000});
+      for (double& f : frequency.as<double>()) f = 440.0;
+      frequency.as<double>()[1777] = std::nan("");
+      frequency.as<double>()[4000] = INFINITY;
+      const Var swept = sinusoid(tape.input("frequency", frequency));
+      const Var steady =
+          sinusoid(tape.input("steady", Tensor{300.0, std::nan(""), 1.0}.reshaped(Shape{3, 1})));
+      for (const char* name : {"frequency", "steady"}) tape.unfreeze(tape.find(name));
+      return Recorded{{swept, steady, maximum_over_time(swept), maximum_over_time(steady)}};
+    };
+    CHECK(difference(build, {.sample_rate = 44100.0, .length = 4000}, gpu) == "");
+  }
+}
+
+TEST_CASE("memory that grows with time does not grow with the number of nodes") {
+  const auto bytes = [](int nodes, std::int64_t length) {
+    EmulatedGpu gpu;
+    Tape tape({.device = Device::cuda, .length = length, .gpu = &gpu});
+    Var y = sinusoid(tape.parameter("frequency", 0.1));
+    for (int i = 0; i < nodes; ++i) y = sin(y * tape.constant(1.01)) + y * 0.5;
+    const Var loss = mean(square(y));
+    tape.play({loss});
+    tape.rewind(loss);
+    return gpu.counts().most_bytes;
+  };
+  CHECK(bytes(100, 400000) - bytes(100, 100000) == bytes(10, 400000) - bytes(10, 100000));
+}
+
+TEST_CASE("from the second play on nothing is allocated, and nothing waits until a value is read") {
+  EmulatedGpu gpu;
+  Tape tape({.device = Device::cuda, .sample_rate = 44100.0, .length = 5000, .gpu = &gpu});
+  const graphs::Recorded recorded = graphs::cases()[0].record(tape);
+  tape.play(recorded.values);
+  tape.rewind(recorded.loss);
+  const auto before = gpu.counts();
+  for (int i = 0; i < 3; ++i) {
+    tape.set(tape.find("pitch"), Tensor{200.0, 300.0, 400.0 + i}.reshaped(Shape{3, 1}));
+    tape.play(recorded.values);
+    tape.rewind(recorded.loss);
+  }
+  const auto after = gpu.counts();
+  CHECK(after.allocations == before.allocations);
+  CHECK(after.copies_to_host == before.copies_to_host);
+  CHECK(after.copies_to_device == before.copies_to_device + 3);  // what was set
+  tape.value(recorded.loss);
+  tape.gradient(tape.find("pitch"));
+  tape.gradient(tape.find("pitch"));  // is here by now
+  CHECK(gpu.counts().copies_to_host == after.copies_to_host + 2);
+}
+
+TEST_CASE("a stage is one launch each way, whatever the number of nodes") {
+  EmulatedGpu gpu({.multiprocessors = 1});
+  const auto launches = [&](int nodes) {
+    Tape tape({.device = Device::cuda, .length = 700, .gpu = &gpu});
+    Var y = tape.parameter("x", Tensor(Shape{5, 700}));
+    for (int i = 0; i < nodes; ++i) y = sin(y) * y;
+    tape.play({y});
+    tape.rewind(y);
+    gpu.take_launches();
+    tape.play({y});
+    tape.rewind(y);
+    int count = 0;
+    for (const auto& [name, blocks] : gpu.take_launches())
+      count += name == "play_tiles" || name == "rewind_tiles" ? 1 : 0;
+    return count;
+  };
+  CHECK(launches(1) == 2);
+  CHECK(launches(60) == 2);
+}
+
+TEST_CASE("everything is given back when the tape goes") {
+  EmulatedGpu gpu;
+  {
+    Tape tape({.device = Device::cuda, .sample_rate = 44100.0, .length = 2000, .gpu = &gpu});
+    const graphs::Recorded recorded = graphs::cases()[4].record(tape);
+    tape.play(recorded.values);
+    tape.rewind(recorded.loss);
+    CHECK(gpu.counts().live_bytes > 0);
+  }
+  CHECK(gpu.counts().live_allocations == 0);
+}
+
+TEST_CASE("a value that a node does not allow is a DomainError of the play that computes it") {
+  EmulatedGpu gpu;
+  Tape tape({.device = Device::cuda, .length = 100, .gpu = &gpu});
+  const Var attack = tape.parameter("attack", 2.0);
+  const Var y = adsr(tape.input("gate", Tensor(Shape{100})), {attack - 1.0, attack, attack * 0.1, attack});
+  tape.play({y});
+  tape.set(attack, 0.5);
+  CHECK_THROWS_WITH_AS(tape.play({y}), doctest::Contains("attack"), DomainError);
+  tape.set(attack, 3.0);
+  tape.play({y});
+}
+
+TEST_CASE("several values can be rewound from, with seeds, kept values and frozen parameters as on the CPU") {
+  EmulatedGpu gpu;
+  Tape cpu({.length = 1300}), other({.device = Device::cuda, .length = 1300, .gpu = &gpu});
+  std::vector<std::string> found;
+  std::vector<Tensor> gradients[2];
+  for (int which = 0; which < 2; ++which) {
+    Tape& tape = which == 0 ? cpu : other;
+    const Var a = tape.parameter("a", 0.03), b = tape.parameter("b", 0.4), unused = tape.parameter("c", 1.0);
+    const Var x = tape.input("x", Tensor(0.2)), wave = sinusoid(a), y = wave * b + x,
+              z = sum_over_time(wave * y);
+    tape.keep(wave);
+    Tensor seed(Shape{1300});
+    for (std::size_t i = 0; i < 1300; ++i) seed.as<double>()[i] = std::cos(static_cast<double>(i));
+    const auto take = [&] {
+      for (const Var p : {a, b, unused, x})
+        if (!tape.is_frozen(p)) gradients[which].emplace_back(tape.gradient(p));
+    };
+    tape.play({y, z});
+    gradients[which].emplace_back(tape.value(wave));
+    tape.rewind(y, seed);
+    take();
+    tape.rewind(z);
+    take();
+    tape.rewind(wave);
+    take();
+    tape.freeze(b);
+    tape.unfreeze(x);
+    tape.play({z});
+    tape.rewind(z);
+    take();
+  }
+  REQUIRE(gradients[0].size() == gradients[1].size());
+  for (std::size_t i = 0; i < gradients[0].size(); ++i)
+    CHECK(first_difference(std::to_string(i), gradients[0][i], gradients[1][i]) == "");
+}
+
+TEST_CASE("a graph of a hundred causal nodes fits: its blocks work in the device's memory") {
+  EmulatedGpu gpu({.shared_bytes = 48 * 1024});
+  const auto build = [](Tape& tape) {
+    Var y = sinusoid(tape.parameter("f", 0.05));
+    for (int i = 0; i < 100; ++i)
+      y = sinusoid(tape.parameter("f" + std::to_string(i), 0.01 + 0.001 * i), y) * 0.9;
+    return Recorded{{mean(square(y)), y}};
+  };
+  CHECK(difference(build, {.length = 1100}, gpu) == "");
+}
+
+namespace {
+
+struct Fold : OwnPointwise<Fold, 1> {
+  static constexpr const char* name = "fold";
+  template <class T>
+  T forward(T x) const {
+    return math::sin(x);
+  }
+  template <class T>
+  std::array<T, 1> adjoint(T gy, T, T x) const {
+    return {gy * math::cos(x)};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a node of one's own is a DeviceError that names it") {
+  EmulatedGpu gpu;
+  Tape tape({.device = Device::cuda, .length = 100, .gpu = &gpu});
+  const Var y = pointwise(Fold{}, sinusoid(tape.parameter("f", 0.1)));
+  CHECK_THROWS_WITH_AS(tape.play({y}), doctest::Contains("fold"), DeviceError);
+}
+
+TEST_CASE("a device without memory left is a DeviceError, and both backends stay usable") {
+  EmulatedGpu gpu({.memory_bytes = 1000000});
+  Tape large({.device = Device::cuda, .length = 1000000, .gpu = &gpu});
+  const Var y = sinusoid(large.parameter("f", 0.1));
+  CHECK_THROWS_WITH_AS(large.play({y}), doctest::Contains("bytes"), DeviceError);
+  Tape small({.device = Device::cuda, .length = 1000, .gpu = &gpu});
+  const Var z = sinusoid(small.parameter("f", 0.1));
+  small.play({z});
+  Tape cpu({.length = 1000});
+  const Var on_cpu = sinusoid(cpu.parameter("f", 0.1));
+  cpu.play({on_cpu});
+  CHECK(first_difference("sine", cpu.value(on_cpu), small.value(z)) == "");
+}
