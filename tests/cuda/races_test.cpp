@@ -5,6 +5,8 @@
 #include "emulated_gpu.hpp"
 #include "random_node.hpp"
 
+#include <retrograd/synths/oscillator.hpp>
+
 using namespace retrograd;
 using namespace retrograd::cuda;
 

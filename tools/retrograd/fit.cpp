@@ -213,6 +213,7 @@ ExitCode run_fit(FitCommand command) {
 
   ThreadPool threads(command.compute.threads);
   command.fit.executor = &threads;
+  command.fit.device = device;
   FitResult result;
   try {
     Watcher watcher(interrupt);

@@ -1,3 +1,4 @@
+#include <retrograd/fit/best_rows.hpp>
 #include <retrograd/fit/fit.hpp>
 #include <retrograd/patches/record.hpp>
 
@@ -37,6 +38,8 @@ struct Batch {
       : tape([&] {
           TapeOptions tape_of = tape_options(patches[0]);
           tape_of.executor = options.executor;
+          tape_of.device = options.device;
+          tape_of.gpu = options.gpu;
           return tape_of;
         }()),
         recorded(record(tape, patches[0], static_cast<std::int64_t>(patches.size()),
@@ -51,15 +54,21 @@ struct Batch {
     set(patches);
   }
 
-  void set(std::span<const Patch> patches) {
-    std::vector<Patch> rows(patches.begin(), patches.end());
-    std::vector<std::vector<PatchParameter>> of_row;
-    for (Patch& patch : rows) of_row.push_back(parameters(patch));
-    for (std::size_t p = 0; p < recorded.parameters.size(); ++p) {
-      Tensor value(recorded.parameters[p].shape());
-      for (std::size_t row = 0; row < rows.size(); ++row) value.as<double>()[row] = of_row[row][p].value;
-      tape.set(recorded.parameters[p], value);
+  // By parameter and row.
+  std::vector<std::vector<double>> values_of(std::span<const Patch> patches) const {
+    std::vector<std::vector<double>> values(recorded.parameters.size());
+    for (const Patch& patch : patches) {
+      Patch row = patch;
+      const std::vector<PatchParameter> of_row = parameters(row);
+      for (std::size_t p = 0; p < values.size(); ++p) values[p].push_back(of_row[p].value);
     }
+    return values;
+  }
+
+  void set(std::span<const Patch> patches) {
+    const std::vector<std::vector<double>> values = values_of(patches);
+    for (std::size_t p = 0; p < values.size(); ++p)
+      tape.set(recorded.parameters[p], Tensor(std::span(values[p]), recorded.parameters[p].shape()));
   }
 
   double loss_of(std::size_t row) const { return tape.value(loss).at(static_cast<std::int64_t>(row)); }
@@ -155,21 +164,15 @@ FitResult fit(const FitTarget& target, const Patch& initial, const FitOptions& o
   }
   if (resume != nullptr) adam.load(resume->optimizer);
 
+  if (state.best_loss.empty()) state.best_loss.assign(rows, std::numeric_limits<double>::infinity());
+  BestRows best(batch.tape, batch.loss, batch.recorded.parameters, state.best_loss,
+                batch.values_of(state.best));
   const auto keep_best = [&] {
     batch.tape.play({batch.loss});
-    if (state.best_loss.empty()) state.best_loss.assign(rows, std::numeric_limits<double>::infinity());
-    for (std::size_t row = 0; row < rows; ++row)
-      if (batch.loss_of(row) < state.best_loss[row]) {
-        state.best_loss[row] = batch.loss_of(row);
-        read_parameters(batch.tape, batch.recorded, static_cast<std::int64_t>(row), state.best[row]);
-      }
+    best.keep();
   };
-  const auto best_row = [&] {
-    return static_cast<std::size_t>(std::ranges::min_element(state.best_loss) - state.best_loss.begin());
-  };
-
   const auto goes_on = [&](int step) {
-    return !watcher || watcher({step, options.steps, state.best_loss[best_row()]});
+    return !watcher || watcher({step, options.steps, std::ranges::min(best.losses())});
   };
 
   keep_best();
@@ -180,9 +183,15 @@ FitResult fit(const FitTarget& target, const Patch& initial, const FitOptions& o
     ++state.steps_done;
     keep_best();
   }
+  state.best_loss = best.losses();
+  for (std::size_t row = 0; row < rows; ++row) {
+    const std::vector<PatchParameter> of_row = parameters(state.best[row]);
+    for (std::size_t p = 0; p < of_row.size(); ++p) of_row[p].value = best.values()[p][row];
+  }
   state.optimizer = adam.save();
-  result.patch = state.best[best_row()];
-  result.loss_after = state.best_loss[best_row()];
+  const auto best_row = std::ranges::min_element(state.best_loss) - state.best_loss.begin();
+  result.patch = state.best[static_cast<std::size_t>(best_row)];
+  result.loss_after = state.best_loss[static_cast<std::size_t>(best_row)];
   result.steps_done = state.steps_done;
   validate(result.patch, "the fitted patch");
   return result;

@@ -7,7 +7,7 @@
 #include <retrograd/losses/losses.hpp>
 #include <retrograd/optimizers/optimizer.hpp>
 #include <retrograd/patches/patch.hpp>
-#include <retrograd/tape/executor.hpp>
+#include <retrograd/tape/tape.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -24,6 +24,8 @@ struct FitOptions {
   double learning_rate = 0.15;   ///< Adam's, at first; it falls with the steps
   SpectralLossOptions loss{};    ///< the windows that are compared
   Executor* executor = nullptr;  ///< null: the calling thread
+  Device device = Device::cpu;   ///< where the rows are computed
+  cuda::Gpu* gpu = nullptr;      ///< on `Device::cuda`; null: the machine's first
 };
 
 /// Told after every step, and before the first one (step 0), also while the first rows are drawn; returning

@@ -20,6 +20,8 @@ class CompiledPlan {
   virtual void rewind(int node, const TensorView* seed) = 0;
   /// The stored value of a node.
   virtual TensorView value(int node) const = 0;
+  /// Where it is on the plan's device; null on the CPU.
+  virtual const void* value_on_device(int) const { return nullptr; }
   virtual const Plan& plan() const = 0;
   /// Stages, the nodes in each, scratch and stored bytes, for people.
   virtual std::string describe() const = 0;

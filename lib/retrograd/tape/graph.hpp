@@ -66,6 +66,10 @@ Graph& graph_of(TapeState* tape);
 
 /// The leaf of a Var whose gradient was computed; TapeError otherwise.
 Leaf& leaf_with_gradient(TapeState* tape, Var var);
+/// The leaf of a Var; TapeError where it is none.
+Leaf& leaf_of(TapeState* tape, Var var);
+/// Where the last play left a value on the GPU of a tape that is on one.
+const void* value_on_device(TapeState* tape, Var var);
 /// Leaves have other values than the last play saw.
 void leaves_were_moved(TapeState* tape);
 

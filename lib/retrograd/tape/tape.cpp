@@ -26,6 +26,7 @@ struct TapeState {
   Leaf& leaf(Var var) { return graph.leaves[static_cast<std::size_t>(node(own(var)).leaf)]; }
   int own(Var var) const;
   int own_leaf(Var var, const char* operation);
+  int played_index(Var var);
   void forget_plans();
 };
 
@@ -233,22 +234,38 @@ void Tape::rewind(Var y, const TensorView& seed) {
   state_->rewound = true;
 }
 
-TensorView Tape::value(Var var) const {
-  check_own(state_.get(), var, "value");
-  const RecordedNode& node = state_->node(var.id());
-  if (node.leaf >= 0) {
-    Leaf& leaf = state_->leaf(var);
-    if (leaf.on_device != nullptr && leaf.on_device->value_is_newer) leaf.on_device->fetch_value(leaf.value);
-    return leaf.value;
-  }
-  const CompiledPlan* played = state_->played;
+// The place in the last play's plan of a value that it stored.
+int TapeState::played_index(Var var) {
+  const RecordedNode& recorded = node(var.id());
   if (played == nullptr) raise<TapeError>("[value] nothing has been played yet");
   const auto id = static_cast<std::size_t>(var.id());
   const int index = id < played->plan().index_of.size() ? played->plan().index_of[id] : -1;
   if (index < 0 || !played->plan().nodes[static_cast<std::size_t>(index)].stored)
-    raise<TapeError>(std::string("[value] the output of '") + node.type->name +
+    raise<TapeError>(std::string("[value] the output of '") + recorded.type->name +
                      "' was not stored by the last play; name it in play, or keep it");
-  return played->value(index);
+  return index;
+}
+
+TensorView Tape::value(Var var) const {
+  check_own(state_.get(), var, "value");
+  if (state_->node(var.id()).leaf >= 0) {
+    Leaf& leaf = state_->leaf(var);
+    if (leaf.on_device != nullptr && leaf.on_device->value_is_newer) leaf.on_device->fetch_value(leaf.value);
+    return leaf.value;
+  }
+  const int index = state_->played_index(var);
+  return state_->played->value(index);
+}
+
+const void* value_on_device(TapeState* tape, Var var) {
+  check_own(tape, var, "value");
+  const int index = tape->played_index(var);
+  return tape->played->value_on_device(index);
+}
+
+Leaf& leaf_of(TapeState* tape, Var var) {
+  tape->own_leaf(var, "leaf");
+  return tape->leaf(var);
 }
 
 Leaf& leaf_with_gradient(TapeState* tape, Var var) {

@@ -57,6 +57,7 @@ class CudaPlan final : public CompiledPlan {
   }
 
   TensorView value(int node) const override { return storage_.fetch(node); }
+  const void* value_on_device(int node) const override { return storage_.value(node); }
   const Plan& plan() const override { return plan_; }
   std::string describe() const override {
     return "on " + gpu_.describe() + "\n" + retrograd::describe(plan_, type_, stages_, storage_.bytes());

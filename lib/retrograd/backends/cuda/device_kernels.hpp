@@ -17,5 +17,6 @@ std::span<const DeviceKernel> device_tile_kernels();
 std::span<const DeviceKernel> device_constant_kernels();
 std::span<const DeviceKernel> device_whole_kernels();
 std::span<const DeviceKernel> device_optimizer_kernels();
+std::span<const DeviceKernel> device_fit_kernels();
 
 }  // namespace retrograd::cuda

@@ -1,6 +1,7 @@
 // What the CUDA backend needs of a GPU. The CUDA runtime's is runtime.cu; a test's runs the same kernels on the host.
 #pragma once
 
+#include <retrograd/fit/best_rows.hpp>
 #include <retrograd/optimizers/on_device.hpp>
 #include <retrograd/tape/backend.hpp>
 
@@ -34,7 +35,10 @@ class Gpu {
 
   /// A plan that runs here.
   virtual std::unique_ptr<CompiledPlan> compile(Graph& graph, Plan plan, const TapeOptions& options);
-  /// An optimiser that steps here.
+  /// An optimiser that steps here, and the best rows of a fit.
+  virtual std::unique_ptr<BestRowsOnDevice> best_rows(std::span<Leaf* const> parameters,
+                                                      std::span<const double> losses,
+                                                      std::span<const std::vector<double>> values);
   virtual std::unique_ptr<OptimizerOnDevice> optimizer(
       std::span<const OptimizerOnDevice::Parameter> parameters, std::int64_t rows);
 

@@ -1,6 +1,7 @@
 // Every kernel of the backend, and how one is launched. runtime.cu makes a __global__ function of each.
 #pragma once
 
+#include <retrograd/backends/cuda/best_rows_kernel.hpp>
 #include <retrograd/backends/cuda/constant_kernels.hpp>
 #include <retrograd/backends/cuda/gpu.hpp>
 #include <retrograd/backends/cuda/kernel_list.hpp>
@@ -10,7 +11,7 @@
 
 namespace retrograd::cuda {
 
-using Kernels = JoinedLists<TileKernels, ConstantKernels, WholeKernels, OptimizerKernels>::type;
+using Kernels = JoinedLists<TileKernels, ConstantKernels, WholeKernels, OptimizerKernels, FitKernels>::type;
 
 /// Runs `Body` on `blocks` blocks of 128 threads.
 template <class Body>

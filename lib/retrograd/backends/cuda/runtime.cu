@@ -114,7 +114,7 @@ class CurrentDevice {
 std::vector<DeviceKernel> all_kernels() {
   std::vector<DeviceKernel> all;
   for (const auto& list : {device_tile_kernels(), device_constant_kernels(), device_whole_kernels(),
-                           device_optimizer_kernels()})
+                           device_optimizer_kernels(), device_fit_kernels()})
     all.insert(all.end(), list.begin(), list.end());
   return all;
 }
