@@ -5,10 +5,10 @@
 #include "../tape/graphs.hpp"
 #include "../tape/random_graph.hpp"
 #include "emulated_gpu.hpp"
-#include "on_both.hpp"
+#include "random_node.hpp"
 
 #include <retrograd/backends/cpu/own_node.hpp>
-#include <retrograd/gradcheck/checked_node.hpp>
+#include <retrograd/gradcheck/node_check.hpp>
 
 #include <random>
 
@@ -28,34 +28,6 @@ Builder builder_of(const graphs::Case& graph) {
     const graphs::Recorded recorded = graph.record(tape);
     return Recorded{recorded.values, recorded.loss};
   };
-}
-
-Tensor uniform(std::mt19937& random, const Shape& shape, const Span& span) {
-  std::uniform_real_distribution<double> value(span.low, span.high);
-  Tensor tensor(shape);
-  for (double& x : tensor.as<double>()) x = span.is_gate ? std::round(value(random)) : value(random);
-  return tensor;
-}
-
-// The node on random inputs of random shapes: parameters, where it lets a gradient through.
-Recorded record_node(Tape& tape, const gradcheck::CheckedNode& node, unsigned seed) {
-  std::mt19937 random(seed);
-  const Check check = node.check();
-  const std::int64_t length = 1 + static_cast<std::int64_t>(random() % 2600);
-  const auto shapes = {Shape{1},         Shape{3, 1},      Shape{length},
-                       Shape{1, length}, Shape{3, length}, Shape{2, 1, 1}};
-  std::vector<Var> x;
-  for (std::size_t i = 0; i < check.inputs.size(); ++i) {
-    const Span& span = check.inputs[i];
-    Shape shape = *(shapes.begin() + static_cast<std::ptrdiff_t>(random() % shapes.size()));
-    if (span.is_gate || (i == 0 && !span.is_constant)) shape = Shape{3, length};
-    if (span.is_constant) shape = random() % 2 == 0 ? Shape{1} : Shape{3, 1};
-    const std::string name = "x" + std::to_string(i);
-    const Tensor value = uniform(random, shape, span);
-    x.push_back(span.is_gate || random() % 5 == 0 ? tape.input(name, value) : tape.parameter(name, value));
-  }
-  const Var y = check.record != nullptr ? check.record(x) : node.record(x);
-  return {{mean(y * 0.7), y}};
 }
 
 }  // namespace
@@ -79,9 +51,18 @@ TEST_CASE("every node that runs in tiles has the bits of the CPU, forwards and b
     for (unsigned seed = 0; seed < 10; ++seed)
       for (const ElementType type : {ElementType::f32, ElementType::f64}) {
         INFO(node.name << ", " << name(type) << ", seed " << seed);
-        const auto build = [&](Tape& tape) { return record_node(tape, node, seed); };
+        const auto build = [&](Tape& tape) { return record_random_node(tape, node, seed); };
         CHECK(difference(build, {.type = type, .length = 1500}, seed % 2 == 0 ? many : one) == "");
       }
+  }
+}
+
+TEST_CASE("the gradient check of every node passes on a GPU, whole nodes included") {
+  EmulatedGpu gpu;
+  for (const std::string& node : checkable_nodes()) {
+    const NodeReport report = check_node(node, 1, {.device = Device::cuda, .gpu = &gpu});
+    INFO(node << ": " << report.failure);
+    CHECK(report.passed);
   }
 }
 

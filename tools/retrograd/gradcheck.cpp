@@ -50,7 +50,7 @@ ExitCode list_nodes(bool json) {
   return ExitCode::done;
 }
 
-ExitCode check_nodes(const std::vector<std::string>& names, bool json) {
+ExitCode check_nodes(const std::vector<std::string>& names, bool json, Device device) {
   const std::vector<std::string> known = checkable_nodes();
   for (const std::string& name : names)
     if (std::ranges::find(known, name) == known.end())
@@ -63,7 +63,7 @@ ExitCode check_nodes(const std::vector<std::string>& names, bool json) {
     for (const std::string& name : names) {
       line.show("checking " + name + ", " + std::to_string(reports.size() + 1) + "/" +
                 std::to_string(names.size()));
-      reports.push_back(check_node(name));
+      reports.push_back(check_node(name, default_gradcheck_seeds, {.device = device}));
     }
   }
   const bool passed = std::ranges::all_of(reports, &NodeReport::passed);
@@ -161,7 +161,7 @@ ExitCode gradcheck(const GradcheckOptions& options) {
       throw CLI::ValidationError("gradcheck", "'" + what + "' is a file, and a patch is checked alone");
     return check_patch(what, options, device);
   }
-  return check_nodes(options.what.empty() ? known : options.what, options.json);
+  return check_nodes(options.what.empty() ? known : options.what, options.json, device);
 }
 
 }  // namespace

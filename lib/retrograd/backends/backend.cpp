@@ -1,36 +1,49 @@
 // Which backend runs a plan.
 #include <retrograd/backends/cpu/cpu_plan.hpp>
 #include <retrograd/backends/cuda/gpu.hpp>
+#include <retrograd/tensor/on_gpu.hpp>
 
 namespace retrograd {
 
-namespace {
-
-cuda::Gpu& gpu_of(const TapeOptions& options) {
-  return options.gpu != nullptr ? *options.gpu : cuda::first_gpu();
+cuda::Gpu* gpu_of(const TapeOptions& options) {
+  if (options.device == Device::cpu) return nullptr;
+  return options.gpu != nullptr ? options.gpu : &cuda::first_gpu();
 }
 
-}  // namespace
+void check_device(const TapeOptions& options) { gpu_of(options); }
 
-void check_device(const TapeOptions& options) {
-  if (options.device == Device::cuda) gpu_of(options);
+std::unique_ptr<LeafOnDevice> leaf_on_device(const TapeOptions& options, const Leaf& leaf) {
+  return gpu_of(options)->leaf(leaf);
 }
 
 std::unique_ptr<CompiledPlan> compile(Graph& graph, Plan plan, const TapeOptions& options) {
   if (options.device == Device::cpu) return cpu::compile(graph, std::move(plan), options);
-  return gpu_of(options).compile(graph, std::move(plan), options);
+  return gpu_of(options)->compile(graph, std::move(plan), options);
 }
 
 std::unique_ptr<OptimizerOnDevice> optimizer_on_device(
     const TapeOptions& options, std::span<const OptimizerOnDevice::Parameter> parameters, std::int64_t rows) {
-  return gpu_of(options).optimizer(parameters, rows);
+  return gpu_of(options)->optimizer(parameters, rows);
 }
 
 std::unique_ptr<BestRowsOnDevice> best_rows_on_device(const TapeOptions& options,
                                                       std::span<Leaf* const> parameters,
                                                       std::span<const double> losses,
                                                       std::span<const std::vector<double>> values) {
-  return gpu_of(options).best_rows(parameters, losses, values);
+  return gpu_of(options)->best_rows(parameters, losses, values);
 }
+
+namespace on_gpu {
+
+cuda::Gpu& first() { return cuda::first_gpu(); }
+void* allocate(cuda::Gpu& gpu, std::size_t bytes) { return gpu.allocate(bytes); }
+void release(cuda::Gpu& gpu, void* memory) { gpu.release(memory); }
+void to_device(cuda::Gpu& gpu, void* to, const void* from, std::size_t bytes) {
+  gpu.to_device(to, from, bytes);
+}
+void to_host(cuda::Gpu& gpu, void* to, const void* from, std::size_t bytes) { gpu.to_host(to, from, bytes); }
+void copy(cuda::Gpu& gpu, void* to, const void* from, std::size_t bytes) { gpu.copy(to, from, bytes); }
+
+}  // namespace on_gpu
 
 }  // namespace retrograd

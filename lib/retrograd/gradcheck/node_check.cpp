@@ -126,9 +126,14 @@ struct Recording {
   std::vector<Var> inputs;
   Var y;
 
-  Recording(const CheckedNode& node, const Check& check, const Case& it, const std::vector<Tensor>& values)
-      : tape(
-            {.type = ElementType::f64, .sample_rate = it.sample_rate, .length = it.length, .tile = it.tile}) {
+  Recording(const CheckedNode& node, const Check& check, const Case& it, const std::vector<Tensor>& values,
+            const CheckedOn& on)
+      : tape({.type = ElementType::f64,
+              .device = on.device,
+              .sample_rate = it.sample_rate,
+              .length = it.length,
+              .tile = it.tile,
+              .gpu = on.gpu}) {
     for (std::size_t i = 0; i < values.size(); ++i) {
       const std::string name = "x" + std::to_string(i);
       inputs.push_back(check.inputs[i].is_gate ? tape.input(name, values[i])
@@ -184,9 +189,9 @@ void check_no_gradient(const CheckedNode& node, const Check& check, const Case& 
 }
 
 void check_dot_product(const CheckedNode& node, const Check& check, const Case& it, Random& random,
-                       NodeReport& report) {
+                       NodeReport& report, const CheckedOn& on) {
   Findings findings(report);
-  Recording recording(node, check, it, draw_inputs(check, it, random));
+  Recording recording(node, check, it, draw_inputs(check, it, random), on);
   Tape& tape = recording.tape;
   const Tensor v = random_tensor(recording.y.shape(), random);
   tape.play({recording.y});
@@ -228,10 +233,10 @@ void check_dot_product(const CheckedNode& node, const Check& check, const Case& 
 }
 
 void check_differences(const CheckedNode& node, const Check& check, const Case& it, Random& random,
-                       NodeReport& report) {
+                       NodeReport& report, const CheckedOn& on) {
   Findings findings(report);
   std::vector<Tensor> values = draw_inputs(check, it, random);
-  Recording recording(node, check, it, values);
+  Recording recording(node, check, it, values, on);
   Tape& tape = recording.tape;
   const Tensor v = random_tensor(recording.y.shape(), random);
   tape.play({recording.y});
@@ -321,7 +326,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-NodeReport check_node(const CheckedNode& node, int seeds) {
+NodeReport check_node(const CheckedNode& node, int seeds, const CheckedOn& on) {
   NodeReport report;
   report.node = node.name;
   const Check check = node.check();
@@ -332,20 +337,20 @@ NodeReport check_node(const CheckedNode& node, int seeds) {
   for (int seed = 0; seed < seeds; ++seed) {
     Random random(static_cast<std::uint64_t>(seed));
     for (const CheckCase& shapes : check.cases) {
-      check_dot_product(node, anywhere, with_cases_shapes(shapes, seed), random, report);
-      if (seed % 8 == 0) check_differences(node, check, with_cases_shapes(shapes, seed), random, report);
+      check_dot_product(node, anywhere, with_cases_shapes(shapes, seed), random, report, on);
+      if (seed % 8 == 0) check_differences(node, check, with_cases_shapes(shapes, seed), random, report, on);
     }
     if (!check.cases.empty()) continue;
     for (std::size_t i = 0; i < std::size(lengths); ++i) {
       const Shape full{1 + random.below(3), 1 + random.below(3), lengths[i]};
       const int tile = tiles[(i + static_cast<std::size_t>(seed)) % 4];
-      check_dot_product(node, anywhere, random_case(check, full, tile, seed, random), random, report);
+      check_dot_product(node, anywhere, random_case(check, full, tile, seed, random), random, report, on);
     }
-    if (seed % 4 == 0) check_dot_product(node, anywhere, shared_signal_case(check, seed), random, report);
+    if (seed % 4 == 0) check_dot_product(node, anywhere, shared_signal_case(check, seed), random, report, on);
     if (seed % 4 == 0)
       for (const std::int64_t length : small_lengths) {
         const Shape full{1 + random.below(2), 1 + random.below(2), length};
-        check_differences(node, check, random_case(check, full, 0, seed, random), random, report);
+        check_differences(node, check, random_case(check, full, 0, seed, random), random, report, on);
       }
   }
   report.passed = report.failure.empty();
@@ -358,11 +363,11 @@ std::vector<std::string> checkable_nodes() {
   return names;
 }
 
-NodeReport check_node(const std::string& name, int seeds) {
+NodeReport check_node(const std::string& name, int seeds, const CheckedOn& on) {
   std::string nearest, known;
   std::size_t distance = std::string::npos;
   for (const CheckedNode& node : gradcheck::checked_nodes()) {
-    if (name == node.name) return check_node(node, seeds);
+    if (name == node.name) return check_node(node, seeds, on);
     known += (known.empty() ? "" : ", ") + std::string(node.name);
     if (const std::size_t d = edit_distance(name, node.name); d < distance) {
       distance = d;

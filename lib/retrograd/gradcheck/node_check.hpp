@@ -38,17 +38,24 @@ struct NodeReport {
 
 inline constexpr int default_gradcheck_seeds = 32;
 
+/// Where the node runs that is checked.
+struct CheckedOn {
+  Device device = Device::cpu;
+  cuda::Gpu* gpu = nullptr;  ///< null: the machine's first
+};
+
 /// The library's nodes by name, in the order of nodes/all.hpp.
 std::vector<std::string> checkable_nodes();
 
 /// Checks one node. DomainError for a name that is none, naming the nearest and all there are.
-NodeReport check_node(const std::string& name, int seeds = default_gradcheck_seeds);
+NodeReport check_node(const std::string& name, int seeds = default_gradcheck_seeds, const CheckedOn& on = {});
 
 /// Checks every node of the library; `each` is called as each report is there. Returns whether all passed.
 bool check_all(const std::function<void(const NodeReport&)>& each, int seeds = default_gradcheck_seeds);
 
 /// Checks a node by its description: what the two above and the next one do.
-NodeReport check_node(const gradcheck::CheckedNode& node, int seeds = default_gradcheck_seeds);
+NodeReport check_node(const gradcheck::CheckedNode& node, int seeds = default_gradcheck_seeds,
+                      const CheckedOn& on = {});
 
 /// Checks a user's own node in the same way; it needs `static Check check()`.
 template <class N>

@@ -34,6 +34,11 @@ std::unique_ptr<CompiledPlan> compile(Graph& graph, Plan plan, const TapeOptions
 /// Throws DeviceError where this build or this machine does not have the options' device.
 void check_device(const TapeOptions& options);
 
+/// The GPU of a tape with these options; null on the CPU.
+cuda::Gpu* gpu_of(const TapeOptions& options);
+/// A leaf's value and gradient there.
+std::unique_ptr<LeafOnDevice> leaf_on_device(const TapeOptions& options, const Leaf& leaf);
+
 /// The constants of a live plan, as its stream moves them.
 class LiveConstants {
  public:

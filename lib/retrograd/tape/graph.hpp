@@ -25,6 +25,8 @@ struct RecordedNode {
   int leaf = -1;
 };
 
+struct Leaf;
+
 /// A leaf's value and gradient on a device other than the CPU.
 class LeafOnDevice {
  public:
@@ -33,6 +35,13 @@ class LeafOnDevice {
   /// Bring them to the host; wait for it.
   virtual void fetch_value(Tensor& to) = 0;
   virtual void fetch_gradient(Tensor& to) = 0;
+  /// There; the gradient null before the first rewind.
+  virtual const void* value_there() = 0;
+  virtual const void* gradient_there() = 0;
+  /// Takes a value that is there.
+  virtual void assign(const void* value) = 0;
+  /// Takes the leaf's value from here where it is newer.
+  virtual void update(const Leaf& leaf) = 0;
 };
 
 /// An input, a parameter or a constant: its value, and its gradient once there was one.

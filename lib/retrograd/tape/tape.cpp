@@ -46,17 +46,46 @@ void check_own(const TapeState* state, Var var, const char* operation) {
                      "] a Var of another tape; one operation works on the Vars of one tape");
 }
 
+// What `value` is on the CPU, for those who have to look.
+TensorView on_cpu(const TensorView& value, std::optional<Tensor>& copy) {
+  if (value.gpu == nullptr) return value;
+  copy = Tensor(value).to(Device::cpu);
+  return copy->view();
+}
+
+// Gives a leaf its value, from the CPU or from the GPU that the tape is on.
+void take_value(const TapeState& state, Leaf& leaf, const TensorView& value) {
+  if (value.gpu == nullptr) {
+    leaf.value.assign(value);
+    if (leaf.on_device != nullptr) leaf.on_device->value_is_newer = false;
+  } else {
+    if (value.gpu != gpu_of(state.options))
+      raise<DeviceError>("'" + leaf.name + "' was given a tensor on device cuda, and its tape computes on " +
+                         (state.options.device == Device::cpu ? "cpu" : "another GPU") +
+                         "; tensor.to(Device::cpu) copies it");
+    if (value.type != leaf.value.type())
+      raise<TapeError>("'" + leaf.name + "' is of " + retrograd::name(leaf.value.type()) +
+                       " and was given a tensor of " + retrograd::name(value.type) +
+                       " on device cuda; convert it on the CPU");
+    if (leaf.on_device == nullptr) leaf.on_device = leaf_on_device(state.options, leaf);
+    leaf.on_device->assign(value.data);
+    leaf.on_device->value_is_newer = true;
+  }
+  ++leaf.version;
+}
+
 Var record_leaf(TapeState& state, const NodeType& type, const std::string& name, const TensorView& value,
                 const Domain& domain) {
   const math::DefaultFloatingPoint environment;
   const bool signal = value.shape.length() > 1;
   if (!name.empty() && state.leaf_by_name.contains(name))
     raise<TapeError>("the tape has an input or parameter named '" + name + "' already; names are unique");
-  Tensor stored(value.shape, signal ? state.options.type : ElementType::f64);
-  stored.assign(value);
   const bool is_parameter = &type == &parameter_type;
   const int id = static_cast<int>(state.graph.nodes.size());
-  state.graph.leaves.push_back({name, std::move(stored), domain, is_parameter, !is_parameter});
+  Leaf leaf{name, Tensor(value.shape, signal ? state.options.type : ElementType::f64), domain, is_parameter,
+            !is_parameter};
+  take_value(state, leaf, value);
+  state.graph.leaves.push_back(std::move(leaf));
   RecordedNode node{&type, NodeData(), {}, value.shape, signal};
   node.leaf = static_cast<int>(state.graph.leaves.size()) - 1;
   state.graph.nodes.push_back(std::move(node));
@@ -130,7 +159,8 @@ Var Tape::input(const std::string& name, const TensorView& value) {
 Var Tape::parameter(const std::string& name, const Tensor& value, const Domain& domain) {
   const math::DefaultFloatingPoint environment;
   if (name.empty()) raise<TapeError>("a parameter needs a name");
-  check_domain(domain, value, "parameter '" + name + "'");
+  std::optional<Tensor> copy;
+  check_domain(domain, on_cpu(value, copy), "parameter '" + name + "'");
   return record_leaf(*state_, parameter_type, name, value, domain);
 }
 
@@ -148,12 +178,14 @@ void Tape::set(Var var, const TensorView& value) {
   if (value.shape != leaf.value.shape())
     raise<ShapeError>("[set] '" + leaf.name + "' has the shape " + to_string(leaf.value.shape()) +
                       " and was given a value of shape " + to_string(value.shape));
-  if (leaf.is_parameter && !contains(leaf.domain, value))  // a message costs an allocation
-    check_domain(leaf.domain, value, "parameter '" + leaf.name + "'");
-  for (const Leaf::Reader& reader : leaf.readers) check_input(*reader.node, *reader.allowed, value);
-  leaf.value.assign(value);
-  if (leaf.on_device != nullptr) leaf.on_device->value_is_newer = false;
-  ++leaf.version;
+  std::optional<Tensor> copy;
+  if (leaf.is_parameter || !leaf.readers.empty()) {
+    const TensorView here = on_cpu(value, copy);
+    if (leaf.is_parameter && !contains(leaf.domain, here))  // a message costs an allocation
+      check_domain(leaf.domain, here, "parameter '" + leaf.name + "'");
+    for (const Leaf::Reader& reader : leaf.readers) check_input(*reader.node, *reader.allowed, here);
+  }
+  take_value(*state_, leaf, value);
   state_->stale = true;
 }
 
@@ -230,6 +262,10 @@ void Tape::rewind(Var y, const TensorView& seed) {
   if (seed.data != nullptr && seed.shape != y.shape())
     raise<ShapeError>("[rewind] the seed has the shape " + to_string(seed.shape) + " and the value " +
                       to_string(y.shape()));
+  if (seed.gpu != nullptr && seed.gpu != gpu_of(state_->options))
+    raise<DeviceError>("[rewind] the seed is on device cuda, and the tape computes on " +
+                       std::string(state_->options.device == Device::cpu ? "cpu" : "another GPU") +
+                       "; tensor.to(Device::cpu) copies it");
   state_->played->rewind(index, seed.data != nullptr ? &seed : nullptr);
   state_->rewound = true;
 }
@@ -261,6 +297,27 @@ const void* value_on_device(TapeState* tape, Var var) {
   check_own(tape, var, "value");
   const int index = tape->played_index(var);
   return tape->played->value_on_device(index);
+}
+
+TensorView Tape::value_on_device(Var var) const {
+  check_own(state_.get(), var, "value_on_device");
+  cuda::Gpu* gpu = gpu_of(state_->options);
+  if (gpu == nullptr) return value(var);
+  const RecordedNode& node = state_->node(var.id());
+  const ElementType type = node.signal ? state_->options.type : ElementType::f64;
+  if (node.leaf < 0) return {retrograd::value_on_device(state_.get(), var), node.shape, type, gpu};
+  Leaf& leaf = state_->leaf(var);
+  if (leaf.on_device == nullptr) leaf.on_device = leaf_on_device(state_->options, leaf);
+  leaf.on_device->update(leaf);
+  return {leaf.on_device->value_there(), node.shape, type, gpu};
+}
+
+TensorView Tape::gradient_on_device(Var var) const {
+  cuda::Gpu* gpu = gpu_of(state_->options);
+  if (gpu == nullptr) return gradient(var);
+  const Leaf& leaf = leaf_with_gradient(state_.get(), var);
+  if (leaf.on_device == nullptr || leaf.on_device->gradient_there() == nullptr) return *leaf.gradient;
+  return {leaf.on_device->gradient_there(), leaf.value.shape(), leaf.value.type(), gpu};
 }
 
 Leaf& leaf_of(TapeState* tape, Var var) {

@@ -73,7 +73,8 @@ class Tape {
 
   /// Replaces the value of an input or parameter in place. Another shape is a ShapeError; a value outside the
   /// parameter's domain, or one that a node which reads it does not allow (a negative time), a DomainError.
-  /// After either the leaf has the value it had.
+  /// After either the leaf has the value it had. On a tape on a GPU the value may be there, in the leaf's type; the CPU
+  /// looks at it where not every number is allowed. A value on a GPU that is not the tape's is a DeviceError.
   void set(Var leaf, const TensorView& value);
   /// The same for a leaf of shape (1).
   void set(Var leaf, double value) { set(leaf, TensorView{&value, Shape{1}, ElementType::f64}); }
@@ -100,9 +101,13 @@ class Tape {
 
   /// The value of an input, a parameter, a played output or a kept value; valid until the next play.
   TensorView value(Var var) const;
+  /// The same value where the tape computes: on a GPU nothing is copied or waited for.
+  TensorView value_on_device(Var var) const;
   /// What the last rewind computed for a parameter, in the parameter's own shape; valid until the next
   /// rewind.
   TensorView gradient(Var leaf) const;
+  /// The same gradient where the tape computes (all zeros, of a parameter that no play has used, are on the CPU).
+  TensorView gradient_on_device(Var leaf) const;
 
   /// In order of recording.
   const std::vector<Var>& parameters() const;

@@ -1,4 +1,5 @@
 #include <retrograd/tensor/memory.hpp>
+#include <retrograd/tensor/on_gpu.hpp>
 
 #include <cstring>
 
@@ -8,11 +9,22 @@
 
 namespace retrograd {
 
+void FreeSamples::operator()(void* data) const {
+  if (gpu != nullptr)
+    on_gpu::release(*gpu, data);
+  else
+    ::operator delete(data, alignment);
+}
+
+SampleMemory allocate_samples_on(cuda::Gpu& gpu, std::size_t bytes) {
+  return SampleMemory(on_gpu::allocate(gpu, bytes), {{}, &gpu});
+}
+
 SampleMemory allocate_samples(std::size_t bytes) {
   constexpr std::size_t cache_line = 64, huge_page = std::size_t{2} << 20;
   const bool is_large = bytes >= 2 * huge_page;
   const std::align_val_t alignment{is_large ? huge_page : cache_line};
-  SampleMemory memory(::operator new(bytes, alignment), {alignment});
+  SampleMemory memory(::operator new(bytes, alignment), {alignment, nullptr});
 #ifdef __linux__
   // The whole pages alone, so that no more than was asked for is ever resident. A system without huge pages
   // refuses, and nothing is lost.

@@ -9,13 +9,20 @@
 
 namespace retrograd {
 
+namespace cuda {
+class Gpu;
+}
+
 struct FreeSamples {
   std::align_val_t alignment{};
-  void operator()(void* data) const { ::operator delete(data, alignment); }
+  cuda::Gpu* gpu = nullptr;  ///< where the memory is; null: here
+  void operator()(void* data) const;
 };
 using SampleMemory = std::unique_ptr<void, FreeSamples>;
 
 /// `bytes` of zeros.
 SampleMemory allocate_samples(std::size_t bytes);
+/// `bytes` with anything in them.
+SampleMemory allocate_samples_on(cuda::Gpu& gpu, std::size_t bytes);
 
 }  // namespace retrograd

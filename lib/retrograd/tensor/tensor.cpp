@@ -1,3 +1,4 @@
+#include <retrograd/tensor/on_gpu.hpp>
 #include <retrograd/tensor/tensor.hpp>
 
 #include <algorithm>
@@ -23,18 +24,26 @@ double TensorView::item() const {
 }
 
 void TensorView::require(ElementType wanted) const {
+  if (gpu != nullptr) refuse_on_host();
   if (type != wanted)
     raise<TapeError>(std::string("a tensor of ") + name(type) + " was read as " + name(wanted) +
                      "; values constant over time are f64 on every tape, signals have the tape's type");
 }
 
-Tensor::Tensor(const Shape& shape, ElementType type, Device device)
-    : shape_(shape), type_(type), device_(device) {
-  if (device != Device::cpu)
-    raise<DeviceError>(std::string("a tensor on device ") + name(device) +
-                       " was asked for, but this build of retrograd has only cpu");
-  data_ = allocate_samples(static_cast<std::size_t>(shape.elements()) * bytes_of(type));
+void TensorView::refuse_on_host() {
+  raise<DeviceError>(
+      "elements of a tensor on device cuda were asked for on the CPU; tensor.to(Device::cpu) copies them");
 }
+
+Tensor::Tensor(const Shape& shape, ElementType type)
+    : shape_(shape),
+      type_(type),
+      data_(allocate_samples(static_cast<std::size_t>(shape.elements()) * bytes_of(type))) {}
+
+Tensor::Tensor(const Shape& shape, ElementType type, cuda::Gpu& gpu)
+    : shape_(shape),
+      type_(type),
+      data_(allocate_samples_on(gpu, static_cast<std::size_t>(shape.elements()) * bytes_of(type))) {}
 
 Tensor::Tensor(double value) : Tensor(Shape{1}) { as<double>()[0] = value; }
 
@@ -50,11 +59,29 @@ Tensor::Tensor(std::span<const float> values, const Shape& shape) : Tensor(shape
   std::copy(values.begin(), values.end(), as<float>().begin());
 }
 
-Tensor::Tensor(const TensorView& view) : Tensor(view.shape, view.type) { assign(view); }
+Tensor::Tensor(const TensorView& view)
+    : Tensor(view.gpu != nullptr ? Tensor(view.shape, view.type, *view.gpu) : Tensor(view.shape, view.type)) {
+  assign(view);
+}
 
 Tensor Tensor::to(ElementType type) const {
   Tensor result(shape_, type);
   result.assign(*this);
+  return result;
+}
+
+Tensor Tensor::to(Device device, cuda::Gpu* gpu) const {
+  if (device == Device::cpu) {
+    if (this->gpu() == nullptr) return *this;
+    Tensor result(shape_, type_);
+    on_gpu::to_host(*this->gpu(), result.data(), data(), bytes());
+    return result;
+  }
+  cuda::Gpu& there = gpu != nullptr ? *gpu : on_gpu::first();
+  if (this->gpu() == &there) return *this;
+  if (this->gpu() != nullptr) return to(Device::cpu).to(device, &there);
+  Tensor result(shape_, type_, there);
+  on_gpu::to_device(there, result.data(), data(), bytes());
   return result;
 }
 
@@ -69,6 +96,18 @@ void Tensor::assign(const TensorView& source) {
   if (source.shape != shape_)
     raise<ShapeError>("a tensor of shape " + to_string(source.shape) + " cannot replace one of shape " +
                       to_string(shape_));
+  if (source.gpu != gpu())
+    raise<DeviceError>("a tensor on device " + std::string(name(source.device())) +
+                       " cannot replace one on " +
+                       (source.gpu != nullptr && gpu() != nullptr ? "another GPU" : name(device())) +
+                       "; tensor.to copies it there");
+  if (gpu() != nullptr) {
+    if (source.type != type_)
+      raise<TapeError>(std::string("a tensor of ") + name(source.type) + " cannot replace one of " +
+                       name(type_) + " on device cuda; convert it on the CPU");
+    on_gpu::copy(*gpu(), data(), source.data, bytes());
+    return;
+  }
   const std::int64_t elements = shape_.elements();
   if (source.type == type_) {
     std::memcpy(data(), source.data, static_cast<std::size_t>(elements) * bytes_of(type_));

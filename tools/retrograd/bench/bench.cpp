@@ -13,8 +13,12 @@
 namespace retrograd::tool {
 namespace {
 
-Rows all_rows(const BenchOptions& options) {
+Rows all_rows(const BenchOptions& options, Device device) {
   Rows rows;
+  if (device == Device::cuda) {
+    add_cuda_rows(rows);
+    return rows;
+  }
   add_memory_rows(rows);  // first: see memory.cpp
   add_speed_rows(rows, options);
   add_stream_rows(rows);
@@ -32,13 +36,13 @@ std::string command_line(const BenchOptions& options) {
   std::string text = "retrograd bench";
   if (!options.filter.empty()) text += " '" + options.filter + "'";
   if (options.long_signals) text += " --long";
+  if (options.compute.device != "cpu") text += " --device " + options.compute.device;
   if (options.compute.threads > 0) text += " --threads " + std::to_string(options.compute.threads);
   return text;
 }
 
 ExitCode bench(const BenchOptions& options) {
-  available_device(options.compute);
-  Rows rows = all_rows(options);
+  Rows rows = all_rows(options, available_device(options.compute));
   std::erase_if(rows, [&](const Row& row) { return row.name.find(options.filter) == std::string::npos; });
   if (rows.empty()) {
     std::cerr << "retrograd: no benchmark has '" << options.filter << "' in its name\n";

@@ -54,6 +54,7 @@ Tensor noise(const Shape& shape) {
 Synth::Synth(const SynthShape& wanted)
     : shape(wanted),
       tape({.type = shape.type,
+            .device = shape.device,
             .sample_rate = static_cast<double>(bench_sample_rate),
             .length = shape.length,
             .executor = shape.executor}) {

@@ -17,6 +17,7 @@ struct SynthShape {
   std::int64_t length = bench_sample_rate;  ///< samples; the gate is high for the first half
   bool pitch_varies = false;  ///< the pitch is a signal (rows, length) with a gradient of its own
   ElementType type = ElementType::f32;
+  Device device = Device::cpu;
   Executor* executor = nullptr;
 
   double operator_samples() const { return static_cast<double>(operators * rows * length); }

@@ -94,7 +94,12 @@ class CudaPlan final : public CompiledPlan {
     void* adjoint = storage_.adjoint(y);
     const std::int64_t elements = plan_.nodes[static_cast<std::size_t>(y)].shape.elements();
     const ElementType type = storage_.type_of(y);
-    if (seed != nullptr) {
+    if (seed != nullptr && seed->gpu != nullptr) {
+      if (seed->type != type)
+        raise<TapeError>(std::string("[rewind] a seed of ") + name(seed->type) + " on device cuda for a value of " +
+                         name(type) + "; convert it on the CPU");
+      gpu_.copy(adjoint, seed->data, storage_.bytes_of_node(y));
+    } else if (seed != nullptr) {
       if (!seed_ || seed_->shape() != seed->shape || seed_->type() != type) seed_.emplace(seed->shape, type);
       seed_->assign(*seed);
       gpu_.to_device(adjoint, seed_->data(), storage_.bytes_of_node(y));

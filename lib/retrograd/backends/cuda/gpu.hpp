@@ -35,6 +35,8 @@ class Gpu {
 
   /// A plan that runs here.
   virtual std::unique_ptr<CompiledPlan> compile(Graph& graph, Plan plan, const TapeOptions& options);
+  /// A leaf's value and gradient here.
+  virtual std::unique_ptr<LeafOnDevice> leaf(const Leaf& leaf);
   /// An optimiser that steps here, and the best rows of a fit.
   virtual std::unique_ptr<BestRowsOnDevice> best_rows(std::span<Leaf* const> parameters,
                                                       std::span<const double> losses,

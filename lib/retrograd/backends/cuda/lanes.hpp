@@ -139,7 +139,8 @@ RETROGRAD_INLINE void running_sum_backwards(const Lanes& lanes, const X& x, cons
     const double later = later_tiles;
     if (block.thread() == 0) {
       const int present =
-          (std::min(lanes.count - tile * math::sum_tile, int{math::sum_tile}) + math::block - 1) / math::block;
+          (std::min(lanes.count - tile * math::sum_tile, int{math::sum_tile}) + math::block - 1) /
+          math::block;
       Real this_tile = Real(0.0);
       for (int b = present; b-- > 0;) {
         later_blocks[b] = this_tile;

@@ -28,8 +28,10 @@ class OptimizerOnGpu final : public OptimizerOnDevice {
                clip});
         },
         move.method);
-    for (Moving& moving : moving_)
-      LeafOnGpu::of(gpu_, *moving.parameter.leaf).value_was_moved(*moving.parameter.leaf);
+    for (const Moving& moving : moving_) {
+      ++moving.parameter.leaf->version;
+      moving.parameter.leaf->on_device->value_is_newer = true;
+    }
   }
 
   void fetch() override {

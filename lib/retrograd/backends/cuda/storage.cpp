@@ -20,14 +20,9 @@ LeafOnGpu& LeafOnGpu::of(Gpu& gpu, Leaf& leaf) {
   return static_cast<LeafOnGpu&>(*leaf.on_device);
 }
 
-void LeafOnGpu::value_was_moved(Leaf& leaf) {
-  version_ = ++leaf.version;
-  value_is_newer = true;
-}
-
 void LeafOnGpu::update(const Leaf& leaf) {
   if (version_ == leaf.version) return;
-  gpu_.to_device(value_.data(), leaf.value.data(), bytes_in(leaf.value));
+  if (!value_is_newer) gpu_.to_device(value_.data(), leaf.value.data(), bytes_in(leaf.value));
   version_ = leaf.version;
 }
 
@@ -51,6 +46,8 @@ void LeafOnGpu::fetch_gradient(Tensor& to) {
   gpu_.to_host(to.data(), gradient_.data(), gradient_.bytes());
   gradient_is_newer = false;
 }
+
+std::unique_ptr<LeafOnDevice> Gpu::leaf(const Leaf& leaf) { return std::make_unique<LeafOnGpu>(*this, leaf); }
 
 Storage::Storage(Gpu& gpu, Graph& graph, const Plan& plan, ElementType type)
     : gpu_(gpu),

@@ -18,23 +18,24 @@ class LeafOnGpu final : public LeafOnDevice {
   static LeafOnGpu& of(Gpu& gpu, Leaf& leaf);
 
   /// Brings what was set since the last time to the device.
-  void update(const Leaf& leaf);
+  void update(const Leaf& leaf) override;
   void* value() const { return value_.data(); }
-  /// The device changed it.
-  void value_was_moved(Leaf& leaf);
   /// Allocated when first asked for, with anything in it.
   void* gradient();
   bool has_gradient() const { return gradient_.data() != nullptr; }
   /// All zeros, here and on the host.
   void clear_gradient(Tensor& on_host);
 
+  const void* value_there() override { return value_.data(); }
+  const void* gradient_there() override { return gradient_.data(); }
+  void assign(const void* value) override { gpu_.copy(value_.data(), value, value_.bytes()); }
   void fetch_value(Tensor& to) override;
   void fetch_gradient(Tensor& to) override;
 
  private:
   Gpu& gpu_;
   DeviceMemory value_, gradient_;
-  std::uint64_t version_;
+  std::uint64_t version_;  // of the leaf, that is here
 };
 
 class Storage {

@@ -104,8 +104,9 @@ RETROGRAD_INLINE void run_steps(Block& block, const Workspace<Block>& workspace,
     const StepAt& step = program.steps[s];
     const bool is_adjoint = is_backwards && step.kind == TileStep::Kind::adjoint;
     std::byte* states = is_adjoint ? workspace.states_at_start : workspace.states;
-    const TileLanes<Real, Block> lanes{block, step,  workspace.placed,    workspace.work,      stage, sums, row,
-                                   start, count, states + step.state, carries + step.carry};
+    const TileLanes<Real, Block> lanes{
+        block, step,  workspace.placed,    workspace.work,      stage, sums, row,
+        start, count, states + step.state, carries + step.carry};
     if (is_backwards && step.kind == TileStep::Kind::copy)
       CopyOnLanes::run<Real>(lanes);
     else

@@ -1,0 +1,93 @@
+// How fast the same tapes play and rewind on a GPU: what `retrograd bench --device cuda` measures.
+#include <retrograd/losses/losses.hpp>
+
+#include <memory>
+
+#include "rows.hpp"
+#include "synth.hpp"
+#include "timing.hpp"
+
+namespace retrograd::tool {
+namespace {
+
+constexpr std::int64_t many_rows = 256, four_seconds = 4 * bench_sample_rate, minute = 60 * bench_sample_rate;
+constexpr double bytes_per_sample = 4.0;
+
+// Of one run among several that are asked for together and waited for once: a GPU is asked ahead of its work.
+double nanoseconds_on_gpu(const Run& run) {
+  constexpr int together = 10;
+  const Tensor probe = Tensor(0.0).to(Device::cuda);
+  return nanoseconds([&] {
+           for (int i = 0; i < together; ++i) run();
+           probe.to(Device::cpu);  // waits for all that was asked for before
+         }) /
+         together;
+}
+
+double forward(const SynthShape& shape) {
+  Synth synth(shape);
+  return nanoseconds_on_gpu([&] { synth.forward(); });
+}
+
+double forward_and_backward(const SynthShape& shape) {
+  Synth synth(shape);
+  const Var loss = synth.mean_squared_loss();
+  return nanoseconds_on_gpu([&] {
+    synth.tape.play({loss});
+    synth.tape.rewind(loss);
+  });
+}
+
+double spectral_loss() {
+  const Shape shape{64, bench_sample_rate};
+  Tape tape({.device = Device::cuda,
+             .sample_rate = static_cast<double>(bench_sample_rate),
+             .length = bench_sample_rate});
+  const Var sound = tape.parameter("sound", noise(shape)),
+            target = tape.input("target", Tensor(shape, ElementType::f32));
+  const Var loss = multi_resolution_stft_loss(sound, target);
+  return nanoseconds_on_gpu([&] {
+    tape.play({loss});
+    tape.rewind(loss);
+  });
+}
+
+// Bytes read and bytes written both count.
+double copied_gigabytes_per_second() {
+  const Tensor from = noise(Shape{many_rows, four_seconds}).to(Device::cuda);
+  Tensor to = from;
+  return 2.0 * static_cast<double>(from.shape().elements()) * bytes_per_sample /
+         nanoseconds_on_gpu([&] { to.assign(from); });
+}
+
+}  // namespace
+
+void add_cuda_rows(Rows& rows) {
+  const SynthShape two{.rows = many_rows, .length = four_seconds, .device = Device::cuda};
+  SynthShape six = two, one_row = two;
+  six.operators = 6;
+  one_row.rows = 1;
+  one_row.length = minute;
+  rows.push_back({"cuda: fm 2 operators, 256 rows x 4 s, forward", "ms", at_most(1.0),
+                  [=] { return forward(two) / 1e6; }});
+  rows.push_back({"cuda: fm 2 operators, 256 rows x 4 s, forward + backward", "ms", at_most(3.0),
+                  [=] { return forward_and_backward(two) / 1e6; }});
+  rows.push_back({"cuda: fm 6 operators, 256 rows x 4 s, forward", "ms", at_most(3.0),
+                  [=] { return forward(six) / 1e6; }});
+  rows.push_back({"cuda: 1 row x 60 s over 256 rows x 4 s, fm 2 operators, forward", "ratio of rates",
+                  at_least(0.25), [=] {
+                    return forward(two) / two.operator_samples() * one_row.operator_samples() /
+                           forward(one_row);
+                  }});
+  rows.push_back({"cuda: spectral loss, six windows, 64 rows x 1 s, forward + backward", "ms", at_most(2.0),
+                  [] { return spectral_loss() / 1e6; }});
+  rows.push_back(
+      {"cuda: copying on the device", "GB/s read and written", no_goal, copied_gigabytes_per_second});
+  rows.push_back(
+      {"cuda: fm 2 operators, 256 rows x 4 s, forward, share of the rate of copying", "share", no_goal, [=] {
+         const double samples = static_cast<double>(two.rows * two.length);
+         return samples * bytes_per_sample / forward(two) / copied_gigabytes_per_second();
+       }});
+}
+
+}  // namespace retrograd::tool
