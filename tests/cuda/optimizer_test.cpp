@@ -183,3 +183,55 @@ TEST_CASE("a step before a rewind is a TapeError") {
   Adam optimizer(tape);
   CHECK_THROWS_AS(optimizer.step(), TapeError);
 }
+
+TEST_CASE("a parameter that the loss does not depend on stays where it is, and disturbs no other") {
+  EmulatedGpu gpu;
+  double after[2];
+  for (const bool is_on_gpu : {false, true}) {
+    Tape tape({.device = is_on_gpu ? Device::cuda : Device::cpu, .gpu = &gpu});
+    const Var a = tape.parameter("a", 0.5), unused = tape.parameter("unused", 3.0), loss = square(a - 2.0);
+    Adam optimizer(tape, {.clip = 1.0});
+    for (int step = 0; step < 3; ++step) {
+      tape.play({loss});
+      tape.rewind(loss);
+      optimizer.step();
+    }
+    CHECK(tape.value(unused).item() == 3.0);
+    after[is_on_gpu ? 1 : 0] = tape.value(a).item();
+  }
+  CHECK(after[1] == doctest::Approx(after[0]).epsilon(1e-12));
+}
+
+TEST_CASE("a node that is recorded after steps on the device, and does not allow every number, is heeded") {
+  EmulatedGpu gpu;
+  for (const bool is_on_gpu : {false, true}) {
+    Tape tape({.device = is_on_gpu ? Device::cuda : Device::cpu, .length = 50, .gpu = &gpu});
+    const Var x = tape.parameter("x", 2.0), loss = square(x + 5.0);
+    Sgd optimizer(tape, {.learning_rate = 0.01, .momentum = 0.0});
+    const auto step = [&](Var of) {
+      tape.play({of});
+      tape.rewind(of);
+      optimizer.step();
+    };
+    step(loss);
+    const double before = tape.value(x).item();
+    CHECK(before < 2.0);
+    const Var high = tape.input("gate", Tensor(Shape{50}));
+    const Var y =
+        sum_over_time(adsr(high, {x, tape.constant(1.0), tape.constant(0.5), tape.constant(1.0)})) + loss;
+    step(y);
+    CHECK(tape.value(x).item() < before);
+    optimizer.set_learning_rate(10.0);
+    CHECK_THROWS_AS(step(y), DomainError);
+    CHECK(tape.value(x).item() > 0.0);
+  }
+  // And what steps on the device have made of a parameter is what a recording looks at.
+  Tape tape({.device = Device::cuda, .length = 50, .gpu = &gpu});
+  const Var x = tape.parameter("x", 2.0), loss = square(x + 5.0);
+  Sgd optimizer(tape, {.learning_rate = 1.0, .momentum = 0.0});
+  tape.play({loss});
+  tape.rewind(loss);
+  optimizer.step();
+  const Var one = tape.constant(1.0);
+  CHECK_THROWS_AS(adsr(tape.input("gate", Tensor(Shape{50})), {x, one, one * 0.5, one}), DomainError);
+}

@@ -48,7 +48,7 @@ TEST_CASE("every node that runs in tiles has the bits of the CPU, forwards and b
   EmulatedGpu many({.multiprocessors = 24}), one({.multiprocessors = 1});
   for (const gradcheck::CheckedNode& node : gradcheck::checked_nodes()) {
     if (!node.check().cases.empty()) continue;  // a whole node
-    for (unsigned seed = 0; seed < 10; ++seed)
+    for (unsigned seed = 0; seed < 6; ++seed)
       for (const ElementType type : {ElementType::f32, ElementType::f64}) {
         INFO(node.name << ", " << name(type) << ", seed " << seed);
         const auto build = [&](Tape& tape) { return record_random_node(tape, node, seed); };
@@ -80,10 +80,10 @@ TEST_CASE("graphs drawn at random have the bits of the CPU") {
 }
 
 TEST_CASE("an envelope has the bits of the CPU for a gate that is never still") {
-  const std::int64_t length = 3000;
+  const std::int64_t length = 2100;
   for (const int multiprocessors : {1, 24}) {
     EmulatedGpu gpu({.multiprocessors = multiprocessors});
-    for (const unsigned every : {1u, 2u, 3u, 7u, 40u}) {
+    for (const unsigned every : {1u, 2u, 7u, 40u}) {
       const auto build = [&](Tape& tape) {
         std::mt19937 random(every);
         Tensor gate(Shape{2, length});
@@ -130,7 +130,7 @@ TEST_CASE("memory that grows with time does not grow with the number of nodes") 
     tape.rewind(loss);
     return gpu.counts().most_bytes;
   };
-  CHECK(bytes(100, 400000) - bytes(100, 100000) == bytes(10, 400000) - bytes(10, 100000));
+  CHECK(bytes(100, 90000) - bytes(100, 60000) == bytes(10, 90000) - bytes(10, 60000));
 }
 
 TEST_CASE("from the second play on nothing is allocated, and nothing waits until a value is read") {

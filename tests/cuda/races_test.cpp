@@ -15,9 +15,12 @@ TEST_CASE("no node's lanes race") {
   unsigned seed = 0;
   for (const gradcheck::CheckedNode& node : gradcheck::checked_nodes()) {
     INFO(node.name);
-    for (EmulatedGpu* gpu : {&one, &many}) {
+    // Where time is split is another matter for causal nodes alone.
+    const bool splits = std::string_view(node.name).find("oscillator") != std::string_view::npos ||
+                        std::string_view(node.name) == "adsr" || std::string_view(node.name) == "phase";
+    for (EmulatedGpu* gpu : splits ? std::vector{&one, &many} : std::vector{&many}) {
       Tape tape({.device = Device::cuda, .length = 700, .gpu = gpu});
-      const Recorded recorded = record_random_node(tape, node, ++seed);
+      const Recorded recorded = record_random_node(tape, node, ++seed, 700);
       tape.play(recorded.outputs);
       tape.rewind(recorded.outputs[0]);
     }

@@ -81,6 +81,19 @@ TEST_CASE("a tape takes values and seeds that are on its GPU without the CPU see
   CHECK(x.to(Device::cpu).view().at(699) == seed.view().at(699));
 }
 
+TEST_CASE("a value and a gradient of the tape itself may be given back to it") {
+  EmulatedGpu gpu;
+  Tape tape({.device = Device::cuda, .gpu = &gpu});
+  const Var x = tape.parameter("x", Tensor{1.0, 2.0, 3.0}.reshaped(Shape{3, 1})), y = square(x);
+  tape.play({y});
+  tape.set(x, tape.value_on_device(x));
+  tape.play({y});
+  tape.rewind(y);
+  CHECK(tape.gradient(x).at(2) == 6.0);
+  tape.set(x, tape.gradient_on_device(x));
+  CHECK(tape.value(x).at(2) == 6.0);
+}
+
 TEST_CASE("mixing devices is an error when it is recorded, set or rewound, and nothing is lost") {
   EmulatedGpu gpu, another;
   const Tensor there = Tensor{1.0, 2.0}.to(Device::cuda, &gpu);

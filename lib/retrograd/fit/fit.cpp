@@ -184,9 +184,10 @@ FitResult fit(const FitTarget& target, const Patch& initial, const FitOptions& o
     keep_best();
   }
   state.best_loss = best.losses();
+  const std::vector<std::vector<double>>& values = best.values();
   for (std::size_t row = 0; row < rows; ++row) {
     const std::vector<PatchParameter> of_row = parameters(state.best[row]);
-    for (std::size_t p = 0; p < of_row.size(); ++p) of_row[p].value = best.values()[p][row];
+    for (std::size_t p = 0; p < of_row.size(); ++p) of_row[p].value = values[p][row];
   }
   state.optimizer = adam.save();
   const auto best_row = std::ranges::min_element(state.best_loss) - state.best_loss.begin();

@@ -31,10 +31,11 @@ const CheckedNode* find(std::span<const CheckedNode> nodes, const char* name) {
   return found == nodes.end() ? nullptr : &*found;
 }
 
-DualTensor leaf_on_duals(const Leaf& leaf, const Tensor* along) {
-  DualTensor x{leaf.value.shape(), {}};
+DualTensor leaf_on_duals(Leaf& leaf, const Tensor* along) {
+  const Tensor& value = value_of(leaf);
+  DualTensor x{value.shape(), {}};
   for (std::int64_t i = 0; i < x.shape.elements(); ++i)
-    x.elements.emplace_back(leaf.value.view().at(i), along != nullptr ? along->view().at(i) : 0.0);
+    x.elements.emplace_back(value.view().at(i), along != nullptr ? along->view().at(i) : 0.0);
   return x;
 }
 
@@ -43,7 +44,7 @@ DualTensor leaf_on_duals(const Leaf& leaf, const Tensor* along) {
 std::span<const CheckedNode> checked_nodes() { return library_nodes; }
 
 DualTensor evaluate_on_duals(Var y, std::span<const Direction> directions, std::span<const CheckedNode> own) {
-  const Graph& graph = graph_of(y.tape());
+  Graph& graph = graph_of(y.tape());
   const auto last = static_cast<std::size_t>(y.id());
   std::vector<bool> needed(last + 1, false);
   needed[last] = true;

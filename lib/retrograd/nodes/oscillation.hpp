@@ -194,6 +194,11 @@ struct Oscillation : Causal<2> {
     return turns < 1.0 ? static_cast<std::uint64_t>(std::ldexp(turns, 64)) : 0;
   }
 
+  /// How far each sample of a frequency that is constant over time moves the phase.
+  RETROGRAD_ANYWHERE static std::uint64_t steady_increment(double period, double frequency) {
+    return fixed_point(std::fmod(frequency, period) / period);
+  }
+
   /// How far a sample of this frequency, not constant over time, moves the phase. The nearest whole number of turns
   /// is dropped; what is left, added to 1.5, has the turn's fraction in its 52 low bits, offset by a half.
   RETROGRAD_INLINE static std::uint64_t increment_of(double frequency, double turns_per_unit) {
@@ -222,9 +227,10 @@ struct Oscillation : Causal<2> {
     Real nothing;  // added to each phase: 0, or NaN where the frequency is NaN or infinite
 
     RETROGRAD_INLINE SteadyPhase(const Oscillation& oscillator, double frequency, const State& state)
-        : start(state.turns),
-          increment(fixed_point(std::fmod(frequency, oscillator.period) / oscillator.period)),
-          nothing(static_cast<Real>(frequency - frequency)) {}
+        : SteadyPhase(steady_increment(oscillator.period, frequency), frequency, state) {}
+    /// The same where the increment is known.
+    RETROGRAD_INLINE SteadyPhase(std::uint64_t of_sample, double frequency, const State& state)
+        : start(state.turns), increment(of_sample), nothing(static_cast<Real>(frequency - frequency)) {}
     RETROGRAD_INLINE Bits base(int b) const {
       return static_cast<Bits>((start + increment * static_cast<std::uint64_t>(b * math::block)) >> cut);
     }

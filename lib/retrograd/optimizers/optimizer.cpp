@@ -108,12 +108,16 @@ void Optimizer::step() {
 // node does not allow (that would have to be looked at).
 bool Optimizer::steps_on_device() {
   if (tape_.options().device == Device::cpu || !move_on_device()) return false;
+  for (Moving& parameter : parameters_)
+    for (const Leaf::Reader& reader : leaf_of(tape_.state(), parameter.var).readers)
+      if (!contains(reader.allowed->domain, parameter.domain)) {
+        go_on_here();
+        return false;
+      }
   if (on_device_ != nullptr && !is_changed_) return true;
   std::vector<OptimizerOnDevice::Parameter> parameters;
   for (Moving& parameter : parameters_) {
-    Leaf& leaf = leaf_with_gradient(tape_.state(), parameter.var);
-    for (const Leaf::Reader& reader : leaf.readers)
-      if (!contains(reader.allowed->domain, parameter.domain)) return false;
+    Leaf& leaf = leaf_of(tape_.state(), parameter.var);
     parameters.push_back({&leaf, parameter.domain, parameter.rate, parameter.row_length, &parameter.free,
                           &parameter.memory[0], &parameter.memory[1]});
   }
@@ -123,6 +127,14 @@ bool Optimizer::steps_on_device() {
     on_device_->update(parameters);
   is_changed_ = false;
   return true;
+}
+
+// From the next step on, after some on the device.
+void Optimizer::go_on_here() {
+  if (on_device_ == nullptr || is_changed_) return;
+  take_from_device();
+  for (Moving& parameter : parameters_) parameter.value.assign(tape_.value(parameter.var));
+  is_changed_ = true;
 }
 
 void Optimizer::take_from_device() const {

@@ -81,6 +81,7 @@ class Optimizer {
   void clip_rows();
   void set_value(Moving& parameter);
   bool steps_on_device();
+  void go_on_here();
   void take_from_device() const;
 
   Tape& tape_;

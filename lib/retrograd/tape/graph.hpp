@@ -75,6 +75,8 @@ Graph& graph_of(TapeState* tape);
 
 /// The leaf of a Var whose gradient was computed; TapeError otherwise.
 Leaf& leaf_with_gradient(TapeState* tape, Var var);
+/// The leaf's value on the host, brought there where it is newer on a device.
+const Tensor& value_of(Leaf& leaf);
 /// The leaf of a Var; TapeError where it is none.
 Leaf& leaf_of(TapeState* tape, Var var);
 /// Where the last play left a value on the GPU of a tape that is on one.

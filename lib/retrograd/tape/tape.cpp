@@ -266,6 +266,7 @@ void Tape::rewind(Var y, const TensorView& seed) {
     raise<DeviceError>("[rewind] the seed is on device cuda, and the tape computes on " +
                        std::string(state_->options.device == Device::cpu ? "cpu" : "another GPU") +
                        "; tensor.to(Device::cpu) copies it");
+  state_->rewound = false;  // a rewind that throws leaves gradients of two
   state_->played->rewind(index, seed.data != nullptr ? &seed : nullptr);
   state_->rewound = true;
 }
@@ -285,12 +286,15 @@ int TapeState::played_index(Var var) {
 TensorView Tape::value(Var var) const {
   check_own(state_.get(), var, "value");
   if (state_->node(var.id()).leaf >= 0) {
-    Leaf& leaf = state_->leaf(var);
-    if (leaf.on_device != nullptr && leaf.on_device->value_is_newer) leaf.on_device->fetch_value(leaf.value);
-    return leaf.value;
+    return value_of(state_->leaf(var));
   }
   const int index = state_->played_index(var);
   return state_->played->value(index);
+}
+
+const Tensor& value_of(Leaf& leaf) {
+  if (leaf.on_device != nullptr && leaf.on_device->value_is_newer) leaf.on_device->fetch_value(leaf.value);
+  return leaf.value;
 }
 
 const void* value_on_device(TapeState* tape, Var var) {
@@ -384,7 +388,7 @@ Var record(TapeState* tape, const NodeType& type, NodeData data, std::span<const
                                           : &tape->graph.leaves[static_cast<std::size_t>(input.leaf)];
   };
   for (const InputDomain& allowed : type.input_domains)
-    if (const Leaf* leaf = leaf_of(allowed)) check_input(type, allowed, leaf->value);
+    if (Leaf* leaf = leaf_of(allowed)) check_input(type, allowed, value_of(*leaf));
   for (const InputDomain& allowed : type.input_domains)
     if (Leaf* leaf = leaf_of(allowed)) leaf->readers.push_back({&type, &allowed});
   tape->graph.nodes.push_back(std::move(node));

@@ -125,6 +125,7 @@ BoundProgram::BoundProgram(Gpu& gpu, TileProgram program, const Plan& plan, Oper
     steps.push_back(at);
   }
   at_.step_count = static_cast<int>(steps.size());
+  at_.increments = take(steps.size() * sizeof(std::uint64_t));
   at_.states = take(static_cast<std::size_t>(states.bytes));
   at_.states_at_start = take(static_cast<std::size_t>(states.bytes));
   at_.work = take(work_bytes + (puts_samples_by ? tile_bytes : 0));

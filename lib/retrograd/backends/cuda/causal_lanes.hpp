@@ -161,9 +161,12 @@ struct OscillationOnLanes {
       // The frequency varies: its adjoint is a running sum of the phase's.
       Real* gp = mode[0] == AdjointMode::overwrite ? lanes.output(4) : lanes.samples();
       const Real turns_per_radian = static_cast<Real>(Oscillator::turns_per_radian);
+      const bool gives_modulation = mode[1] == AdjointMode::overwrite,
+                 keeps = mode[1] == AdjointMode::sum || mode[0] == AdjointMode::overwrite;
+      Real* g_modulation = gives_modulation ? lanes.output(5) : nullptr;
       const auto put = [&](int i, Real g) {
-        if (mode[1] == AdjointMode::overwrite) lanes.output(5)[i] = g * turns_per_radian;
-        if (mode[1] == AdjointMode::sum || mode[0] == AdjointMode::overwrite) gp[i] = g;
+        if (gives_modulation) g_modulation[i] = g * turns_per_radian;
+        if (keeps) gp[i] = g;
       };
       if constexpr (Oscillator::adjoint_reads_inputs)
         with_wave<Real>(lanes, node, x, true, false, [&](int i, const auto& wave) {
@@ -184,6 +187,11 @@ struct OscillationOnLanes {
     } else {
       give_steady<Real>(lanes, node, gy, any_phase);
     }
+  }
+
+  /// What is the same for all tiles of a row.
+  RETROGRAD_INLINE static std::uint64_t increment(const Oscillator& node, const Operand& frequency) {
+    return frequency.step == 0 ? Oscillator::steady_increment(node.period, frequency.constant) : 0;
   }
 
   /// The phase's movement over a tile whose frequency is not constant, as it stands where the state of a tile will
@@ -221,11 +229,9 @@ struct OscillationOnLanes {
                            [&](const auto& wave) { for_each_sample(lanes, [&](int i) { run(i, wave); }); });
     if (!moves_state) return;
     lanes.block.barrier();
-    if (lanes.block.thread() == 0) {
-      State& state = *reinterpret_cast<State*>(lanes.state);
-      state.turns =
-          typename Oscillator::template SteadyPhase<Real>(node, x[0].constant, state).after(lanes.count);
-    }
+    if (lanes.block.thread() == 0)
+      reinterpret_cast<State*>(lanes.state)->turns +=
+          lanes.increment * static_cast<std::uint64_t>(lanes.count);
   }
 
   template <class Real, class Lanes, class Run>
@@ -233,7 +239,7 @@ struct OscillationOnLanes {
                                                 const Input<Real>* x, bool modulated, const Run& run) {
     using Steady = typename Oscillator::template SteadyPhase<Real>;
     lanes.block.barrier();
-    const Steady steady(node, x[0].constant, *reinterpret_cast<const State*>(lanes.state));
+    const Steady steady(lanes.increment, x[0].constant, *reinterpret_cast<const State*>(lanes.state));
     if (modulated)
       run(typename Oscillator::template Wave<Real, Steady, true>{node, steady, x[1]});
     else if constexpr (Oscillator::adds_phases)
@@ -337,11 +343,28 @@ struct OnLanes<CumulativeSum> {
     Real* y = lanes.output(0);
     lanes.block.barrier();
     if (lanes.block.thread() == 0) {
-      double& sum = *reinterpret_cast<double*>(lanes.state);
-      for (int i = 0; i < lanes.count; ++i) {
-        sum += static_cast<double>(x.sample(i));
-        y[i] = static_cast<Real>(sum);
+      double sum = *reinterpret_cast<double*>(lanes.state);
+      for (int first = 0; first < lanes.count; first += math::block) {
+        Real samples[math::block];  // all at once: y may be what x is, for all that a compiler knows
+        const int count = std::min(lanes.count - first, int{math::block});
+#if defined(__CUDACC__)
+#pragma unroll
+#endif
+        for (int l = 0; l < math::block; ++l) samples[l] = l < count ? x.sample(first + l) : Real(0.0);
+#if defined(__CUDACC__)
+#pragma unroll
+#endif
+        for (int l = 0; l < math::block; ++l) {
+          if (l < count) sum += static_cast<double>(samples[l]);
+          samples[l] = static_cast<Real>(sum);
+        }
+#if defined(__CUDACC__)
+#pragma unroll
+#endif
+        for (int l = 0; l < math::block; ++l)
+          if (l < count) y[first + l] = samples[l];
       }
+      *reinterpret_cast<double*>(lanes.state) = sum;
     }
     lanes.block.barrier();
   }

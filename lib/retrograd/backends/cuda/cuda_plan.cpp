@@ -49,9 +49,9 @@ class CudaPlan final : public CompiledPlan {
 
   void rewind(int y, const TensorView* seed) override {
     const Rewind& rewind = rewind_from(y);
+    start_from(y, seed);  // first: the seed may be a gradient
     for (const int node : rewind.to_zero) gpu_.zero(storage_.adjoint(node), storage_.bytes_of_node(node));
     clear_gradients_outside();
-    start_from(y, seed);
     for (std::size_t stage = stages_.size(); stage-- > 0;) stages_[stage]->rewind(rewind.prepared[stage]);
     storage_.gradients_changed();
   }
@@ -96,8 +96,8 @@ class CudaPlan final : public CompiledPlan {
     const ElementType type = storage_.type_of(y);
     if (seed != nullptr && seed->gpu != nullptr) {
       if (seed->type != type)
-        raise<TapeError>(std::string("[rewind] a seed of ") + name(seed->type) + " on device cuda for a value of " +
-                         name(type) + "; convert it on the CPU");
+        raise<TapeError>(std::string("[rewind] a seed of ") + name(seed->type) +
+                         " on device cuda for a value of " + name(type) + "; convert it on the CPU");
       gpu_.copy(adjoint, seed->data, storage_.bytes_of_node(y));
     } else if (seed != nullptr) {
       if (!seed_ || seed_->shape() != seed->shape || seed_->type() != type) seed_.emplace(seed->shape, type);

@@ -51,7 +51,7 @@ struct ProgramAt {
   const StepAt* steps;
   int operand_count, step_count;
   // Parts of a block's workspace, in bytes from its start.
-  int placed, states, states_at_start, work;
+  int placed, increments, states, states_at_start, work;
   std::size_t workspace_bytes;
   std::byte* workspaces;  ///< one for each block, where shared memory is too small for them; else null
 };

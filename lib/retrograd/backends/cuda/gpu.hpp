@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <type_traits>
 
 namespace retrograd::cuda {
 
@@ -76,6 +77,7 @@ class DeviceMemory {
 /// `values` on the device.
 template <class Values>
 DeviceMemory on_device(Gpu& gpu, const Values& values) {
+  static_assert(std::is_trivially_copyable_v<std::remove_cvref_t<decltype(*std::data(values))>>);
   const std::size_t bytes = std::size(values) * sizeof(*std::data(values));
   DeviceMemory memory(gpu, bytes);
   if (bytes > 0) gpu.to_device(memory.data(), std::data(values), bytes);

@@ -9,6 +9,8 @@
 #include <retrograd/backends/cuda/tile_kernels.hpp>
 #include <retrograd/backends/cuda/whole_kernels.hpp>
 
+#include <limits>
+
 namespace retrograd::cuda {
 
 using Kernels = JoinedLists<TileKernels, ConstantKernels, WholeKernels, OptimizerKernels, FitKernels>::type;
@@ -18,6 +20,9 @@ template <class Body>
 void launch(Gpu& gpu, std::int64_t blocks, std::size_t shared_bytes,
             const typename Body::Arguments& arguments) {
   static_assert(std::is_trivially_copyable_v<typename Body::Arguments>);
+  if (blocks > std::numeric_limits<int>::max())
+    raise<DeviceError>(std::string("kernel '") + Body::name + "' was asked for on " + std::to_string(blocks) +
+                       " blocks; a GPU runs up to 2^31 - 1");
   if (blocks > 0)
     gpu.launch(Kernels::index_of<Body>(), static_cast<int>(blocks), shared_bytes, &arguments,
                sizeof(arguments));

@@ -30,10 +30,11 @@ struct TileLanes {
   const StageAt& stage;
   const SumsOverTime& sums;
   std::int64_t row;
-  std::int64_t start;  ///< of the tile, a multiple of 512
-  int count;           ///< samples in it
-  std::byte* state;    ///< causal: at the tile's start; forward leaves it at the tile's end
-  std::byte* carry;    ///< causal, adjoint
+  std::int64_t start;       ///< of the tile, a multiple of 512
+  int count;                ///< samples in it
+  std::byte* state;         ///< causal: at the tile's start; forward leaves it at the tile's end
+  std::byte* carry;         ///< causal, adjoint
+  std::uint64_t increment;  ///< of an oscillator whose frequency is constant over time
 
   template <class N>
   RETROGRAD_INLINE const N& node() const {
@@ -72,6 +73,29 @@ RETROGRAD_INLINE void for_each_sample(const Lanes& lanes, const Run& run) {
   }
 }
 
+/// y[i] = value(i) for the thread's samples: four at a time are computed before they are stored, so that no store keeps
+/// the next one's loads waiting.
+template <class Real, class Lanes, class Value>
+RETROGRAD_INLINE void put_samples(const Lanes& lanes, Real* y, const Value& value) {
+  constexpr int groups = math::sum_tile / threads;
+  const int thread = lanes.block.thread();
+  if (lanes.count % math::sum_tile == 0) {
+    for (int first = thread; first < lanes.count; first += math::sum_tile) {
+      Real of_group[groups];
+#if defined(__CUDACC__)
+#pragma unroll
+#endif
+      for (int g = 0; g < groups; ++g) of_group[g] = value(first + g * threads);
+#if defined(__CUDACC__)
+#pragma unroll
+#endif
+      for (int g = 0; g < groups; ++g) y[first + g * threads] = of_group[g];
+    }
+  } else {
+    for (int i = thread; i < lanes.count; i += threads) y[i] = value(i);
+  }
+}
+
 /// Calls `run(i)` for the thread's samples in [first, last) of sum tile `tile`, from the last to the first.
 template <class Lanes, class Run>
 RETROGRAD_INLINE void for_each_sample_of_sum(const Lanes& lanes, int tile, int first, int last,
@@ -90,7 +114,12 @@ RETROGRAD_INLINE void for_each_sample_of_sum(const Lanes& lanes, int tile, int f
 /// `first`: which operand of the step is the first target; `first_mode`: which is its mode.
 template <class Real, std::size_t Inputs, class Lanes, class Terms>
 RETROGRAD_INLINE void give(const Lanes& lanes, int first_target, int first_mode, const Terms& terms) {
-  const AdjointMode* mode = lanes.step.mode + first_mode;
+  AdjointMode mode[Inputs];
+  Real* gx[Inputs];
+  for (std::size_t j = 0; j < Inputs; ++j) {
+    mode[j] = lanes.step.mode[static_cast<std::size_t>(first_mode) + j];
+    gx[j] = mode[j] == AdjointMode::overwrite ? lanes.output(first_target + static_cast<int>(j)) : nullptr;
+  }
   for (int tile = lanes.sum_tiles(); tile-- > 0;) {
     Real sum[Inputs];
     for (std::size_t j = 0; j < Inputs; ++j) sum[j] = Real(-0.0);
@@ -100,7 +129,7 @@ RETROGRAD_INLINE void give(const Lanes& lanes, int first_target, int first_mode,
         if (mode[j] == AdjointMode::sum)
           sum[j] = sum[j] + term[j];
         else if (mode[j] == AdjointMode::overwrite)
-          lanes.output(first_target + static_cast<int>(j))[i] = term[j];
+          gx[j][i] = term[j];
       }
     });
     for (std::size_t j = 0; j < Inputs; ++j) {
@@ -138,15 +167,21 @@ RETROGRAD_INLINE void running_sum_backwards(const Lanes& lanes, const X& x, cons
     block.barrier();
     const double later = later_tiles;
     if (block.thread() == 0) {
-      const int present =
-          (std::min(lanes.count - tile * math::sum_tile, int{math::sum_tile}) + math::block - 1) /
-          math::block;
+      const int samples = lanes.count - tile * math::sum_tile;
+      Real sums[blocks];  // all at once: one after the other each would wait for the last
+#if defined(__CUDACC__)
+#pragma unroll
+#endif
+      for (int b = 0; b < blocks; ++b) sums[b] = b * math::block < samples ? of_block[b] : Real(0.0);
       Real this_tile = Real(0.0);
-      for (int b = present; b-- > 0;) {
+#if defined(__CUDACC__)
+#pragma unroll
+#endif
+      for (int b = blocks; b-- > 0;) {
         later_blocks[b] = this_tile;
-        this_tile = of_block[b] + this_tile;
+        if (b * math::block < samples) this_tile = sums[b] + this_tile;
       }
-      *reinterpret_cast<Real*>(of_block + blocks) = this_tile;
+      of_block[blocks] = this_tile;
     }
     block.barrier();
     if (block.thread() == 0) later_tiles = later + static_cast<double>(of_block[blocks]);

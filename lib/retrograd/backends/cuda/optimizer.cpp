@@ -71,7 +71,7 @@ class OptimizerOnGpu final : public OptimizerOnDevice {
           gpu_.to_device(memory->data(), from->data(), memory->bytes());
       }
     }
-    gpu_.to_device(at_.data(), at.data(), at_.bytes());
+    if (!at.empty()) gpu_.to_device(at_.data(), at.data(), at_.bytes());
   }
 
  private:

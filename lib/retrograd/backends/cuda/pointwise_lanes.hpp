@@ -24,7 +24,7 @@ struct OnLanes {
     const N node = lanes.template node<N>();
     const Input<Real> x[] = {lanes.input(1 + static_cast<int>(I))...};
     Real* y = lanes.output(0);
-    for_each_sample(lanes, [&](int i) { y[i] = node.forward(x[I].sample(i)...); });
+    put_samples(lanes, y, [&](int i) { return node.forward(x[I].sample(i)...); });
   }
   template <class Real, class Lanes, std::size_t... I>
   RETROGRAD_INLINE static void run_adjoint(const Lanes& lanes, std::index_sequence<I...>) {
@@ -47,7 +47,7 @@ struct CopyOnLanes {
       return;
     }
     Real* gx = lanes.output(1);
-    for_each_sample(lanes, [&](int i) { gx[i] = gx[i] + x.sample(i); });
+    put_samples(lanes, gx, [&](int i) { return gx[i] + x.sample(i); });
   }
 };
 
@@ -82,13 +82,10 @@ struct OnLanes<MaximumOverTime> {
     });
     lanes.block.barrier();
     LargestOfTile* of_thread = reinterpret_cast<LargestOfTile*>(lanes.work);
-    of_thread[lanes.block.thread()] = largest;
-    lanes.block.barrier();
-    if (lanes.block.thread() == 0) {
-      for (int thread = 1; thread < threads; ++thread) take(largest, of_thread[thread]);
+    largest = of_all(lanes.block, of_thread, largest);
+    if (lanes.block.thread() == 0)
       lanes.stage.largest_tiles[(lanes.step.reduction * lanes.stage.rows + lanes.row) * lanes.stage.tiles +
                                 lanes.start / lanes.stage.tile] = largest;
-    }
     lanes.block.barrier();
   }
   template <class Real, class Lanes>
@@ -97,6 +94,20 @@ struct OnLanes<MaximumOverTime> {
     const std::int64_t largest =
         lanes.stage.largest_index[lanes.step.reduction * lanes.stage.rows + lanes.row] - lanes.start;
     give<Real, 1>(lanes, 3, 0, [&](int i) { return std::array<Real, 1>{i == largest ? gy : Real(0.0)}; });
+  }
+
+  /// That of all threads, for thread 0; `of_thread` is room for one of each.
+  template <class Block>
+  RETROGRAD_INLINE static LargestOfTile of_all(Block& block, LargestOfTile* of_thread,
+                                               LargestOfTile largest) {
+    of_thread[block.thread()] = largest;
+    for (int half = threads / 2; half > 0; half /= 2) {
+      block.barrier();
+      if (block.thread() >= half) continue;
+      take(largest, of_thread[block.thread() + half]);
+      of_thread[block.thread()] = largest;
+    }
+    return largest;
   }
 
   RETROGRAD_INLINE static void take(LargestOfTile& largest, const LargestOfTile& other) {

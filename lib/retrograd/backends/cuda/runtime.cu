@@ -358,9 +358,11 @@ class CudaGpu final : public Gpu {
 
 Gpu& first_gpu() {
   static std::mutex mutex;
-  static std::unique_ptr<CudaGpu> gpu;  // stays null when there is none, so that the next call looks again
+  // Never destroyed: a tape may outlive whatever is destroyed when the program ends. Null when there is none, so that the
+  // next call looks again.
+  static CudaGpu* gpu = nullptr;
   const std::lock_guard lock(mutex);
-  if (gpu == nullptr) gpu = std::make_unique<CudaGpu>(first_device());
+  if (gpu == nullptr) gpu = new CudaGpu(first_device());
   return *gpu;
 }
 

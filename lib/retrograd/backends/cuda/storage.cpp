@@ -27,7 +27,10 @@ void LeafOnGpu::update(const Leaf& leaf) {
 }
 
 void* LeafOnGpu::gradient() {
-  if (!has_gradient()) gradient_ = DeviceMemory(gpu_, value_.bytes());
+  if (!has_gradient()) {
+    gradient_ = DeviceMemory(gpu_, value_.bytes());
+    gpu_.zero(gradient_.data(), gradient_.bytes());
+  }
   return gradient_.data();
 }
 

@@ -20,7 +20,7 @@ class LeafOnGpu final : public LeafOnDevice {
   /// Brings what was set since the last time to the device.
   void update(const Leaf& leaf) override;
   void* value() const { return value_.data(); }
-  /// Allocated when first asked for, with anything in it.
+  /// Allocated when first asked for, all zeros.
   void* gradient();
   bool has_gradient() const { return gradient_.data() != nullptr; }
   /// All zeros, here and on the host.
@@ -28,7 +28,9 @@ class LeafOnGpu final : public LeafOnDevice {
 
   const void* value_there() override { return value_.data(); }
   const void* gradient_there() override { return gradient_.data(); }
-  void assign(const void* value) override { gpu_.copy(value_.data(), value, value_.bytes()); }
+  void assign(const void* value) override {
+    if (value != value_.data()) gpu_.copy(value_.data(), value, value_.bytes());
+  }
   void fetch_value(Tensor& to) override;
   void fetch_gradient(Tensor& to) override;
 

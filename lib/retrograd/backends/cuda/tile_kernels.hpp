@@ -16,6 +16,7 @@ template <class Block>
 struct Workspace {
   std::byte* base;
   Operand* placed;
+  std::uint64_t* increments;  ///< of each step
   std::byte *states, *states_at_start, *work;
 
   RETROGRAD_INLINE Workspace(Block& block, const ProgramAt& program)
@@ -23,6 +24,7 @@ struct Workspace {
                  ? program.workspaces + static_cast<std::size_t>(block.index()) * program.workspace_bytes
                  : block.shared()),
         placed(reinterpret_cast<Operand*>(base + program.placed)),
+        increments(reinterpret_cast<std::uint64_t*>(base + program.increments)),
         states(base + program.states),
         states_at_start(base + program.states_at_start),
         work(base + program.work) {}
@@ -58,6 +60,38 @@ RETROGRAD_ANYWHERE void place_row(Block& block, const Workspace<Block>& workspac
   }
 }
 
+template <class Run, class... Nodes>
+RETROGRAD_INLINE void run_one_of(NodeList<Nodes...>, Run&& run) {
+  (void)(run.template operator()<Nodes>() || ...);
+}
+
+/// How far the oscillators of steady frequency move in each sample of the row, whose operands are placed.
+struct IncrementOf {
+  const StepAt& step;
+  const Operand* placed;
+  std::uint64_t& increment;
+  int opcode = 0;
+  template <class N>
+  RETROGRAD_INLINE bool operator()() {
+    if (step.opcode != opcode++) return false;
+    if constexpr (requires { OnLanes<N>::increment; })
+      increment = OnLanes<N>::increment(*static_cast<const N*>(step.node),
+                                        placed[step.operand[step.kind == TileStep::Kind::adjoint ? 2 : 1]]);
+    return true;
+  }
+};
+
+template <class Block>
+RETROGRAD_ANYWHERE void find_increments(Block& block, const Workspace<Block>& workspace,
+                                        const ProgramAt& program) {
+  block.barrier();
+  for (int s = block.thread(); s < program.step_count; s += threads) {
+    workspace.increments[s] = 0;
+    if (program.steps[s].kind != TileStep::Kind::copy)
+      run_one_of(TileNodes(), IncrementOf{program.steps[s], workspace.placed, workspace.increments[s]});
+  }
+}
+
 /// Places the signals that are stored, for the tile that begins at `start`.
 template <class Real, class Block>
 RETROGRAD_ANYWHERE void place_tile(Block& block, const Workspace<Block>& workspace, const ProgramAt& program,
@@ -90,11 +124,6 @@ struct RunNode {
   }
 };
 
-template <class Run, class... Nodes>
-RETROGRAD_INLINE void run_one_of(NodeList<Nodes...>, Run&& run) {
-  (void)(run.template operator()<Nodes>() || ...);
-}
-
 /// Runs all steps on one tile, whose operands and states are in place.
 template <class Real, bool is_backwards, class Block>
 RETROGRAD_INLINE void run_steps(Block& block, const Workspace<Block>& workspace, const ProgramAt& program,
@@ -104,9 +133,18 @@ RETROGRAD_INLINE void run_steps(Block& block, const Workspace<Block>& workspace,
     const StepAt& step = program.steps[s];
     const bool is_adjoint = is_backwards && step.kind == TileStep::Kind::adjoint;
     std::byte* states = is_adjoint ? workspace.states_at_start : workspace.states;
-    const TileLanes<Real, Block> lanes{
-        block, step,  workspace.placed,    workspace.work,      stage, sums, row,
-        start, count, states + step.state, carries + step.carry};
+    const TileLanes<Real, Block> lanes{block,
+                                       step,
+                                       workspace.placed,
+                                       workspace.work,
+                                       stage,
+                                       sums,
+                                       row,
+                                       start,
+                                       count,
+                                       states + step.state,
+                                       carries + step.carry,
+                                       workspace.increments[s]};
     if (is_backwards && step.kind == TileStep::Kind::copy)
       CopyOnLanes::run<Real>(lanes);
     else
@@ -145,6 +183,7 @@ struct PlayTiles {
       const std::int64_t row = task / tasks_in_row, first = task % tasks_in_row * a.tiles_in_task,
                          last = std::min(stage.tiles, first + a.tiles_in_task);
       place_row<Real>(block, workspace, a.program, row);
+      find_increments(block, workspace, a.program);
       if (!a.has_states)  // those of built-in nodes begin at zero
         for (int i = block.thread(); i < stage.state_bytes / 8; i += threads)
           reinterpret_cast<std::uint64_t*>(workspace.states)[i] = 0;
@@ -212,6 +251,7 @@ struct RewindTiles {
       std::byte* carries = a.carries + task * a.carry_bytes;
       if (a.begins) begin(block, a, carries);
       place_row<Real>(block, workspace, a.program, row);
+      find_increments(block, workspace, a.program);
       for (std::int64_t tile = (to - 1) / stage.tile; tile >= 0 && tile * stage.tile >= from; --tile) {
         const std::int64_t start = tile * stage.tile;
         block.barrier();
@@ -445,6 +485,7 @@ struct ReductionAt {
 /// The values of reductions from those of the tiles: a block for each reduction and row.
 struct FinishReductions {
   static constexpr const char* name = "finish_reductions";
+  static constexpr std::size_t shared_bytes = threads * sizeof(LargestOfTile);
   struct Arguments {
     StageAt stage;
     const ReductionAt* reductions;
@@ -462,10 +503,12 @@ struct FinishReductions {
       if (block.thread() == 0) reduction.value[row] = sum;
       return;
     }
-    if (block.thread() != 0) return;
     LargestOfTile largest{0.0, -1};
-    for (std::int64_t tile = 0; tile < a.stage.tiles; ++tile)
+    for (std::int64_t tile = block.thread(); tile < a.stage.tiles; tile += threads)
       OnLanes<MaximumOverTime>::take(largest, a.stage.largest_tiles[at * a.stage.tiles + tile]);
+    largest =
+        OnLanes<MaximumOverTime>::of_all(block, reinterpret_cast<LargestOfTile*>(block.shared()), largest);
+    if (block.thread() != 0) return;
     reduction.value[row] = largest.value;
     a.stage.largest_index[at] = largest.index;
   }

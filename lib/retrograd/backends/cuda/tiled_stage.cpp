@@ -18,8 +18,8 @@ namespace {
 
 constexpr std::size_t scratch_budget =
     32 * 1024;  // bytes of slots: so that several blocks share a multiprocessor
-constexpr std::int64_t chunk_samples =
-    4096;  // of row adjoints that are kept before they are added over the rows
+// Samples of row adjoints that are kept before they are added over the rows: of all rows together, and at least of one.
+constexpr std::int64_t chunk_of_all_rows = std::int64_t{4} << 20, least_chunk = 4096;
 
 // Rows below which their time is split: so many blocks keep a multiprocessor busy.
 std::int64_t few_rows(const Gpu& gpu) { return std::int64_t{4} * gpu.multiprocessors(); }
@@ -70,7 +70,7 @@ class TiledStage final : public StageRunner {
     launch<PlayTiles<Real>>(context_.gpu, forward_.blocks(tasks), forward_.shared_bytes(),
                             {at_, forward_.at(), is_split_, tiles_in_task, tasks});
     const auto reductions = static_cast<std::int64_t>(states_.reductions.size()) * rows_;
-    launch<FinishReductions>(context_.gpu, reductions, 0,
+    launch<FinishReductions>(context_.gpu, reductions, FinishReductions::shared_bytes,
                              {at_, reductions_on_gpu_.template as<const ReductionAt>(),
                               reduction_work_.template as<double>(), work_of_sum(at_.sum_tiles)});
   }
@@ -99,7 +99,7 @@ class TiledStage final : public StageRunner {
                                                     true,
                                                     0,
                                                     length_,
-                                                    chunk_samples,
+                                                    rewind.chunk,
                                                     rewind.tasks_in_row};
     const auto run = [&] {
       launch<RewindTiles<Real>>(context_.gpu, bound.blocks(rows_ * rewind.tasks_in_row), bound.shared_bytes(),
@@ -108,10 +108,10 @@ class TiledStage final : public StageRunner {
     if (rewind.row_adjoints.empty()) {
       run();
     } else {
-      for (std::int64_t start = (length_ - 1) / chunk_samples * chunk_samples; start >= 0;
-           start -= chunk_samples) {
+      for (std::int64_t start = (length_ - 1) / rewind.chunk * rewind.chunk; start >= 0;
+           start -= rewind.chunk) {
         arguments.from = start;
-        arguments.to = std::min(length_, start + chunk_samples);
+        arguments.to = std::min(length_, start + rewind.chunk);
         run();
         arguments.begins = false;
         for (std::size_t i = 0; i < rewind.row_adjoints.size(); ++i)
@@ -170,11 +170,11 @@ class TiledStage final : public StageRunner {
       Gpu& gpu = stage.context_.gpu;
       const Plan& plan = stage.context_.plan;
       const std::int64_t rows = stage.rows_;
+      chunk = std::max(least_chunk, chunk_of_all_rows / rows / group_samples * group_samples);
       std::vector<void*> row_adjoint_data;
       for (const int n : program.row_adjoints) {
-        row_adjoints.push_back(
-            {DeviceMemory(gpu, static_cast<std::size_t>(rows * chunk_samples) * sizeof(Real)),
-             SharedRows(gpu, plan, n, stage.shape()), stage.context_.storage.adjoint(n)});
+        row_adjoints.push_back({DeviceMemory(gpu, static_cast<std::size_t>(rows * chunk) * sizeof(Real)),
+                                SharedRows(gpu, plan, n, stage.shape()), stage.context_.storage.adjoint(n)});
         row_adjoint_data.push_back(row_adjoints.back().of_rows.data());
       }
       bound.emplace(gpu, std::move(program), plan, stage.tables_, stage.fields_, stage.states_,
@@ -273,7 +273,7 @@ class TiledStage final : public StageRunner {
     std::optional<BoundProgram> bound;
     std::vector<RowAdjoint> row_adjoints;
     DeviceMemory joins, carries, tile_sums, totals, of_rows, work, gains, gain_sums, gain_users, gain_work;
-    std::int64_t gain_count = 0, tasks_in_row = 1;
+    std::int64_t chunk = 0, gain_count = 0, tasks_in_row = 1;
     bool is_split = false;
   };
 
@@ -348,7 +348,7 @@ class TiledStage final : public StageRunner {
         {static_cast<Real*>(adjoint.adjoint), adjoint.of_rows.template as<const Real>(),
          adjoint.shared.first.template as<const std::int64_t>(),
          adjoint.shared.users.template as<const std::int64_t>(), adjoint.shared.sources, length_, from, to,
-         chunk_samples, rewind.bound->program().row_adjoint_accumulates[i]});
+         rewind.chunk, rewind.bound->program().row_adjoint_accumulates[i]});
   }
 
   StageContext context_;
