@@ -3,8 +3,10 @@
 
 #include <retrograd/tape/tape.hpp>
 
+#include <cmath>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <string>
 
 namespace retrograd::cuda {
@@ -15,9 +17,13 @@ struct Recorded {
 };
 using Builder = std::function<Recorded(Tape&)>;
 
-/// Whether two numbers have the same bits, or are both NaN.
+/// Whether two numbers have the same bits, are both NaN, or are both less than a normal number and one of them denormal:
+/// a GPU has denormal doubles.
 template <class Real>
 bool same_bits(Real a, Real b) {
+  const Real smallest = std::numeric_limits<Real>::min();
+  const auto is_denormal = [&](Real x) { return x != Real(0.0) && std::abs(x) < smallest; };
+  if (is_denormal(a) || is_denormal(b)) return std::abs(a) < smallest && std::abs(b) < smallest;
   return std::memcmp(&a, &b, sizeof(Real)) == 0 || (a != a && b != b);
 }
 

@@ -101,7 +101,8 @@ class Tape {
 
   /// The value of an input, a parameter, a played output or a kept value; valid until the next play.
   TensorView value(Var var) const;
-  /// The same value where the tape computes: on a GPU nothing is copied or waited for.
+  /// The same value where the tape computes: on a GPU nothing is copied or waited for. Until the next play it may be
+  /// copied, and set on a tape there; other code on the GPU does not wait for the play that computes it.
   TensorView value_on_device(Var var) const;
   /// What the last rewind computed for a parameter, in the parameter's own shape; valid until the next
   /// rewind.
