@@ -175,6 +175,18 @@ TEST_CASE("a stage is one launch each way, whatever the number of nodes") {
   CHECK(launches(60) == 2);
 }
 
+TEST_CASE("the plan says where it runs, what is split over time, and which node keeps a row in one block") {
+  EmulatedGpu gpu({.multiprocessors = 24});
+  const auto plan_of = [&](bool is_sequential) {
+    Tape tape({.device = Device::cuda, .length = 50000, .gpu = &gpu});
+    const Var wave = sinusoid(tape.parameter("f", 0.1)), y = is_sequential ? cumulative_sum(wave) : wave;
+    return tape.describe_plan(std::array{y});
+  };
+  CHECK(plan_of(false).starts_with("on this host"));
+  CHECK(plan_of(false).find("forwards split over time") != std::string::npos);
+  CHECK(plan_of(true).find("one tile of a row after the other, for cumulative_sum") != std::string::npos);
+}
+
 TEST_CASE("everything is given back when the tape goes") {
   EmulatedGpu gpu;
   {

@@ -17,6 +17,7 @@ Rows all_rows(const BenchOptions& options, Device device) {
   Rows rows;
   if (device == Device::cuda) {
     add_cuda_rows(rows);
+    add_torch_on_gpu_rows(rows, options);
     return rows;
   }
   add_memory_rows(rows);  // first: see memory.cpp

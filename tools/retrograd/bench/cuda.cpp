@@ -13,17 +13,6 @@ namespace {
 constexpr std::int64_t many_rows = 256, four_seconds = 4 * bench_sample_rate, minute = 60 * bench_sample_rate;
 constexpr double bytes_per_sample = 4.0;
 
-// Of one run among several that are asked for together and waited for once: a GPU is asked ahead of its work.
-double nanoseconds_on_gpu(const Run& run) {
-  constexpr int together = 10;
-  const Tensor probe = Tensor(0.0).to(Device::cuda);
-  return nanoseconds([&] {
-           for (int i = 0; i < together; ++i) run();
-           probe.to(Device::cpu);  // waits for all that was asked for before
-         }) /
-         together;
-}
-
 double forward(const SynthShape& shape) {
   Synth synth(shape);
   return nanoseconds_on_gpu([&] { synth.forward(); });

@@ -80,7 +80,7 @@ Synth::Synth(const SynthShape& wanted)
 }
 
 const Tensor& Synth::adjoint() {
-  if (!adjoint_) adjoint_ = noise(audio.shape());
+  if (!adjoint_) adjoint_ = noise(audio.shape()).to(shape.device);
   return *adjoint_;
 }
 

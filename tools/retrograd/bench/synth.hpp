@@ -38,7 +38,7 @@ struct Synth {
     forward();
     tape.rewind(audio, adjoint());
   }
-  /// Noise of the audio's shape, made when first asked for.
+  /// Noise of the audio's shape, made when first asked for, where the tape computes.
   const Tensor& adjoint();
 
   /// Records the loss against a silent target.

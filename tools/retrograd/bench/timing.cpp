@@ -2,6 +2,7 @@
 #include "timing.hpp"
 
 #include <benchmark/benchmark.h>
+#include <retrograd/tensor/tensor.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -59,6 +60,16 @@ double nanoseconds(const Run& run) {
   benchmark::RunSpecifiedBenchmarks(&times, "all");
   benchmark::ClearRegisteredBenchmarks();
   return median(times.nanoseconds);
+}
+
+double nanoseconds_on_gpu(const Run& run) {
+  constexpr int together = 10;
+  const Tensor probe = Tensor(0.0).to(Device::cuda);
+  return nanoseconds([&] {
+           for (int i = 0; i < together; ++i) run();
+           probe.to(Device::cpu);  // waits for all that was asked for before
+         }) /
+         together;
 }
 
 Comparison compare(const Run& a, const Run& b) {

@@ -14,6 +14,10 @@ inline constexpr int repetitions = 7;
 /// repetition has.
 double nanoseconds(const Run& run);
 
+/// The same of a run that asks a GPU and does not wait: of one among several that are asked for together and waited for
+/// once.
+double nanoseconds_on_gpu(const Run& run);
+
 /// Medians over rounds; the ratio is a's time over b's, round by round.
 struct Comparison {
   double a_nanoseconds, b_nanoseconds, ratio;

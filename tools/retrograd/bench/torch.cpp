@@ -28,7 +28,7 @@ class Task {
     Json shape = Json::array();
     for (int axis = 0; axis < values.shape.axes(); ++axis) shape.push_back(values.shape[axis]);
     description_["arrays"].push_back({name, shape});
-    const Tensor floats = Tensor(values).to(ElementType::f32);
+    const Tensor floats = Tensor(values).to(Device::cpu).to(ElementType::f32);
     arrays_.append(static_cast<const char*>(floats.data()),
                    4 * static_cast<std::size_t>(floats.shape().elements()));
   }
@@ -90,8 +90,9 @@ struct Seconds {
   double forward, forward_and_backward;
 };
 
-Seconds time_synth(const std::string& python, int operators, const Form& form) {
-  Synth synth({.operators = operators});
+Seconds time_synth(const std::string& python, const SynthShape& shape, const Form& form) {
+  const int operators = shape.operators;
+  Synth synth(shape);
   synth.forward_and_backward();
   const std::vector<Route> routing = bench_routing(operators);
   Json routes = Json::array();
@@ -100,6 +101,7 @@ Seconds time_synth(const std::string& python, int operators, const Form& form) {
   const auto gradient = [&](Var var) { return values_of(synth.tape.gradient(var)); };
   Task task({{"what", "synth"},
              {"form", form.name},
+             {"device", name(shape.device)},
              {"sample_rate", bench_sample_rate},
              {"routing", routes},
              {"order", order_of_operators(routing, operators)},
@@ -146,6 +148,18 @@ double spectral_loss_ratio(const std::string& python) {
 
 }  // namespace
 
+void add_torch_on_gpu_rows(Rows& rows, const BenchOptions& options) {
+  for (const int operators : {2, 6})
+    rows.push_back({"cuda: against eager PyTorch on the GPU, fm " + std::to_string(operators) +
+                        " operators, 64 rows x 1 s, forward + backward",
+                    "times as fast", at_least(100.0), [operators, python = options.python] {
+                      const SynthShape shape{.operators = operators, .rows = 64, .device = Device::cuda};
+                      const double theirs = time_synth(python, shape, forms[0]).forward_and_backward;
+                      Synth synth(shape);
+                      return theirs * 1e9 / nanoseconds_on_gpu([&] { synth.forward_and_backward(); });
+                    }});
+}
+
 // Not in turns, as other ratios are: a run of PyTorch takes as long as hundreds of the tape's, and the goal
 // is far from where noise would decide.
 void add_torch_rows(Rows& rows, const BenchOptions& options) {
@@ -155,7 +169,7 @@ void add_torch_rows(Rows& rows, const BenchOptions& options) {
       // Both rows come from one run of the script.
       const auto measured = std::make_shared<std::optional<Seconds>>();
       const auto times = [=] {
-        if (!*measured) *measured = time_synth(python, operators, form);
+        if (!*measured) *measured = time_synth(python, {.operators = operators}, form);
         return **measured;
       };
       const std::string name = std::string("against ") + form.title + ", fm " + std::to_string(operators) +
