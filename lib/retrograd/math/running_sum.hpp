@@ -17,7 +17,7 @@ struct RunningSumCarry {
 /// sums[l] = start + x[0] + ... + x[l - 1], for 16 lanes; returns start plus all of them. Wraps, so that it is
 /// exact in any order.
 RETROGRAD_INLINE_ON_CPU std::uint64_t add_earlier_lanes(const std::uint64_t (&x)[block], std::uint64_t start,
-                                                 std::uint64_t* sums) {
+                                                        std::uint64_t* sums) {
   typedef std::uint64_t Four __attribute__((vector_size(4 * sizeof(std::uint64_t))));
   Four before = {start, start, start, start};
   for (int i = 0; i < block; i += 4) {
@@ -56,8 +56,8 @@ RETROGRAD_INLINE_ON_CPU Real add_later_lanes(const Real* x, Real* y) {
 /// y[n] = sum of x[m] for m >= n (`Exclusive`: m > n) from the row's end, for an execution tile of `count`
 /// samples, 1024 at most, that begins at sample `start`. Both have room for whole blocks of 16; `x` may be `y`.
 template <bool Exclusive, class Real>
-RETROGRAD_INLINE_ON_CPU void running_sum_backwards(std::int64_t start, int count, RunningSumCarry<Real>& carry,
-                                            const Real* x, Real* y) {
+RETROGRAD_INLINE_ON_CPU void running_sum_backwards(std::int64_t start, int count,
+                                                   RunningSumCarry<Real>& carry, const Real* x, Real* y) {
   const int blocks = (count + block - 1) / block;
   // First each block by itself: a vector read just after its lanes were written would wait.
   Real sums[1024 / block];
