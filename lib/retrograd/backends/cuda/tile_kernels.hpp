@@ -142,8 +142,8 @@ RETROGRAD_INLINE void run_steps(Block& block, const Workspace<Block>& workspace,
                                        row,
                                        start,
                                        count,
-                                       states + step.state,
-                                       carries + step.carry,
+                                       step.state < 0 ? nullptr : states + step.state,
+                                       step.carry < 0 ? nullptr : carries + step.carry,
                                        workspace.increments[s]};
     if (is_backwards && step.kind == TileStep::Kind::copy)
       CopyOnLanes::run<Real>(lanes);
