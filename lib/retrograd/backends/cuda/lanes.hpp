@@ -20,6 +20,11 @@ inline bool needs_samples(const TileStep& step, const NodeType& node) {
          (step.modes.size() == 1 || step.modes[0] == AdjointMode::none);
 }
 
+/// Samples in tile `tile` of a row.
+RETROGRAD_ANYWHERE int samples_in(const StageAt& stage, std::int64_t tile) {
+  return static_cast<int>(std::min<std::int64_t>(stage.tile, stage.length - tile * stage.tile));
+}
+
 template <class Real, class BlockOf>
 struct TileLanes {
   using Block = BlockOf;

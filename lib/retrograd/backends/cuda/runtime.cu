@@ -2,6 +2,7 @@
 #include <retrograd/backends/cuda/block.hpp>
 #include <retrograd/backends/cuda/device_kernels.hpp>
 #include <retrograd/backends/cuda/gpu.hpp>
+#include <retrograd/backends/cuda/kernels.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <cuda_runtime_api.h>
@@ -111,6 +112,9 @@ class CurrentDevice {
   bool is_changed_ = false;
 };
 
+// In the order of the list, whose positions launch() gives.
+static_assert(std::is_same_v<
+              Kernels, JoinedLists<TileKernels, ConstantKernels, WholeKernels, OptimizerKernels, FitKernels>::type>);
 std::vector<DeviceKernel> all_kernels() {
   std::vector<DeviceKernel> all;
   for (const auto& list : {device_tile_kernels(), device_constant_kernels(), device_whole_kernels(),
