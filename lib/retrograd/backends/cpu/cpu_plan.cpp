@@ -4,6 +4,7 @@
 #include <retrograd/backends/cpu/stage.hpp>
 #include <retrograd/backends/cpu/storage.hpp>
 #include <retrograd/backends/description.hpp>
+#include <retrograd/backends/prepared_stages.hpp>
 #include <retrograd/math/floating_point.hpp>
 
 #include <map>
@@ -40,19 +41,7 @@ class CpuPlan final : public CompiledPlan {
         checks_(computed_inputs(plan_)),
         executor_(options.executor != nullptr ? *options.executor : serial_) {
     const StageContext context{plan_, storage_, executor_, options.type, options.tile};
-    for (int stage = 0; stage < static_cast<int>(plan_.stages.size()); ++stage) {
-      switch (plan_.stages[static_cast<std::size_t>(stage)].kind) {
-        case StageKind::constants:
-          stages_.push_back(make_constant_stage(context, stage));
-          break;
-        case StageKind::tiled:
-          stages_.push_back(make_tiled_stage(context, stage));
-          break;
-        case StageKind::whole:
-          stages_.push_back(make_whole_stage(context, stage));
-          break;
-      }
-    }
+    stages_ = make_stages(plan_, context);
   }
 
   void play() override {
@@ -66,8 +55,8 @@ class CpuPlan final : public CompiledPlan {
 
   void rewind(int y, const TensorView* seed) override {
     const math::DefaultFloatingPoint environment;
-    const Rewind& rewind = rewind_from(y);
-    for (Tensor* adjoint : rewind.to_zero) adjoint->fill(0.0);
+    const PreparedRewind& rewind = rewind_from(y);
+    for (const int node : rewind.to_zero) storage_.adjoint(node).fill(0.0);
     zero_gradients_outside();
     // Nothing is added to the adjoint that all others follow from: a signal's is read where the caller has it.
     const bool is_borrowed = seed != nullptr && storage_.can_borrow_adjoint(y, seed->type);
@@ -77,7 +66,7 @@ class CpuPlan final : public CompiledPlan {
       storage_.adjoint(y).assign(*seed);
     else
       storage_.adjoint(y).fill(1.0);
-    for (std::size_t stage = stages_.size(); stage-- > 0;) stages_[stage]->rewind(rewind.prepared[stage]);
+    for (std::size_t stage = stages_.size(); stage-- > 0;) stages_[stage]->rewind(rewind.stages[stage]);
     if (is_borrowed) storage_.return_adjoint(y);
   }
 
@@ -89,31 +78,10 @@ class CpuPlan final : public CompiledPlan {
   }
 
  private:
-  struct Rewind {
-    std::vector<int> prepared;     // by stage
-    std::vector<Tensor*> to_zero;  // adjoints that are only added to
-  };
-
-  const Rewind& rewind_from(int y) {
+  const PreparedRewind& rewind_from(int y) {
     const auto known = rewinds_.find(y);
     if (known != rewinds_.end()) return known->second;
-    Rewind rewind;
-    std::vector<bool> has_adjoint(plan_.nodes.size(), false);
-    has_adjoint[static_cast<std::size_t>(y)] = true;
-    storage_.adjoint(y);
-    rewind.prepared.resize(stages_.size());
-    for (std::size_t stage = stages_.size(); stage-- > 0;)
-      rewind.prepared[stage] = stages_[stage]->prepare_rewind(has_adjoint);
-    for (int n = 0; n < static_cast<int>(plan_.nodes.size()); ++n) {
-      const PlanNode& node = plan_.nodes[static_cast<std::size_t>(n)];
-      const bool is_leaf = node.type->kind == NodeKind::leaf;
-      if (is_leaf && node.trainable) storage_.adjoint(n);
-      const bool only_added_to = storage_.type_of(n) == ElementType::f64 && !node.signal;
-      if (n != y && storage_.has_adjoint(n) &&
-          (only_added_to || (is_leaf && !has_adjoint[static_cast<std::size_t>(n)])))
-        rewind.to_zero.push_back(&storage_.adjoint(n));
-    }
-    return rewinds_.emplace(y, std::move(rewind)).first->second;
+    return rewinds_.emplace(y, prepare_rewind(plan_, stages_, storage_, y)).first->second;
   }
 
   // Parameters that this plan does not use have a gradient too: zero.
@@ -136,7 +104,7 @@ class CpuPlan final : public CompiledPlan {
   SerialExecutor serial_;
   GuardedExecutor executor_;
   std::vector<std::unique_ptr<StageRunner>> stages_;
-  std::map<int, Rewind> rewinds_;  // by the value rewound from
+  std::map<int, PreparedRewind> rewinds_;  // by the value rewound from
 };
 
 }  // namespace

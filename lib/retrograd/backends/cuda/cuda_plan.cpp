@@ -4,6 +4,7 @@
 #include <retrograd/backends/cuda/kernels.hpp>
 #include <retrograd/backends/cuda/stage.hpp>
 #include <retrograd/backends/description.hpp>
+#include <retrograd/backends/prepared_stages.hpp>
 
 #include <algorithm>
 #include <map>
@@ -22,19 +23,7 @@ class CudaPlan final : public CompiledPlan {
         storage_(gpu, graph, plan_, options.type),
         checks_(computed_inputs(plan_)) {
     const StageContext context{plan_, storage_, gpu, options.type};
-    for (int stage = 0; stage < static_cast<int>(plan_.stages.size()); ++stage) {
-      switch (plan_.stages[static_cast<std::size_t>(stage)].kind) {
-        case StageKind::constants:
-          stages_.push_back(make_constant_stage(context, stage));
-          break;
-        case StageKind::tiled:
-          stages_.push_back(make_tiled_stage(context, stage));
-          break;
-        case StageKind::whole:
-          stages_.push_back(make_whole_stage(context, stage));
-          break;
-      }
-    }
+    stages_ = make_stages(plan_, context);
   }
 
   void play() override {
@@ -48,11 +37,11 @@ class CudaPlan final : public CompiledPlan {
   }
 
   void rewind(int y, const TensorView* seed) override {
-    const Rewind& rewind = rewind_from(y);
+    const PreparedRewind& rewind = rewind_from(y);
     start_from(y, seed);  // first: the seed may be a gradient
     for (const int node : rewind.to_zero) gpu_.zero(storage_.adjoint(node), storage_.bytes_of_node(node));
     clear_gradients_outside();
-    for (std::size_t stage = stages_.size(); stage-- > 0;) stages_[stage]->rewind(rewind.prepared[stage]);
+    for (std::size_t stage = stages_.size(); stage-- > 0;) stages_[stage]->rewind(rewind.stages[stage]);
     storage_.gradients_changed();
   }
 
@@ -64,30 +53,10 @@ class CudaPlan final : public CompiledPlan {
   }
 
  private:
-  struct Rewind {
-    std::vector<int> prepared;  // by stage
-    std::vector<int> to_zero;   // nodes whose adjoints are only added to
-  };
-
-  const Rewind& rewind_from(int y) {
+  const PreparedRewind& rewind_from(int y) {
     const auto known = rewinds_.find(y);
     if (known != rewinds_.end()) return known->second;
-    Rewind rewind;
-    std::vector<bool> has_adjoint(plan_.nodes.size(), false);
-    has_adjoint[static_cast<std::size_t>(y)] = true;
-    storage_.adjoint(y);
-    rewind.prepared.resize(stages_.size());
-    for (std::size_t stage = stages_.size(); stage-- > 0;)
-      rewind.prepared[stage] = stages_[stage]->prepare_rewind(has_adjoint);
-    for (int n = 0; n < static_cast<int>(plan_.nodes.size()); ++n) {
-      const PlanNode& node = plan_.nodes[static_cast<std::size_t>(n)];
-      const bool is_leaf = node.type->kind == NodeKind::leaf;
-      if (is_leaf && node.trainable) storage_.adjoint(n);
-      if (n != y && storage_.has_adjoint(n) &&
-          (!node.signal || (is_leaf && !has_adjoint[static_cast<std::size_t>(n)])))
-        rewind.to_zero.push_back(n);
-    }
-    return rewinds_.emplace(y, std::move(rewind)).first->second;
+    return rewinds_.emplace(y, prepare_rewind(plan_, stages_, storage_, y)).first->second;
   }
 
   void start_from(int y, const TensorView* seed) {
@@ -139,8 +108,8 @@ class CudaPlan final : public CompiledPlan {
   Storage storage_;
   std::vector<std::vector<ComputedInput>> checks_;  // before each stage
   std::vector<std::unique_ptr<StageRunner>> stages_;
-  std::map<int, Rewind> rewinds_;  // by the value rewound from
-  std::optional<Tensor> seed_;     // in the type of the adjoint
+  std::map<int, PreparedRewind> rewinds_;  // by the value rewound from
+  std::optional<Tensor> seed_;             // in the type of the adjoint
 };
 
 }  // namespace
