@@ -12,7 +12,7 @@ namespace retrograd {
 
 /// The stages of the backend that `context` is of, in the order they run.
 template <class StageContext>
-std::vector<std::unique_ptr<StageRunner>> make_stages(const Plan& plan, const StageContext& context) {
+inline std::vector<std::unique_ptr<StageRunner>> make_stages(const Plan& plan, const StageContext& context) {
   std::vector<std::unique_ptr<StageRunner>> stages;
   for (int stage = 0; stage < static_cast<int>(plan.stages.size()); ++stage) {
     switch (plan.stages[static_cast<std::size_t>(stage)].kind) {
@@ -37,7 +37,7 @@ struct PreparedRewind {
 
 /// From the value of node `y`. `storage` has the stored adjoints: adjoint() makes one where there is none.
 template <class Storage>
-PreparedRewind prepare_rewind(const Plan& plan, std::span<const std::unique_ptr<StageRunner>> stages,
+inline PreparedRewind prepare_rewind(const Plan& plan, std::span<const std::unique_ptr<StageRunner>> stages,
                               Storage& storage, int y) {
   PreparedRewind rewind;
   std::vector<bool> has_adjoint(plan.nodes.size(), false);
