@@ -38,7 +38,7 @@ struct PreparedRewind {
 /// From the value of node `y`. `storage` has the stored adjoints: adjoint() makes one where there is none.
 template <class Storage>
 inline PreparedRewind prepare_rewind(const Plan& plan, std::span<const std::unique_ptr<StageRunner>> stages,
-                              Storage& storage, int y) {
+                                     Storage& storage, int y) {
   PreparedRewind rewind;
   std::vector<bool> has_adjoint(plan.nodes.size(), false);
   has_adjoint[static_cast<std::size_t>(y)] = true;
