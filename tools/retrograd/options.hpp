@@ -8,13 +8,9 @@
 #include <optional>
 #include <string>
 
-namespace retrograd::tool {
+#include "compute_options.hpp"
 
-/// Where and with how many threads to compute.
-struct ComputeOptions {
-  std::string device = "cpu";
-  int threads = 0;  ///< 0: all cores
-};
+namespace retrograd::tool {
 
 /// Adds --device and --threads.
 void add_compute_options(CLI::App& command, ComputeOptions& options);

@@ -1,5 +1,6 @@
 #include <retrograd/math/simd.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <string_view>
@@ -29,7 +30,7 @@ SimdLevel best_simd_level() {
   const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                   __builtin_cpu_supports("avx512vl");
-  return v4 ? SimdLevel::v4 : v3 ? SimdLevel::v3 : SimdLevel::plain;
+  return std::min(v4 ? SimdLevel::v4 : v3 ? SimdLevel::v3 : SimdLevel::plain, highest_simd_level);
 #else
   return SimdLevel::plain;
 #endif

@@ -20,11 +20,17 @@ namespace retrograd::math {
 
 enum class SimdLevel { plain, v3, v4 };
 
+// The highest level that loops are compiled for: Meson's option `simd`.
+#if !defined(RETROGRAD_HIGHEST_SIMD_LEVEL)
+#define RETROGRAD_HIGHEST_SIMD_LEVEL v4
+#endif
+inline constexpr SimdLevel highest_simd_level = SimdLevel::RETROGRAD_HIGHEST_SIMD_LEVEL;
+
 /// "plain", "x86-64-v3 (AVX2)" or "x86-64-v4 (AVX-512)"; on ARM "plain" is Neon, which has fused
 /// multiply-add.
 const char* name(SimdLevel level);
 
-/// The best level this processor runs.
+/// The best level this processor runs, of those that the library was built for.
 SimdLevel best_simd_level();
 
 /// The level in use: the best one, or what RETROGRAD_SIMD=plain|v3|v4 in the environment asks for (never
@@ -57,7 +63,11 @@ struct KernelLevels<Loop, Real, void(Arguments...)> {
   RETROGRAD_V3 static void v3(Arguments... arguments) { Loop::template run<Real>(arguments...); }
   RETROGRAD_V4 static void v4(Arguments... arguments) { Loop::template run<Real>(arguments...); }
   static constexpr Function at(SimdLevel level) {
-    return level == SimdLevel::v4 ? &v4 : level == SimdLevel::v3 ? &v3 : &plain;
+    if constexpr (highest_simd_level >= SimdLevel::v4)
+      if (level == SimdLevel::v4) return &v4;
+    if constexpr (highest_simd_level >= SimdLevel::v3)
+      if (level >= SimdLevel::v3) return &v3;
+    return &plain;
   }
 };
 #else

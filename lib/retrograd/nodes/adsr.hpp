@@ -233,20 +233,22 @@ struct Adsr : Causal<5> {
   }
 
   template <class T>
-  struct GateOfTile {
-    const Input<real_t<T>>& samples;
-    int count;
-    RETROGRAD_INLINE bool is_high(int i) const { return samples.sample(i) >= real_t<T>(0.5); }
+  struct GateSamples {
+    const Tile<real_t<T>>& of_tile;
+    RETROGRAD_INLINE bool is_high(int i) const { return of_tile.x[gate].sample(i) >= real_t<T>(0.5); }
     RETROGRAD_INLINE int end_of_run(int first, bool high) const {
-      return Adsr::end_of_run<T>(samples, first, count, high);
+      if (of_tile.gate.has_no_edge()) return of_tile.count;
+      const int end = Adsr::end_of_run<T>(of_tile.x[gate], first, of_tile.count, high);
+      if (first == 0 && end == of_tile.count) of_tile.gate.tell();
+      return end;
     }
   };
   // Walks through the tile's pieces in time order, and leaves `state` at the tile's last sample.
   template <class T>
-  struct Walk : GateOfTile<T>, envelope::Pieces<T, GateOfTile<T>> {
+  struct Walk : GateSamples<T>, envelope::Pieces<T, GateSamples<T>> {
     RETROGRAD_INLINE Walk(const Tile<real_t<T>>& tile, const Times& times_now, State& at_start)
-        : GateOfTile<T>{tile.x[gate], tile.count},
-          envelope::Pieces<T, GateOfTile<T>>(
+        : GateSamples<T>{tile},
+          envelope::Pieces<T, GateSamples<T>>(
               tile.count, *this, times_now,
               tile.latched != nullptr ? static_cast<const Times*>(tile.latched) : &times_now, at_start) {}
   };

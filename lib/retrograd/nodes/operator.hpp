@@ -15,6 +15,7 @@ template <class Oscillator>
 struct Operator {
   const Oscillator& oscillator;
   const Adsr& adsr;
+  NextTile next;
   enum ProductInput { gain = 2 };
 
   template <class T>
@@ -28,6 +29,7 @@ struct Operator {
       oscillator.template with_wave<T>(wave_tile, wave_state, Oscillator::is_modulated(wave_tile),
                                        [&](const auto& wave) RETROGRAD_INLINE_LAMBDA {
                                          for (int b = 0; b < tile.blocks(); ++b) {
+                                           next.ask(b);
                                            RETROGRAD_INDEPENDENT_LANES
                                            for (int l = 0; l < math::block; ++l)
                                              y[b * math::block + l] = Real(product.forward(
@@ -121,7 +123,7 @@ struct Operator {
       to[2] = g_modulation.mode == AdjointMode::sum ? per_sample : place_of(g_modulation, unwanted);
       give_to<T, gain_sum | frequency_sum | envelope_sums>(
           to, tile, terms([&](Real gp, int b, int l) RETROGRAD_INLINE_LAMBDA { return steady.of(gp, b, l); }),
-          end_sums);
+          end_sums, next);
       if (g_modulation.mode == AdjointMode::sum)
         give<T>(g_modulation, tile,
                 [&](int b, int l) RETROGRAD_INLINE_LAMBDA { return per_sample[b * math::block + l]; });
@@ -131,7 +133,7 @@ struct Operator {
       give_to<T, gain_sum | envelope_sums>(to, tile, terms([&](Real gp, int, int) RETROGRAD_INLINE_LAMBDA {
                                              return std::array{gp, Real(0.0)};
                                            }),
-                                           end_sums);
+                                           end_sums, next);
       oscillator.template give_varying<T>(wave_tile, per_sample, wave_carry);
     }
   }

@@ -71,6 +71,17 @@ struct Input {
 /// Carries that can be joined begin anew at every multiple of so many samples, whether the row is split or not.
 inline constexpr std::int64_t group_samples = 16 * math::sum_tile;
 
+/// What the envelopes of one tile tell each other: the operand, if any, that one of them found to be a gate without an
+/// edge in the tile.
+struct GateOfTile {
+  int* without_edge = nullptr;
+  int operand = -1;  ///< of the gate at hand
+  RETROGRAD_INLINE bool has_no_edge() const { return without_edge != nullptr && *without_edge == operand; }
+  RETROGRAD_INLINE void tell() const {
+    if (without_edge != nullptr) *without_edge = operand;
+  }
+};
+
 /// What to do with an input's adjoint: overwrite `data`, or add its terms to `sum`.
 template <class Real>
 struct Target {
@@ -98,8 +109,20 @@ struct Tile {
   Input<Real> x[max_inputs];
   Target<Real> gx[max_inputs];  ///< adjoint only
   void* latched = nullptr;      ///< the node's Latched, in a stream: as State; elsewhere inputs never change
+  GateOfTile gate;              ///< of an envelope: its first input
 
   int blocks() const { return (count + math::block - 1) / math::block; }
+};
+
+/// A signal of the tile that comes next. The processor foresees memory only within a page, which is a tile, and no more
+/// than some dozens of cache lines can be under way at once: a loop that computes for long asks for a block of
+/// the next tile with each of its own.
+struct NextTile {
+  const float* samples = nullptr;  ///< any memory of a tile's length where there is nothing to ask for
+  RETROGRAD_INLINE void ask(int b) const { __builtin_prefetch(samples + b * math::block, 0, 2); }
+};
+struct NothingAhead {
+  RETROGRAD_INLINE void ask(int) const {}
 };
 
 /// A choice that is made once for a tile, between loops that were each compiled without it: calls
@@ -126,9 +149,10 @@ RETROGRAD_INLINE Real lane_of(const Input<Real>& x, int b, int l) {
 
 namespace detail {
 
-template <class T, unsigned Sums, class Terms, class EndSumTile, std::size_t... I>
+template <class T, unsigned Sums, class Terms, class EndSumTile, class Ahead, std::size_t... I>
 RETROGRAD_INLINE void give_to(const std::array<real_t<T>*, sizeof...(I)>& to, const Tile<real_t<T>>& tile,
-                              const Terms& terms, const EndSumTile& end_sum_tile, std::index_sequence<I...>) {
+                              const Terms& terms, const EndSumTile& end_sum_tile, const Ahead& ahead,
+                              std::index_sequence<I...>) {
   using Real = real_t<T>;
   constexpr auto is_sum = [](std::size_t i) { return (Sums >> i & 1u) != 0; };
   const int offset = static_cast<int>(tile.start % math::sum_tile);  // of the tile in its first sum tile
@@ -136,6 +160,7 @@ RETROGRAD_INLINE void give_to(const std::array<real_t<T>*, sizeof...(I)>& to, co
     const int first = std::max(0, (last - 1 + offset) / math::sum_tile * math::sum_tile - offset);
     math::for_each_block_of_sum(first, last, [&](auto blocks, int top) RETROGRAD_INLINE_LAMBDA {
       const int lane = top % math::blocks_per_group * math::block;
+      for (int j = 0; j < blocks; ++j) ahead.ask(top - j * math::blocks_per_group);
       RETROGRAD_INDEPENDENT_LANES
       for (int l = 0; l < math::block; ++l) {
         Real sum[] = {is_sum(I) ? to[I][lane + l] : Real(0.0)...};
@@ -177,11 +202,11 @@ RETROGRAD_INLINE Real* place_of(const Target<Real>& gx, Unwanted<Real>& unwanted
 /// Puts the terms of a tile at `to`: `terms(b, l)` gives those of sample 16*b + l, one for each place. `Sums`, bit
 /// i: they are added to the 128 lanes at to[i], and `end_sum_tile(start)` is called at the end of each tile of 512
 /// of the sums, `start` being its first sample. Blocks are visited in the order in which sums add them up (signals
-/// do not care).
-template <class T, unsigned Sums, std::size_t Places, class Terms, class EndSumTile>
+/// do not care); `ahead.ask(b)` is called with each.
+template <class T, unsigned Sums, std::size_t Places, class Terms, class EndSumTile, class Ahead>
 RETROGRAD_INLINE void give_to(const std::array<real_t<T>*, Places>& to, const Tile<real_t<T>>& tile,
-                              const Terms& terms, const EndSumTile& end_sum_tile) {
-  detail::give_to<T, Sums>(to, tile, terms, end_sum_tile, std::make_index_sequence<Places>());
+                              const Terms& terms, const EndSumTile& end_sum_tile, const Ahead& ahead) {
+  detail::give_to<T, Sums>(to, tile, terms, end_sum_tile, ahead, std::make_index_sequence<Places>());
 }
 
 /// Puts the adjoints of a tile where the inputs' targets want them: `terms(b, l)` gives those of sample
@@ -192,9 +217,12 @@ RETROGRAD_INLINE void give(const std::array<Target<real_t<T>>, Inputs>& gx, cons
   Unwanted<real_t<T>> unwanted;
   std::array<real_t<T>*, Inputs> to;
   for (std::size_t i = 0; i < Inputs; ++i) to[i] = place_of(gx[i], unwanted);
-  give_to<T, Sums>(to, tile, terms, [&](std::int64_t start) RETROGRAD_INLINE_LAMBDA {
-    for (const auto& target : gx) end_sum_tile(target, start);
-  });
+  give_to<T, Sums>(
+      to, tile, terms,
+      [&](std::int64_t start) RETROGRAD_INLINE_LAMBDA {
+        for (const auto& target : gx) end_sum_tile(target, start);
+      },
+      NothingAhead());
 }
 
 /// The same for one input, either way.

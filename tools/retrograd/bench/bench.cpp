@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "../command.hpp"
+#include "../options.hpp"
 #include "../progress.hpp"
 #include "report.hpp"
 #include "rows.hpp"

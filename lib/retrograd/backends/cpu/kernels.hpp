@@ -23,20 +23,22 @@ struct TileCall {
   std::int64_t start = 0;
   int count = 0;
   bool is_last = false;
-  void* state = nullptr;        ///< causal: at the tile's start; forward leaves it at the tile's end
-  void* latched = nullptr;      ///< causal, in a stream: as `state`
-  void* carry = nullptr;        ///< causal, adjoint; of a join: what the time after the group left
-  const void* group = nullptr;  ///< causal, join
-  void* row = nullptr;          ///< reduction
+  void* state = nullptr;             ///< causal: at the tile's start; forward leaves it at the tile's end
+  void* latched = nullptr;           ///< causal, in a stream: as `state`
+  void* carry = nullptr;             ///< causal, adjoint; of a join: what the time after the group left
+  const void* group = nullptr;       ///< causal, join
+  void* row = nullptr;               ///< reduction
+  int* gate_without_edge = nullptr;  ///< see GateOfTile
 
   const Operand& operand(int i) const { return operands[index[i]]; }
 };
 
 using TileKernel = void (*)(const TileCall&);
 
-/// The three steps of an operator.
+/// The three steps of an operator, and what it asks for meanwhile.
 struct OperatorCall {
   TileCall wave, envelope, product;
+  NextTile next;
 };
 using OperatorKernel = void (*)(const OperatorCall&);
 
@@ -70,6 +72,7 @@ template <class N, class Real>
 Tile<Real> forward_tile(const TileCall& call) {
   Tile<Real> tile = tile_of<Real>(call);
   tile.y = static_cast<Real*>(call.operand(0).data);
+  tile.gate = {call.gate_without_edge, call.index[1]};
   for (int i = 0; i < N::inputs; ++i) tile.x[i] = input_of<Real>(call.operand(1 + i));
   return tile;
 }
@@ -79,6 +82,7 @@ template <class N, class Real>
 Tile<Real> adjoint_tile(const TileCall& call) {
   Tile<Real> tile = tile_of<Real>(call);
   tile.gy = input_of<Real>(call.operand(0));
+  tile.gate = {call.gate_without_edge, call.index[2]};
   for (int i = 0; i < N::inputs; ++i) {
     tile.x[i] = input_of<Real>(call.operand(2 + i));
     tile.gx[i] = target_of<Real>(call.operand(2 + N::inputs + i), call.modes[i]);
@@ -264,7 +268,7 @@ struct OperatorForward {
   RETROGRAD_INLINE static void run(const OperatorCall& call) {
     using Real = real_t<T>;
     const Operator<Oscillator> fm_operator{*static_cast<const Oscillator*>(call.wave.node),
-                                           *static_cast<const Adsr*>(call.envelope.node)};
+                                           *static_cast<const Adsr*>(call.envelope.node), call.next};
     fm_operator.template forward<T>(
         forward_tile<Oscillator, Real>(call.wave), *static_cast<typename Oscillator::State*>(call.wave.state),
         forward_tile<Adsr, Real>(call.envelope), *static_cast<Adsr::State*>(call.envelope.state),
@@ -279,7 +283,7 @@ struct OperatorAdjoint {
     using Real = real_t<T>;
     using Joined = Operator<Oscillator>;
     const Joined fm_operator{*static_cast<const Oscillator*>(call.wave.node),
-                             *static_cast<const Adsr*>(call.envelope.node)};
+                             *static_cast<const Adsr*>(call.envelope.node), call.next};
     fm_operator.template adjoint<T>(
         adjoint_tile<Oscillator, Real>(call.wave),
         *static_cast<const typename Oscillator::State*>(call.wave.state),

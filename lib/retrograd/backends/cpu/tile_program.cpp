@@ -161,6 +161,9 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
       bindings_[static_cast<std::size_t>(step.operands[i])].is_written = true;
     steps_.push_back(bound);
   }
+  asked_by_operators_ = std::min(
+      stored_signals_.size(), static_cast<std::size_t>(std::ranges::count_if(
+                                  steps_, [](const Step& step) { return step.operator_kernel != nullptr; })));
   group_at_ = layout_.take(group_bytes_);
   later_groups_at_ = layout_.take(group_bytes_);
   for (Step& step : steps_)
@@ -296,16 +299,25 @@ void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::i
     workspace.operands_[o].data = samples;
   }
 
-  // The processor foresees memory only within a page, which is a tile: the next one is asked for here, a part
-  // with each step, since no more than some dozens of cache lines can be under way at once.
+  // The next tile is asked for while this one is computed (see NextTile): an operator asks for one signal, the rest
+  // is asked for a part with each step.
   const std::int64_t next = is_backwards_ ? start - count : start + count;
   const bool has_next = next >= 0 && next + count <= length_;
+  std::size_t asked = 0;
+  const auto next_for_operator = [&](const TileCall& product) -> NextTile {
+    if constexpr (element_type_of<Real> == ElementType::f32)
+      if (has_next && asked < asked_by_operators_)
+        return {signal_at(bindings_[stored_signals_[asked++]], row, next, buffers)};
+    return {static_cast<const float*>(product.operand(0).data)};
+  };
   const auto ask_for_next = [&](std::size_t first_step, std::size_t last_step) {
     const auto part = [&](std::size_t i) { return static_cast<std::size_t>(count) * i / steps_.size(); };
-    for (const std::size_t o : stored_signals_)
-      prefetch(signal_at(bindings_[o], row, next, buffers), part(first_step), part(last_step),
-               bindings_[o].is_written);
+    for (std::size_t i = asked_by_operators_; i < stored_signals_.size(); ++i) {
+      const Binding& binding = bindings_[stored_signals_[i]];
+      prefetch(signal_at(binding, row, next, buffers), part(first_step), part(last_step), binding.is_written);
+    }
   };
+  int gate_without_edge = -1;
   const auto call_of = [&](const Step& step) {
     std::byte* step_states = step.is_forward ? workspace.states_ : const_cast<std::byte*>(states);
     TileCall call;
@@ -320,16 +332,19 @@ void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::i
     call.latched = step.latched < 0 ? nullptr : step_states + step.latched;
     call.carry = step.carry < 0 ? nullptr : base + step.carry;
     call.row = step.reduction < 0 ? nullptr : &workspace.reductions_[step.reduction];
+    call.gate_without_edge = &gate_without_edge;
     return call;
   };
   for (std::size_t s = 0; s < steps_.size();) {
     const Step* step = &steps_[s];
     const std::size_t steps = step->operator_kernel == nullptr ? 1 : 3;
     if (has_next) ask_for_next(s, s + steps);
-    if (steps == 1)
+    if (steps == 1) {
       step->kernel(call_of(*step));
-    else
-      step->operator_kernel({call_of(step[0]), call_of(step[1]), call_of(step[2])});
+    } else {
+      const TileCall product = call_of(step[2]);
+      step->operator_kernel({call_of(step[0]), call_of(step[1]), product, next_for_operator(product)});
+    }
     s += steps;
   }
 

@@ -130,6 +130,7 @@ class BoundProgram {
   std::int64_t length_, chunk_;
   std::vector<Binding> bindings_;
   std::vector<std::size_t> signals_, stored_signals_;  // bindings that lie elsewhere in each tile
+  std::size_t asked_by_operators_ = 0;  // of the stored signals, in the tile before the one that needs them
   std::vector<Step> steps_;
   std::vector<void (*)(void*)> start_carry_;
   std::vector<std::size_t> carry_offset_;
