@@ -5,6 +5,7 @@
 
 #include <retrograd/nodes/all.hpp>
 #include <retrograd/nodes/gate.hpp>
+#include <retrograd/synths/oscillator.hpp>
 
 #include <algorithm>
 #include <array>
@@ -347,4 +348,63 @@ TEST_CASE("gradients cross the groups of tiles that the way back is computed in"
     CHECK(tape.gradient(parameters[i]).item() ==
           doctest::Approx((weighted_sum(more) - weighted_sum(less)) / (2.0 * step)).epsilon(1e-6));
   }
+}
+
+TEST_CASE("envelopes that run together follow each its own gate") {
+  // In every tile some of the gates have an edge and some have none, whichever envelope comes first.
+  constexpr std::size_t length = 4096, gates = 3;
+  const std::size_t edges[gates][3] = {{0, 4000, 4090}, {130, 900, 2500}, {700, 1500, 3100}};
+  std::vector<Tensor> signals;
+  for (const auto& of_gate : edges) {
+    Tensor signal(Shape{length});
+    for (std::size_t n = of_gate[0]; n < length; ++n)
+      signal.as<double>()[n] = n < of_gate[1] || n >= of_gate[2] ? 1.0 : 0.0;
+    signals.push_back(signal);
+  }
+  Tensor weight(Shape{length}, ElementType::f32);
+  for (std::size_t n = 0; n < length; ++n)
+    weight.as<float>()[n] = static_cast<float>(std::sin(0.01 * static_cast<double>(n)));
+
+  // Envelopes alone, or as operators in one pass, of these gates on one tape: of each its samples and gradients.
+  const auto run = [&](std::vector<std::size_t> which, bool are_operators, int tile) {
+    Tape tape({.sample_rate = 1000.0, .length = length, .tile = tile});
+    const Var attack = tape.constant(0.0505);  // one for all
+    std::vector<Var> sounds;
+    for (const std::size_t i : which) {
+      const std::string of = " of " + std::to_string(i);
+      const Var envelope = adsr(tape.input("gate" + of, signals[i]),
+                                {attack, tape.parameter("decay" + of, 0.3),
+                                 tape.parameter("sustain" + of, 0.4), tape.parameter("release" + of, 0.2)});
+      const Var gain = tape.parameter("gain" + of, 0.7);
+      sounds.push_back(are_operators ? sinusoid(tape.parameter("pitch" + of, 50.0)) * envelope * gain
+                                     : envelope * gain);
+    }
+    const Var weights = tape.input("weight", weight);
+    Var loss = sum_over_time(sounds[0] * weights);
+    for (std::size_t i = 1; i < sounds.size(); ++i) loss = loss + sum_over_time(sounds[i] * weights);
+    std::vector<Var> outputs = sounds;
+    outputs.push_back(loss);
+    tape.play(outputs);
+    tape.rewind(loss);
+    std::vector<std::vector<double>> results;
+    for (std::size_t i = 0; i < sounds.size(); ++i) {
+      const auto values = tape.value(sounds[i]).as<float>();
+      std::vector<double> result(values.begin(), values.end());
+      const std::size_t parameters = tape.parameters().size() / sounds.size();
+      for (std::size_t p = parameters * i; p < parameters * (i + 1); ++p)
+        result.push_back(tape.gradient(tape.parameters()[p]).item());
+      results.push_back(result);
+    }
+    return results;
+  };
+  for (const bool are_operators : {false, true})
+    for (const int tile : {128, 1024}) {
+      CAPTURE(are_operators);
+      CAPTURE(tile);
+      const std::vector<std::vector<double>> together = run({0, 1, 2}, are_operators, tile);
+      for (std::size_t i = 0; i < gates; ++i) {
+        CAPTURE(i);
+        CHECK(together[i] == run({i}, are_operators, tile)[0]);
+      }
+    }
 }

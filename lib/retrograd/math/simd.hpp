@@ -20,7 +20,8 @@ namespace retrograd::math {
 
 enum class SimdLevel { plain, v3, v4 };
 
-// The highest level that loops are compiled for: Meson's option `simd`.
+// The highest level that the library's loops are compiled for: Meson's option `simd`. A host's own are compiled for all,
+// and run at those that the library has.
 #if !defined(RETROGRAD_HIGHEST_SIMD_LEVEL)
 #define RETROGRAD_HIGHEST_SIMD_LEVEL v4
 #endif
