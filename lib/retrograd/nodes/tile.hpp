@@ -121,6 +121,7 @@ struct NextTile {
   const float* samples = nullptr;  ///< any memory of a tile's length where there is nothing to ask for
   RETROGRAD_INLINE void ask(int b) const { __builtin_prefetch(samples + b * math::block, 0, 2); }
 };
+/// In its place, of a loop that asks for nothing.
 struct NothingAhead {
   RETROGRAD_INLINE void ask(int) const {}
 };
