@@ -26,8 +26,9 @@ namespace {
 struct Sketch {
   Graph graph;
 
-  int add(const NodeType& type, std::vector<int> inputs, const Shape& shape, bool signal) {
-    graph.nodes.push_back({&type, NodeData(), std::move(inputs), shape, signal});
+  int add(const NodeType& type, const std::vector<int>& inputs, const Shape& shape, bool signal) {
+    graph.nodes.push_back({&type, NodeData(), graph.inputs.size(), inputs.size(), shape, signal});
+    graph.inputs.insert(graph.inputs.end(), inputs.begin(), inputs.end());
     return static_cast<int>(graph.nodes.size()) - 1;
   }
   int leaf(const Shape& shape, bool is_parameter) {
@@ -38,11 +39,11 @@ struct Sketch {
     return id;
   }
   template <class N>
-  int node(std::vector<int> inputs) {
+  int node(const std::vector<int>& inputs) {
     Shape shape = graph.nodes[static_cast<std::size_t>(inputs[0])].shape;
     for (const int i : inputs)
       shape = broadcast(shape, graph.nodes[static_cast<std::size_t>(i)].shape, N::name);
-    return add(node_type<N>, std::move(inputs), shape, shape.length() > 1);
+    return add(node_type<N>, inputs, shape, shape.length() > 1);
   }
   int sum(int x) {
     const Shape shape = graph.nodes[static_cast<std::size_t>(x)].shape;

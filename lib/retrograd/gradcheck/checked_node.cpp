@@ -50,7 +50,7 @@ DualTensor evaluate_on_duals(Var y, std::span<const Direction> directions, std::
   needed[last] = true;
   for (std::size_t n = last + 1; n-- > 0;)
     if (needed[n])
-      for (const int input : graph.nodes[n].inputs) needed[static_cast<std::size_t>(input)] = true;
+      for (const int input : graph.inputs_of(graph.nodes[n])) needed[static_cast<std::size_t>(input)] = true;
 
   std::vector<DualTensor> values(last + 1);
   for (std::size_t n = 0; n <= last; ++n) {
@@ -70,9 +70,10 @@ DualTensor evaluate_on_duals(Var y, std::span<const Direction> directions, std::
                        "' is not a node of the library, and no check of it was given");
     std::vector<const DualTensor*> inputs;
     std::vector<DualTensor> without_tangent;
-    without_tangent.reserve(node.inputs.size());
-    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-      const DualTensor& input = values[static_cast<std::size_t>(node.inputs[i])];
+    const std::span<const int> input_ids = graph.inputs_of(node);
+    without_tangent.reserve(input_ids.size());
+    for (std::size_t i = 0; i < input_ids.size(); ++i) {
+      const DualTensor& input = values[static_cast<std::size_t>(input_ids[i])];
       if ((checked->differentiable & (1u << std::min<std::size_t>(i, 31))) == 0) {
         for (Number& element : without_tangent.emplace_back(input).elements) element.tangent = 0.0;
         inputs.push_back(&without_tangent.back());

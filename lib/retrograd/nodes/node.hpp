@@ -63,6 +63,7 @@ struct NodeDefaults {
   static constexpr unsigned passes_through = 0;
   static constexpr unsigned advance_reads = 0;  ///< of a causal node with `advance`: bit i, input i is needed
   static constexpr unsigned carries_for = 0;    ///< of a causal node: see nodes/tile.hpp; 0: always
+  static constexpr unsigned adds_to_total = 0;  ///< of a causal node: see nodes/tile.hpp
   static constexpr const NodeType* chain = nullptr;
   static constexpr std::span<const InputDomain> input_domains{};
   static constexpr OperatorPart operator_part = OperatorPart::none;

@@ -191,12 +191,14 @@ struct Oscillation : Causal<2> {
   /// frequency / period in units of 2^-64 turn; whole turns are dropped exactly.
   RETROGRAD_ANYWHERE static std::uint64_t fixed_point(double turns) {
     turns -= std::floor(turns);
-    return turns < 1.0 ? static_cast<std::uint64_t>(std::ldexp(turns, 64)) : 0;
+    return turns < 1.0 ? static_cast<std::uint64_t>(turns * 0x1p64) : 0;
   }
 
   /// How far each sample of a frequency that is constant over time moves the phase.
   RETROGRAD_ANYWHERE static std::uint64_t steady_increment(double period, double frequency) {
-    return fixed_point(std::fmod(frequency, period) / period);
+    // Most frequencies lie under one turn per sample, where the remainder, which takes long to find, is the frequency.
+    const double below_period = std::abs(frequency) < period ? frequency : std::fmod(frequency, period);
+    return fixed_point(below_period / period);
   }
 
   /// How far a sample of this frequency, not constant over time, moves the phase. The nearest whole number of turns
@@ -435,7 +437,7 @@ struct Oscillation : Causal<2> {
 template <class Node>
 Var record_oscillator(Node node, Var frequency, std::optional<Var> phase_mod,
                       std::optional<std::int64_t> length) {
-  const Var modulation = phase_mod ? *phase_mod : constant(frequency.tape(), 0.0);
+  const Var modulation = phase_mod ? *phase_mod : zero(frequency.tape());
   const std::array inputs{frequency, modulation};
   TapeState* tape = common_tape(inputs, Node::name);
   const Shape shape = broadcast(frequency.shape(), modulation.shape(), Node::name);

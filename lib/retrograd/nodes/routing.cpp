@@ -101,20 +101,20 @@ std::optional<RoutingProblem> find_routing_problem(std::span<const Route> routes
   std::set<std::pair<int, int>> seen;
   for (Index i = 0; i < routes.size(); ++i) {
     const Route& route = routes[i];
-    const std::string what = "route " + written(route);
+    const auto what = [&] { return "route " + written(route); };
     for (const int index : {route.modulator, route.carrier}) {
       if (index >= 0 && index < operators) continue;
-      return RoutingProblem{i, what + " names operator " + std::to_string(index) + "; there are " +
+      return RoutingProblem{i, what() + " names operator " + std::to_string(index) + "; there are " +
                                    std::to_string(operators) + ", counted from 0"};
     }
     if (route.modulator == route.carrier) {
       const std::string index = std::to_string(route.modulator);
-      return RoutingProblem{i, what + " is the cycle " + index + " -> " + index +
+      return RoutingProblem{i, what() + " is the cycle " + index + " -> " + index +
                                    "; an operator cannot modulate itself, leave the route out"};
     }
     if (!seen.insert({route.modulator, route.carrier}).second) {
       return RoutingProblem{i,
-                            what + " is there twice; once is enough (a modulator's gain makes it stronger)"};
+                            what() + " is there twice; once is enough (a modulator's gain makes it stronger)"};
     }
   }
   const std::vector<int> order = sorted(routes, operators);

@@ -23,6 +23,9 @@
 //     // optional: the adjoint carries only where one of these inputs varies over time
 //     static constexpr unsigned carries_for = 0b01;
 //
+//     // optional: what these inputs' sums gain goes to SumOverTime::total alone, so that they need no tiles
+//     static constexpr unsigned adds_to_total = 0b10;
+//
 //     // optional, so that the way back of few rows can be split over time: what a group of tiles leaves when
 //     // its adjoint is computed as if no time came after it, kept as `carry.group`. `later` is what the time
 //     // after the group left; join() makes it what the time from the group's start on leaves.

@@ -4,7 +4,6 @@ namespace retrograd {
 
 FMSynth::FMSynth(int operators, std::span<const Route> routing, std::span<const int> audible)
     : operators_(operators), modulators_(static_cast<std::size_t>(std::max(operators, 0))) {
-  check_routing(routing, operators);
   order_ = order_of_operators(routing, operators);
   audible_.assign(audible.begin(), audible.end());
   if (audible_.empty()) audible_ = audible_operators(routing, operators);

@@ -10,6 +10,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ namespace retrograd {
 struct RecordedNode {
   const NodeType* type;
   NodeData data;
-  std::vector<int> inputs;
+  std::size_t first_input, input_count;  ///< in Graph::inputs
   Shape shape;
   bool signal;
   bool kept = false;
@@ -65,7 +66,12 @@ struct Leaf {
 
 struct Graph {
   std::vector<RecordedNode> nodes;
+  std::vector<int> inputs;  ///< of all nodes, one after the other
   std::deque<Leaf> leaves;  ///< plans point at gradients: recording on must not move them
+
+  std::span<const int> inputs_of(const RecordedNode& node) const {
+    return {inputs.data() + node.first_input, node.input_count};
+  }
 };
 
 struct TapeState;

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 namespace retrograd {
@@ -61,17 +62,22 @@ void check_input(const NodeType& node, const InputDomain& allowed, const TensorV
 /// A node's own fields (a window size, a sample rate), owned and type-erased.
 class NodeData {
  public:
-  NodeData() : data_(nullptr, [](void*) {}) {}
+  NodeData() : data_(nullptr, [](const void*) {}) {}
   template <class N>
   static NodeData of(N node) {
     NodeData data;
-    data.data_ = {new N(std::move(node)), [](void* n) { delete static_cast<N*>(n); }};
+    if constexpr (std::is_empty_v<N>) {
+      static constexpr N any{};
+      data.data_ = {&any, [](const void*) {}};
+    } else {
+      data.data_ = {new N(std::move(node)), [](const void* n) { delete static_cast<const N*>(n); }};
+    }
     return data;
   }
   const void* get() const { return data_.get(); }
 
  private:
-  std::unique_ptr<void, void (*)(void*)> data_;
+  std::unique_ptr<const void, void (*)(const void*)> data_;
 };
 
 }  // namespace retrograd

@@ -30,7 +30,7 @@ const Shape& tiled_shape(const Plan& plan, const PlanNode& node) {
 
 // By name: a host's objects and the library's may each have their own description of a built-in node.
 bool same_operation(const NodeType& a, const NodeType& b) {
-  return std::string_view(a.name) == b.name && a.own_kernels == b.own_kernels;
+  return &a == &b || (std::string_view(a.name) == b.name && a.own_kernels == b.own_kernels);
 }
 
 // The nodes that the outputs need, in recording order.
@@ -39,14 +39,19 @@ Plan reachable_nodes(const Graph& graph, std::span<const int> outputs) {
   for (const int id : outputs) needed[static_cast<std::size_t>(id)] = 1;
   for (std::size_t id = graph.nodes.size(); id-- > 0;)
     if (needed[id])
-      for (const int input : graph.nodes[id].inputs) needed[static_cast<std::size_t>(input)] = 1;
+      for (const int input : graph.inputs_of(graph.nodes[id])) needed[static_cast<std::size_t>(input)] = 1;
 
   Plan plan;
   plan.index_of.assign(graph.nodes.size(), -1);
+  plan.needs_leaf.assign(graph.leaves.size(), false);
+  plan.nodes.reserve(static_cast<std::size_t>(std::count(needed.begin(), needed.end(), 1)));
+  // Nodes point at their inputs there: it is as large at once as it will be, three for each merged chain included.
+  plan.inputs.reserve(graph.inputs.size() + 3 * plan.nodes.capacity());
   for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
     if (!needed[id]) continue;
     const RecordedNode& recorded = graph.nodes[id];
-    PlanNode node;
+    plan.index_of[id] = static_cast<int>(plan.nodes.size());
+    PlanNode& node = plan.nodes.emplace_back();
     node.type = recorded.type;
     node.data = recorded.data.get();
     node.shape = recorded.shape;
@@ -54,14 +59,16 @@ Plan reachable_nodes(const Graph& graph, std::span<const int> outputs) {
     node.stored = recorded.kept || recorded.leaf >= 0 || !recorded.signal;
     node.trainable = recorded.leaf >= 0 && !graph.leaves[static_cast<std::size_t>(recorded.leaf)].frozen;
     node.id = static_cast<int>(id);
-    for (std::size_t i = 0; i < recorded.inputs.size(); ++i) {
-      const int input = plan.index_of[static_cast<std::size_t>(recorded.inputs[i])];
-      node.inputs.push_back(input);
+    node.leaf = recorded.leaf;
+    if (node.leaf >= 0) plan.needs_leaf[static_cast<std::size_t>(node.leaf)] = true;
+    const std::span<const int> inputs = graph.inputs_of(recorded);
+    node.inputs = {plan.inputs.data() + plan.inputs.size(), inputs.size()};
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const int input = plan.index_of[static_cast<std::size_t>(inputs[i])];
+      plan.inputs.push_back(input);
       if (recorded.type->differentiable & bit(i))
         node.trainable |= plan.nodes[static_cast<std::size_t>(input)].trainable;
     }
-    plan.index_of[id] = static_cast<int>(plan.nodes.size());
-    plan.nodes.push_back(std::move(node));
   }
   for (const int id : outputs)
     plan.nodes[static_cast<std::size_t>(plan.index_of[static_cast<std::size_t>(id)])].stored = true;
@@ -83,7 +90,9 @@ void merge_chains(Plan& plan) {
       if (!same_operation(*inner.type, *outer.type) || !inner.signal || inner.stored ||
           users[inner_index] != 1 || inner.shape != outer.shape)
         continue;
-      outer.inputs = {inner.inputs[0], inner.inputs[1], outer.inputs[1 - i]};
+      const int chained[] = {inner.inputs[0], inner.inputs[1], outer.inputs[1 - i]};
+      outer.inputs = {plan.inputs.data() + plan.inputs.size(), std::size(chained)};
+      plan.inputs.insert(plan.inputs.end(), std::begin(chained), std::end(chained));
       outer.type = outer.type->chain;
       merged[inner_index] = 1;
       break;
@@ -96,10 +105,9 @@ void merge_chains(Plan& plan) {
   for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
     if (merged[i]) continue;
     position[i] = static_cast<int>(kept.size());
-    kept.push_back(std::move(plan.nodes[i]));
+    kept.push_back(plan.nodes[i]);
   }
-  for (PlanNode& node : kept)
-    for (int& input : node.inputs) input = position[static_cast<std::size_t>(input)];
+  for (int& input : plan.inputs) input = position[static_cast<std::size_t>(input)];
   for (int& index : plan.index_of)
     if (index >= 0) index = position[static_cast<std::size_t>(index)];
   plan.nodes = std::move(kept);
@@ -141,36 +149,30 @@ std::vector<int> find_levels(const Plan& plan) {
 
 void cut_into_stages(Plan& plan) {
   const std::vector<int> level = find_levels(plan);
-  // Stages in order of level; nodes on the same rows and length at one level share theirs.
-  using Key = std::tuple<int, StageKind, std::vector<std::int64_t>, int>;
-  std::map<Key, Stage> stages;
-  std::map<int, std::vector<Key>> order;
+  // Nodes on the same rows and length at one level share a stage; a whole node has its own.
+  using Key = std::tuple<int, StageKind, Shape, int>;
+  std::map<Key, std::size_t> stage_of;
+  auto at = stage_of.end();                   // of the node before: mostly of this one too
+  std::vector<std::pair<int, Stage>> stages;  // with their level
   for (std::size_t n = 0; n < plan.nodes.size(); ++n) {
     const PlanNode& node = plan.nodes[n];
     if (node.type->kind == NodeKind::leaf) continue;
-    Stage stage;
-    Key key{level[n], StageKind::constants, {}, -1};
-    if (runs_in_tiles(node)) {
-      const Shape& shape = tiled_shape(plan, node);
-      stage.kind = std::get<1>(key) = StageKind::tiled;
-      stage.shape = shape;
-      for (int axis = 0; axis < shape.axes(); ++axis) std::get<2>(key).push_back(shape[axis]);
-    } else if (node.type->kind == NodeKind::whole) {
-      stage.kind = std::get<1>(key) = StageKind::whole;
-      std::get<3>(key) = static_cast<int>(n);
-    } else {
-      stage.kind = StageKind::constants;
-    }
-    const auto [entry, is_new] = stages.try_emplace(key, std::move(stage));
-    if (is_new) order[level[n]].push_back(key);
-    entry->second.nodes.push_back(static_cast<int>(n));
+    const bool is_whole = node.type->kind == NodeKind::whole;
+    const StageKind kind = runs_in_tiles(node) ? StageKind::tiled
+                           : is_whole          ? StageKind::whole
+                                               : StageKind::constants;
+    const Shape shape = kind == StageKind::tiled ? tiled_shape(plan, node) : Shape();
+    const Key key{level[n], kind, shape, is_whole ? static_cast<int>(n) : -1};
+    if (at == stage_of.end() || at->first != key) at = stage_of.try_emplace(key, stages.size()).first;
+    if (at->second == stages.size()) stages.push_back({level[n], {kind, shape, {}}});
+    stages[at->second].second.nodes.push_back(static_cast<int>(n));
   }
-  for (const auto& [at_level, keys] : order)
-    for (const Key& key : keys) {
-      for (const int n : stages[key].nodes)
-        plan.nodes[static_cast<std::size_t>(n)].stage = static_cast<int>(plan.stages.size());
-      plan.stages.push_back(std::move(stages[key]));
-    }
+  std::ranges::sort(stages, {}, [](const auto& stage) { return std::pair(stage.first, stage.second.nodes[0]); });
+  for (auto& [at_level, stage] : stages) {
+    for (const int n : stage.nodes)
+      plan.nodes[static_cast<std::size_t>(n)].stage = static_cast<int>(plan.stages.size());
+    plan.stages.push_back(std::move(stage));
+  }
 }
 
 void find_stored_values(Plan& plan) {

@@ -22,12 +22,13 @@ struct Graph;
 struct PlanNode {
   const NodeType* type = nullptr;
   const void* data = nullptr;
-  std::vector<int> inputs;
+  std::span<const int> inputs;  ///< in Plan::inputs
   Shape shape;
   bool signal = false;  ///< varies over time: element type of the tape; otherwise f64
   bool stored = false;  ///< kept at full length (or, constant over time, as numbers) rather than in scratch
   bool trainable = false;  ///< gradients flow through or to it
   int id = -1;             ///< of the recorded node
+  int leaf = -1;           ///< which of the graph's leaves it is
   int stage = -1;          ///< leaves have none
 };
 
@@ -41,8 +42,14 @@ struct Stage {
 
 struct Plan {
   std::vector<PlanNode> nodes;
+  std::vector<int> inputs;    ///< of all nodes: one piece of memory, whoever holds the plan
   std::vector<Stage> stages;  ///< in the order they run
   std::vector<int> index_of;  ///< recorded id -> index in `nodes`; -1 where the plan does not need it
+  std::vector<bool> needs_leaf;  ///< by leaf of the graph; those recorded later it does not need
+
+  Plan() = default;
+  Plan(Plan&&) = default;
+  Plan& operator=(Plan&&) = default;
 
   /// Whether `input` of a tiled `stage` has one row for each of the stage's.
   bool same_rows(int input, int stage) const;

@@ -157,6 +157,7 @@ class ProgramBuilder {
           if (factor >= 0) is_moved[static_cast<std::size_t>(factor)] = 1;
       }
     std::vector<TileStep> steps;
+    steps.reserve(program.steps.size());
     for (std::size_t s = 0; s < program.steps.size(); ++s) {
       if (is_moved[s]) continue;
       if (joined_at[s] == nullptr) {
@@ -192,6 +193,7 @@ constexpr unsigned bit(std::size_t i) { return 1u << std::min<std::size_t>(i, 31
 
 TileProgram forward_program(const Plan& plan, int stage, bool joins_operators) {
   ProgramBuilder builder(plan, stage, joins_operators);
+  builder.program.steps.reserve(plan.stages[static_cast<std::size_t>(stage)].nodes.size());
   for (const int n : plan.stages[static_cast<std::size_t>(stage)].nodes)
     builder.program.steps.push_back(builder.forward_step(n));
   return builder.finish();
@@ -232,6 +234,7 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_operators,
                              std::vector<bool>& has_adjoint) {
   ProgramBuilder builder(plan, stage, joins_operators);
   const std::vector<int>& nodes = plan.stages[static_cast<std::size_t>(stage)].nodes;
+  builder.program.steps.reserve(2 * nodes.size());
   const auto at = [](int n) { return static_cast<std::size_t>(n); };
   const auto takes_adjoint = [&](const PlanNode& node, std::size_t i) {
     return (node.type->differentiable & bit(i)) && plan.nodes[at(node.inputs[i])].trainable;

@@ -3,7 +3,8 @@
 #include <retrograd/tape/tape.hpp>
 
 #include <algorithm>
-#include <map>
+#include <string_view>
+#include <unordered_map>
 
 namespace retrograd {
 
@@ -11,7 +12,8 @@ struct TapeState {
   TapeOptions options;
   Graph graph;
   std::vector<Var> parameters;
-  std::map<std::string, int> leaf_by_name;  // -> node id
+  std::optional<Var> zero;
+  std::unordered_map<std::string_view, int> leaf_by_name;  // -> node id; the names are the leaves' own
 
   struct PlannedOutputs {
     std::vector<int> outputs;
@@ -76,20 +78,20 @@ void take_value(const TapeState& state, Leaf& leaf, const TensorView& value) {
 
 Var record_leaf(TapeState& state, const NodeType& type, const std::string& name, const TensorView& value,
                 const Domain& domain) {
-  const math::DefaultFloatingPoint environment;
   const bool signal = value.shape.length() > 1;
-  if (!name.empty() && state.leaf_by_name.contains(name))
-    raise<TapeError>("the tape has an input or parameter named '" + name + "' already; names are unique");
   const bool is_parameter = &type == &parameter_type;
   const int id = static_cast<int>(state.graph.nodes.size());
   Leaf leaf{name, Tensor(value.shape, signal ? state.options.type : ElementType::f64), domain, is_parameter,
             !is_parameter};
   take_value(state, leaf, value);
-  state.graph.leaves.push_back(std::move(leaf));
-  RecordedNode node{&type, NodeData(), {}, value.shape, signal};
+  const Leaf& kept = state.graph.leaves.emplace_back(std::move(leaf));
+  if (!name.empty() && !state.leaf_by_name.emplace(kept.name, id).second) {
+    state.graph.leaves.pop_back();
+    raise<TapeError>("the tape has an input or parameter named '" + name + "' already; names are unique");
+  }
+  RecordedNode node{&type, NodeData(), 0, 0, value.shape, signal};
   node.leaf = static_cast<int>(state.graph.leaves.size()) - 1;
   state.graph.nodes.push_back(std::move(node));
-  if (!name.empty()) state.leaf_by_name.emplace(name, id);
   const Var var(&state, id);
   if (is_parameter) state.parameters.push_back(var);
   return var;
@@ -140,6 +142,11 @@ Tape::Tape(const TapeOptions& options) : state_(std::make_unique<TapeState>()) {
     raise<DomainError>("a tile of " + std::to_string(options.tile) +
                        " samples; it must be 128, 256, 512 or 1024, or 0 to have it chosen");
   state_->options = options;
+  // Room for a small synth, so that nothing of it has to move.
+  constexpr std::size_t nodes = 256;
+  state_->graph.nodes.reserve(nodes);
+  state_->graph.inputs.reserve(2 * nodes);
+  state_->leaf_by_name.reserve(nodes / 2);
 }
 
 Tape::~Tape() = default;
@@ -152,6 +159,7 @@ const Graph& graph_of(const TapeState* tape) { return tape->graph; }
 Graph& graph_of(TapeState* tape) { return tape->graph; }
 
 Var Tape::input(const std::string& name, const TensorView& value) {
+  const math::DefaultFloatingPoint environment;
   if (name.empty()) raise<TapeError>("an input needs a name; tape.constant needs none");
   return record_leaf(*state_, input_type, name, value, real);
 }
@@ -160,15 +168,24 @@ Var Tape::parameter(const std::string& name, const Tensor& value, const Domain& 
   const math::DefaultFloatingPoint environment;
   if (name.empty()) raise<TapeError>("a parameter needs a name");
   std::optional<Tensor> copy;
-  check_domain(domain, on_cpu(value, copy), "parameter '" + name + "'");
+  const TensorView here = on_cpu(value, copy);
+  if (!contains(domain, here)) check_domain(domain, here, "parameter '" + name + "'");
   return record_leaf(*state_, parameter_type, name, value, domain);
 }
 
 Var Tape::constant(const Tensor& value) { return retrograd::constant(state_.get(), value); }
 
 Var constant(TapeState* tape, const Tensor& value) {
+  const math::DefaultFloatingPoint environment;
   if (tape == nullptr) raise<TapeError>("[constant] a Var that belongs to no tape was mixed with a number");
   return record_leaf(*tape, constant_type, "", value, real);
+}
+
+Var zero(TapeState* tape) {
+  if (tape != nullptr && tape->zero) return *tape->zero;
+  const Var zero = constant(tape, 0.0);
+  tape->zero = zero;
+  return zero;
 }
 
 void Tape::set(Var var, const TensorView& value) {
@@ -364,8 +381,11 @@ const Domain& Tape::domain(Var var) const {
 Var Tape::find(const std::string& name) const {
   const auto found = state_->leaf_by_name.find(name);
   if (found != state_->leaf_by_name.end()) return Var(state_.get(), found->second);
+  std::vector<std::string> names;
+  for (const auto& [other, id] : state_->leaf_by_name) names.emplace_back(other);
+  std::ranges::sort(names);
   std::string known;
-  for (const auto& [other, id] : state_->leaf_by_name) known += (known.empty() ? "" : ", ") + other;
+  for (const std::string& other : names) known += (known.empty() ? "" : ", ") + other;
   raise<TapeError>("the tape has no input or parameter named '" + name +
                    "'; it has: " + (known.empty() ? "none" : known));
 }
@@ -376,14 +396,9 @@ std::string Tape::describe_plan(std::span<const Var> outputs) {
 
 Var record(TapeState* tape, const NodeType& type, NodeData data, std::span<const Var> inputs,
            const Shape& shape, bool signal) {
-  RecordedNode node{&type, std::move(data), {}, shape, signal};
-  node.inputs.reserve(inputs.size());
-  for (const Var input : inputs) {
-    check_own(tape, input, type.name);
-    node.inputs.push_back(input.id());
-  }
+  for (const Var input : inputs) check_own(tape, input, type.name);
   const auto leaf_of = [&](const InputDomain& allowed) -> Leaf* {
-    const RecordedNode& input = tape->node(node.inputs[allowed.input]);
+    const RecordedNode& input = tape->node(inputs[allowed.input].id());
     return input.leaf < 0 || input.signal ? nullptr
                                           : &tape->graph.leaves[static_cast<std::size_t>(input.leaf)];
   };
@@ -391,8 +406,11 @@ Var record(TapeState* tape, const NodeType& type, NodeData data, std::span<const
     if (Leaf* leaf = leaf_of(allowed)) check_input(type, allowed, value_of(*leaf));
   for (const InputDomain& allowed : type.input_domains)
     if (Leaf* leaf = leaf_of(allowed)) leaf->readers.push_back({&type, &allowed});
-  tape->graph.nodes.push_back(std::move(node));
-  return Var(tape, static_cast<int>(tape->graph.nodes.size()) - 1);
+  Graph& graph = tape->graph;
+  const std::size_t first_input = graph.inputs.size();
+  for (const Var input : inputs) graph.inputs.push_back(input.id());
+  graph.nodes.push_back({&type, std::move(data), first_input, inputs.size(), shape, signal});
+  return Var(tape, static_cast<int>(graph.nodes.size()) - 1);
 }
 
 TapeState* common_tape(std::span<const Var> inputs, const char* operation) {

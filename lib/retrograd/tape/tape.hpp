@@ -142,4 +142,7 @@ const TapeOptions& options_of(const TapeState* tape);
 /// A nameless constant on `tape`.
 Var constant(TapeState* tape, const Tensor& value);
 
+/// The number 0: one constant for all nodes of the tape that read it where they were given nothing.
+Var zero(TapeState* tape);
+
 }  // namespace retrograd

@@ -23,7 +23,10 @@ SampleMemory allocate_samples_on(cuda::Gpu& gpu, std::size_t bytes) {
 SampleMemory allocate_samples(std::size_t bytes) {
   constexpr std::size_t cache_line = 64, huge_page = std::size_t{2} << 20;
   const bool is_large = bytes >= 2 * huge_page;
-  const std::align_val_t alignment{is_large ? huge_page : cache_line};
+  // What does not fill a cache line has no use for one of its own: a tape keeps hundreds of single numbers.
+  const std::align_val_t alignment{is_large              ? huge_page
+                                   : bytes >= cache_line ? cache_line
+                                                         : __STDCPP_DEFAULT_NEW_ALIGNMENT__};
   SampleMemory memory(::operator new(bytes, alignment), {alignment, nullptr});
 #ifdef __linux__
   // The whole pages alone, so that no more than was asked for is ever resident. A system without huge pages

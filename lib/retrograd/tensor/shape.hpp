@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -36,6 +37,8 @@ class Shape {
   Shape with_length(std::int64_t length) const;
 
   bool operator==(const Shape&) const = default;
+  /// Some order, for maps.
+  auto operator<=>(const Shape&) const = default;
 
  private:
   int axes_;

@@ -49,7 +49,7 @@ struct TensorView {
   [[noreturn]] static void refuse_on_host();
 };
 
-/// Owns its elements, aligned to 64 bytes. On a GPU they are read and written there alone.
+/// Owns its elements, aligned to 64 bytes where there are as many. On a GPU they are read and written there alone.
 class Tensor {
  public:
   /// A tensor of zeros on the CPU.

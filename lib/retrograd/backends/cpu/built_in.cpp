@@ -4,12 +4,26 @@ namespace retrograd::cpu {
 
 const Kernels& find_kernels(const NodeType& type) {
   if (type.own_kernels != nullptr) return *static_cast<const Kernels*>(type.own_kernels);
-  using Find = const Kernels* (*)(std::string_view);
-  constexpr Find lists[] = {find_in<ArithmeticNodes>, find_in<FunctionNodes>, find_in<CausalNodes>,
-                            find_in<Reductions>, find_in<WholeNodes>};
-  for (const Find find : lists)
-    if (const Kernels* kernels = find(type.name)) return *kernels;
-  raise<Error>(std::string("no kernels for the node '") + type.name + "'");
+  const Kernels* kernels = nullptr;
+  switch (type.kind) {
+    case NodeKind::leaf:
+      break;
+    case NodeKind::pointwise:
+      kernels = find_in<ArithmeticNodes>(type.name);
+      if (kernels == nullptr) kernels = find_in<FunctionNodes>(type.name);
+      break;
+    case NodeKind::causal:
+      kernels = find_in<CausalNodes>(type.name);
+      break;
+    case NodeKind::reduction:
+      kernels = find_in<Reductions>(type.name);
+      break;
+    case NodeKind::whole:
+      kernels = find_in<WholeNodes>(type.name);
+      break;
+  }
+  if (kernels == nullptr) raise<Error>(std::string("no kernels for the node '") + type.name + "'");
+  return *kernels;
 }
 
 }  // namespace retrograd::cpu

@@ -20,6 +20,7 @@ class ConstantStage final : public StageRunner {
       const PlanNode& node = node_at(n);
       const Kernels& kernels = find_kernels(*node.type);
       Entry entry{n, &kernels.f64, {}};
+      entry.elements.reserve(node.inputs.size());
       for (const int input : node.inputs) entry.elements.emplace_back(node_at(input).shape, node.shape);
       most = std::max(most, static_cast<std::size_t>(node.shape.elements()));
       operands = std::max(operands, 2 + 2 * node.inputs.size());

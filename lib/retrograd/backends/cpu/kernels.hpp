@@ -360,7 +360,7 @@ struct Kernels {
     void (*start_state)(void*) = nullptr;
     void (*start_latched)(void*) = nullptr;
     void (*start_carry)(void*) = nullptr;
-    unsigned carries_for = 0;
+    unsigned carries_for = 0, adds_to_total = 0;
     // Of a node whose adjoint can begin at any group of tiles.
     std::size_t group_bytes = 0;
     void (*start_group)(void*) = nullptr;
@@ -407,6 +407,7 @@ constexpr Kernels::PerType kernels_of_type() {
     kernels.start_state = [](void* at) { new (at) State(); };
     kernels.start_carry = [](void* at) { new (at) Carry(); };
     kernels.carries_for = N::carries_for;
+    kernels.adds_to_total = N::adds_to_total;
     if constexpr (requires { typename N::Group; }) {
       using Group = typename N::Group;
       kernels.group_bytes = sizeof(Group);

@@ -11,11 +11,11 @@ Storage::Storage(Graph& graph, const Plan& plan, ElementType type)
       adjoint_data_(plan.nodes.size(), nullptr) {
   for (std::size_t n = 0; n < plan.nodes.size(); ++n)
     if (plan.nodes[n].stored && plan.nodes[n].type->kind != NodeKind::leaf)
-      values_[n].emplace(plan.nodes[n].shape, type_of(static_cast<int>(n)));
+      values_[n] = std::make_unique<Tensor>(plan.nodes[n].shape, type_of(static_cast<int>(n)));
 }
 
 Leaf* Storage::leaf(int n) const {
-  const int index = graph_.nodes[static_cast<std::size_t>(node(n).id)].leaf;
+  const int index = node(n).leaf;
   return index < 0 ? nullptr : &graph_.leaves[static_cast<std::size_t>(index)];
 }
 
@@ -27,10 +27,15 @@ TensorView Storage::value(int n) const {
 }
 
 Tensor& Storage::adjoint(int n) {
-  Leaf* of_leaf = leaf(n);
-  std::optional<Tensor>& adjoint =
-      of_leaf != nullptr ? of_leaf->gradient : adjoints_[static_cast<std::size_t>(n)];
-  if (!adjoint) adjoint.emplace(node(n).shape, type_of(n));
+  Tensor* adjoint = nullptr;
+  if (Leaf* of_leaf = leaf(n)) {
+    if (!of_leaf->gradient) of_leaf->gradient.emplace(node(n).shape, type_of(n));
+    adjoint = &*of_leaf->gradient;
+  } else {
+    std::unique_ptr<Tensor>& own = adjoints_[static_cast<std::size_t>(n)];
+    if (own == nullptr) own = std::make_unique<Tensor>(node(n).shape, type_of(n));
+    adjoint = own.get();
+  }
   adjoint_data_[static_cast<std::size_t>(n)] = adjoint->data();
   return *adjoint;
 }
@@ -52,7 +57,7 @@ void Storage::return_adjoint(int n) {
 bool Storage::has_adjoint(int n) const {
   const Leaf* of_leaf = leaf(n);
   return of_leaf != nullptr ? of_leaf->gradient.has_value()
-                            : adjoints_[static_cast<std::size_t>(n)].has_value();
+                            : adjoints_[static_cast<std::size_t>(n)] != nullptr;
 }
 
 std::uint64_t Storage::version(int n) const {
@@ -63,8 +68,9 @@ std::uint64_t Storage::version(int n) const {
 std::size_t Storage::bytes() const {
   std::size_t bytes = 0;
   for (const auto* tensors : {&values_, &adjoints_})
-    for (const std::optional<Tensor>& tensor : *tensors)
-      if (tensor) bytes += static_cast<std::size_t>(tensor->shape().elements()) * bytes_of(tensor->type());
+    for (const std::unique_ptr<Tensor>& tensor : *tensors)
+      if (tensor != nullptr)
+        bytes += static_cast<std::size_t>(tensor->shape().elements()) * bytes_of(tensor->type());
   return bytes;
 }
 

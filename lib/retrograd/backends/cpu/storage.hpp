@@ -5,7 +5,7 @@
 #include <retrograd/tape/plan.hpp>
 #include <retrograd/tensor/tensor.hpp>
 
-#include <optional>
+#include <memory>
 #include <vector>
 
 namespace retrograd::cpu {
@@ -40,7 +40,7 @@ class Storage {
   Graph& graph_;
   const Plan& plan_;
   ElementType type_;
-  std::vector<std::optional<Tensor>> values_, adjoints_;
+  std::vector<std::unique_ptr<Tensor>> values_, adjoints_;  // of the few nodes that are stored
   std::vector<void*> adjoint_data_;
 };
 

@@ -60,6 +60,23 @@ bool carries(const TileStep& step, unsigned carries_for) {
   return false;
 }
 
+// Of each row sum, whether something is added to its tiles.
+std::vector<bool> sums_over_tiles(const TileProgram& program, const Plan& plan) {
+  std::vector<bool> is_over_tiles(program.row_sums.size(), false);
+  for (const TileStep& step : program.steps) {
+    if (std::ranges::find(step.modes, AdjointMode::sum) == step.modes.end()) continue;
+    const NodeType& node = *plan.nodes[static_cast<std::size_t>(step.node)].type;
+    const unsigned to_total = step.kind == TileStep::Kind::copy ? 0 : find_kernels(node).f32.adds_to_total;
+    for (std::size_t i = 0; i < step.modes.size(); ++i) {
+      if (step.modes[i] != AdjointMode::sum || (to_total >> i & 1u) != 0) continue;
+      const int target = step.operands[step.operands.size() - step.modes.size() + i];
+      const TileOperand& operand = program.operands[static_cast<std::size_t>(target)];
+      is_over_tiles[static_cast<std::size_t>(operand.index)] = true;
+    }
+  }
+  return is_over_tiles;
+}
+
 }  // namespace
 
 template <class Real>
@@ -79,16 +96,21 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
   states_at_ = layout_.take(states.bytes);
   sums_at_ = layout_.take(program_.row_sums.size() * sizeof(math::SumOverTime<Real>));
   sum_tiles_ = static_cast<std::size_t>((length_ + math::sum_tile - 1) / math::sum_tile);
-  tile_sums_at_ = layout_.take(program_.row_sums.size() * sum_tiles_ * sizeof(double));
+  for (const bool is_over_tiles : sums_over_tiles(program_, plan))
+    tile_sums_at_.push_back(is_over_tiles ? std::optional(layout_.take(sum_tiles_ * sizeof(double))) : std::nullopt);
   reductions_at_ = layout_.take(reductions_ * sizeof(ReductionRow<Real>));
   reduction_sums_at_ = layout_.take(reductions_ * sum_tiles_ * sizeof(double));
 
+  bindings_.reserve(program_.operands.size());
   for (const TileOperand& operand : program_.operands) {
     Binding binding;
     binding.place = operand.place;
     const auto bind_stored = [&](int n) {
       const PlanNode& node = plan.nodes[static_cast<std::size_t>(n)];
-      binding.rows = std::make_unique<RowMap>(node.shape.with_length(1), stage_rows);
+      const Shape rows = node.shape.with_length(1);
+      const auto known = std::ranges::find(row_maps_, rows, &std::pair<Shape, RowMap>::first);
+      binding.rows = static_cast<std::size_t>(known - row_maps_.begin());
+      if (known == row_maps_.end()) row_maps_.emplace_back(rows, RowMap(rows, stage_rows));
       binding.scratch = layout_.take(node.signal || has_ramps ? tile_bytes : math::block * sizeof(Real));
       const bool is_value = operand.place == Place::value;
       void* data = is_value ? storage.value_data(n) : storage.adjoint(n).data();
@@ -122,10 +144,11 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
     }
     if (binding.is_stored_signal()) stored_signals_.push_back(bindings_.size());
     if (binding.is_stored_signal() || binding.row_adjoint != nullptr) signals_.push_back(bindings_.size());
-    bindings_.push_back(std::move(binding));
+    bindings_.push_back(binding);
   }
 
   const auto level = static_cast<std::size_t>(math::simd_level());
+  steps_.reserve(program_.steps.size());
   for (const TileStep& step : program_.steps) {
     const PlanNode& node = plan.nodes[static_cast<std::size_t>(step.node)];
     const auto n = static_cast<std::size_t>(step.node);
@@ -182,9 +205,9 @@ typename BoundProgram<Real>::Workspace BoundProgram<Real>::make_workspace() cons
   workspace.group_ = base + group_at_;
   workspace.later_groups_ = base + later_groups_at_;
   workspace.sums_ = reinterpret_cast<math::SumOverTime<Real>*>(base + sums_at_);
-  auto* tile_sums = reinterpret_cast<double*>(base + tile_sums_at_);
-  for (std::size_t i = 0; i < program_.row_sums.size(); ++i) {
-    workspace.sums_[i].tile_sums = tile_sums + i * sum_tiles_;
+  for (std::size_t i = 0; i < tile_sums_at_.size(); ++i) {
+    if (!tile_sums_at_[i]) continue;
+    workspace.sums_[i].tile_sums = reinterpret_cast<double*>(base + *tile_sums_at_[i]);
     workspace.sums_[i].tiles = static_cast<std::int64_t>(sum_tiles_);
   }
   workspace.reductions_ = reinterpret_cast<ReductionRow<Real>*>(base + reductions_at_);
@@ -205,7 +228,7 @@ void BoundProgram<Real>::begin_row(Workspace& workspace, std::int64_t row) const
     const Binding& binding = bindings_[o];
     if (binding.numbers == nullptr) continue;
     Operand& operand = workspace.operands_[o];
-    operand.constant = binding.numbers[binding.rows->source(row)];
+    operand.constant = binding.numbers[row_of(binding, row)];
     operand.step = 0;
     std::fill_n(static_cast<Real*>(operand.data), math::block, static_cast<Real>(operand.constant));
   }
@@ -214,7 +237,7 @@ void BoundProgram<Real>::begin_row(Workspace& workspace, std::int64_t row) const
 template <class Real>
 void BoundProgram<Real>::read_constants(std::int64_t row, double* values) const {
   for (const Binding& binding : bindings_)
-    if (binding.numbers != nullptr) *values++ = binding.numbers[binding.rows->source(row)];
+    if (binding.numbers != nullptr) *values++ = binding.numbers[row_of(binding, row)];
 }
 
 template <class Real>
@@ -277,7 +300,7 @@ Real* BoundProgram<Real>::signal_at(const Binding& binding, std::int64_t row, st
   if (binding.row_adjoint != nullptr)
     return *binding.row_adjoint + row * chunk_ + (start - buffers.row_adjoints);
   Real* samples = binding.adjoint != nullptr ? static_cast<Real*>(*binding.adjoint) : binding.samples;
-  return samples + binding.rows->source(row) * length_ + (start - buffers.signals);
+  return samples + row_of(binding, row) * length_ + (start - buffers.signals);
 }
 
 template <class Real>

@@ -8,7 +8,7 @@
 #include <retrograd/backends/row_map.hpp>
 #include <retrograd/tape/plan.hpp>
 
-#include <memory>
+#include <optional>
 #include <vector>
 
 namespace retrograd::cpu {
@@ -102,7 +102,7 @@ class BoundProgram {
     Real* const* row_adjoint = nullptr;
     bool is_written = false;
     bool is_stored_signal() const { return samples != nullptr || adjoint != nullptr; }
-    std::unique_ptr<RowMap> rows;
+    std::size_t rows = 0;  ///< which of the row maps says where a row of the stage is
   };
   struct Step {
     TileKernel kernel;
@@ -122,6 +122,9 @@ class BoundProgram {
     TileKernel join;
   };
 
+  std::int64_t row_of(const Binding& binding, std::int64_t row) const {
+    return row_maps_[binding.rows].second.source(row);
+  }
   Real* signal_at(const Binding& binding, std::int64_t row, std::int64_t start,
                   const BufferStarts& buffers) const;
 
@@ -129,6 +132,7 @@ class BoundProgram {
   bool is_backwards_ = false;
   std::int64_t length_, chunk_;
   std::vector<Binding> bindings_;
+  std::vector<std::pair<Shape, RowMap>> row_maps_;  // of the few shapes that stored values have
   std::vector<std::size_t> signals_, stored_signals_;  // bindings that lie elsewhere in each tile
   std::size_t asked_by_operators_ = 0;  // of the stored signals, in the tile before the one that needs them
   std::vector<Step> steps_;
@@ -139,8 +143,9 @@ class BoundProgram {
   bool groups_are_independent_ = true;
   Layout layout_;
   std::size_t constants_ = 0;
-  std::size_t operands_at_, zeros_at_, states_at_, sums_at_, tile_sums_at_, reductions_at_,
-      reduction_sums_at_, sum_tiles_, reductions_;
+  std::size_t operands_at_, zeros_at_, states_at_, sums_at_, reductions_at_, reduction_sums_at_, sum_tiles_,
+      reductions_;
+  std::vector<std::optional<std::size_t>> tile_sums_at_;  // of the row sums that have them
 };
 
 }  // namespace retrograd::cpu

@@ -88,11 +88,9 @@ class CudaPlan final : public CompiledPlan {
 
   // Parameters that this plan does not use have a gradient too: zero.
   void clear_gradients_outside() {
-    for (std::size_t id = 0; id < graph_.nodes.size(); ++id) {
-      const int leaf_index = graph_.nodes[id].leaf;
-      if (leaf_index < 0 || (id < plan_.index_of.size() && plan_.index_of[id] >= 0)) continue;
-      Leaf& leaf = graph_.leaves[static_cast<std::size_t>(leaf_index)];
-      if (leaf.frozen) continue;
+    for (std::size_t i = 0; i < graph_.leaves.size(); ++i) {
+      Leaf& leaf = graph_.leaves[i];
+      if (leaf.frozen || (i < plan_.needs_leaf.size() && plan_.needs_leaf[i])) continue;
       if (!leaf.gradient) leaf.gradient.emplace(leaf.value.shape(), leaf.value.type());
       if (leaf.on_device != nullptr)
         static_cast<LeafOnGpu&>(*leaf.on_device).clear_gradient(*leaf.gradient);

@@ -70,7 +70,7 @@ Storage::Storage(Gpu& gpu, Graph& graph, const Plan& plan, ElementType type)
 }
 
 Leaf* Storage::leaf(int n) const {
-  const int index = graph_.nodes[static_cast<std::size_t>(node(n).id)].leaf;
+  const int index = node(n).leaf;
   return index < 0 ? nullptr : &graph_.leaves[static_cast<std::size_t>(index)];
 }
 
