@@ -15,7 +15,8 @@ std::int64_t signal_length(TapeState* tape, const Shape& shape, bool varies,
     return shape.length();
   }
   if (length && *length < 1)
-    raise<LengthMismatchError>(prefix() + "a length of " + std::to_string(*length) + "; it must be at least 1");
+    raise<LengthMismatchError>(prefix() + "a length of " + std::to_string(*length) +
+                               "; it must be at least 1");
   if (!length) length = options_of(tape).length;
   if (!length)
     raise<LengthMismatchError>(prefix() + "the inputs are constant over time (shape " + to_string(shape) +

@@ -113,8 +113,8 @@ std::optional<RoutingProblem> find_routing_problem(std::span<const Route> routes
                                    "; an operator cannot modulate itself, leave the route out"};
     }
     if (!seen.insert({route.modulator, route.carrier}).second) {
-      return RoutingProblem{i,
-                            what() + " is there twice; once is enough (a modulator's gain makes it stronger)"};
+      return RoutingProblem{
+          i, what() + " is there twice; once is enough (a modulator's gain makes it stronger)"};
     }
   }
   const std::vector<int> order = sorted(routes, operators);

@@ -167,7 +167,8 @@ void cut_into_stages(Plan& plan) {
     if (at->second == stages.size()) stages.push_back({level[n], {kind, shape, {}}});
     stages[at->second].second.nodes.push_back(static_cast<int>(n));
   }
-  std::ranges::sort(stages, {}, [](const auto& stage) { return std::pair(stage.first, stage.second.nodes[0]); });
+  std::ranges::sort(stages, {},
+                    [](const auto& stage) { return std::pair(stage.first, stage.second.nodes[0]); });
   for (auto& [at_level, stage] : stages) {
     for (const int n : stage.nodes)
       plan.nodes[static_cast<std::size_t>(n)].stage = static_cast<int>(plan.stages.size());

@@ -42,9 +42,9 @@ struct Stage {
 
 struct Plan {
   std::vector<PlanNode> nodes;
-  std::vector<int> inputs;    ///< of all nodes: one piece of memory, whoever holds the plan
-  std::vector<Stage> stages;  ///< in the order they run
-  std::vector<int> index_of;  ///< recorded id -> index in `nodes`; -1 where the plan does not need it
+  std::vector<int> inputs;       ///< of all nodes: one piece of memory, whoever holds the plan
+  std::vector<Stage> stages;     ///< in the order they run
+  std::vector<int> index_of;     ///< recorded id -> index in `nodes`; -1 where the plan does not need it
   std::vector<bool> needs_leaf;  ///< by leaf of the graph; those recorded later it does not need
 
   Plan() = default;

@@ -97,7 +97,8 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
   sums_at_ = layout_.take(program_.row_sums.size() * sizeof(math::SumOverTime<Real>));
   sum_tiles_ = static_cast<std::size_t>((length_ + math::sum_tile - 1) / math::sum_tile);
   for (const bool is_over_tiles : sums_over_tiles(program_, plan))
-    tile_sums_at_.push_back(is_over_tiles ? std::optional(layout_.take(sum_tiles_ * sizeof(double))) : std::nullopt);
+    tile_sums_at_.push_back(is_over_tiles ? std::optional(layout_.take(sum_tiles_ * sizeof(double)))
+                                          : std::nullopt);
   reductions_at_ = layout_.take(reductions_ * sizeof(ReductionRow<Real>));
   reduction_sums_at_ = layout_.take(reductions_ * sum_tiles_ * sizeof(double));
 

@@ -132,7 +132,7 @@ class BoundProgram {
   bool is_backwards_ = false;
   std::int64_t length_, chunk_;
   std::vector<Binding> bindings_;
-  std::vector<std::pair<Shape, RowMap>> row_maps_;  // of the few shapes that stored values have
+  std::vector<std::pair<Shape, RowMap>> row_maps_;     // of the few shapes that stored values have
   std::vector<std::size_t> signals_, stored_signals_;  // bindings that lie elsewhere in each tile
   std::size_t asked_by_operators_ = 0;  // of the stored signals, in the tile before the one that needs them
   std::vector<Step> steps_;
