@@ -3,6 +3,7 @@
 
 #include <retrograd/nodes/all.hpp>
 #include <retrograd/synths/oscillator.hpp>
+#include <retrograd/tape/graph.hpp>
 
 #include <cmath>
 #include <limits>
@@ -51,8 +52,27 @@ TEST_CASE("names are unique, over inputs and parameters alike") {
   CHECK_THROWS_AS(tape.parameter("", 1.0), TapeError);
   CHECK_THROWS_AS(tape.input("", Tensor(1.0)), TapeError);
   CHECK(tape.parameters().size() == 1);
+  CHECK(tape.value(tape.find("gate")).item() == 1.0);
+  CHECK(tape.value(tape.find("pitch")).item() == 300.0);
+  const Var next = tape.parameter("next", 2.0);
+  const Var y = next * tape.find("pitch");
+  tape.play({y});
+  tape.rewind(y);
+  CHECK(tape.gradient(next).item() == 300.0);
   Tape other;
   CHECK_NOTHROW(other.input("gate", Tensor(1.0)));
+}
+
+TEST_CASE("oscillators that nothing modulates share one zero, which nobody can set") {
+  Tape tape({.length = 100});
+  const Var pitch = tape.parameter("pitch", 0.1), own = tape.constant(0.0);
+  const Var first = sinusoid(pitch), second = sinusoid(pitch), modulated = sinusoid(pitch, own);
+  CHECK(graph_of(tape.state()).leaves.size() == 3);  // the pitch, our own and theirs
+  tape.set(own, 1.0);
+  tape.play({first, second, modulated});
+  CHECK(tape.value(first).at(0) == 0.0);
+  CHECK(tape.value(second).at(0) == 0.0);
+  CHECK(tape.value(modulated).at(0) == doctest::Approx(std::sin(1.0)));
 }
 
 TEST_CASE("parameters keep the order they were recorded in, and are found by name") {

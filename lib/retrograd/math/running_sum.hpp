@@ -14,22 +14,33 @@ struct RunningSumCarry {
   Real this_tile = Real(0.0);  ///< the sum so far of the tile of 512 under way
 };
 
-/// sums[l] = start + x[0] + ... + x[l - 1], for 16 lanes; returns start plus all of them. Wraps, so that it is
-/// exact in any order.
-RETROGRAD_INLINE_ON_CPU std::uint64_t add_earlier_lanes(const std::uint64_t (&x)[block], std::uint64_t start,
-                                                        std::uint64_t* sums) {
+/// x[i] becomes start + x[0] + ... + x[i - 1], for whole blocks of 16; returns start plus all of them. Wraps, so that
+/// it is exact in any order.
+RETROGRAD_INLINE_ON_CPU std::uint64_t add_earlier(std::uint64_t* x, int blocks, std::uint64_t start) {
   typedef std::uint64_t Four __attribute__((vector_size(4 * sizeof(std::uint64_t))));
   Four before = {start, start, start, start};
-  for (int i = 0; i < block; i += 4) {
-    const Four zero{};
-    Four terms;
-    std::memcpy(&terms, x + i, sizeof(terms));
-    Four sum = terms + __builtin_shufflevector(zero, terms, 0, 4, 5, 6);
-    sum = sum + __builtin_shufflevector(zero, sum, 0, 1, 4, 5);
-    sum = sum + before;
-    const Four exclusive = sum - terms;
-    std::memcpy(sums + i, &exclusive, sizeof(exclusive));
-    before = __builtin_shufflevector(sum, sum, 3, 3, 3, 3);
+  for (int b = 0; b < blocks; ++b) {
+    std::uint64_t* of_block = x + b * block;
+    Four earlier[4], all[4];
+    for (int i = 0; i < 4; ++i) {
+      const Four zero{};
+      Four terms;
+      std::memcpy(&terms, of_block + 4 * i, sizeof(terms));
+      Four sum = terms + __builtin_shufflevector(zero, terms, 0, 4, 5, 6);
+      sum = sum + __builtin_shufflevector(zero, sum, 0, 1, 4, 5);
+      earlier[i] = sum - terms;
+      all[i] = __builtin_shufflevector(sum, sum, 3, 3, 3, 3);
+    }
+    // One addition, and nothing else, waits for the block before.
+    const Four two = all[0] + all[1], three = two + all[2];
+    earlier[1] = earlier[1] + all[0];
+    earlier[2] = earlier[2] + two;
+    earlier[3] = earlier[3] + three;
+    for (int i = 0; i < 4; ++i) {
+      const Four sum = earlier[i] + before;
+      std::memcpy(of_block + 4 * i, &sum, sizeof(sum));
+    }
+    before = before + (three + all[3]);
   }
   return before[0];
 }

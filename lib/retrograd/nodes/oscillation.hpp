@@ -387,19 +387,16 @@ struct Oscillation : Causal<2> {
     constexpr int cut = 64 - 8 * static_cast<int>(sizeof(Bits));
     const double turns_per_unit = 1.0 / period;
     const int bad = first_bad_frequency<Real>(tile, state);
-    // All sums first, then the phases: a vector of phases read just after the sums were written would wait.
+    // First how far each sample moves the phase, then the sums, then the phases: what is read as a vector just after its
+    // lanes were written would wait.
     alignas(64) std::uint64_t sums[Tile<Real>::max_samples];
-    std::uint64_t sum = state.turns;
     for (int b = 0; b < tile.blocks(); ++b) {
       const Real* frequency = tile.x[0].block(b);
-      const int present = tile.count - b * math::block;
-      alignas(64) std::uint64_t increments[math::block];
-      for (int l = 0; l < math::block; ++l) {
-        const std::uint64_t increment = increment_of(static_cast<double>(frequency[l]), turns_per_unit);
-        increments[l] = l < present ? increment : 0;
-      }
-      sum = math::add_earlier_lanes(increments, sum, sums + b * math::block);
+      for (int l = 0; l < math::block; ++l)
+        sums[b * math::block + l] = increment_of(static_cast<double>(frequency[l]), turns_per_unit);
     }
+    for (int i = tile.count; i < tile.blocks() * math::block; ++i) sums[i] = 0;
+    const std::uint64_t sum = math::add_earlier(sums, tile.blocks(), state.turns);
     for (int b = 0; b < tile.blocks(); ++b) {
       const std::uint64_t* __restrict phases = sums + b * math::block;
       const auto turns = [&](int l) RETROGRAD_INLINE_LAMBDA {

@@ -45,6 +45,7 @@ std::int64_t extent_from_last(const Shape& shape, int from_last) {
 }  // namespace
 
 Shape broadcast(const Shape& a, const Shape& b, const char* operation) {
+  if (a == b || b == Shape()) return a;  // nearly always
   std::array<std::int64_t, Shape::max_axes> extent{};
   const int axes = std::max(a.axes(), b.axes());
   for (int from_last = 0; from_last < axes; ++from_last) {

@@ -30,7 +30,7 @@ Rows all_rows(const BenchOptions& options, Device device) {
   add_scale_rows(rows, options);
   add_graph_rows(rows);
   add_level_rows(rows);
-  add_machine_rows(rows);
+  add_machine_rows(rows, options);
   return rows;
 }
 

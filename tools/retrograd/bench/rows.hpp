@@ -55,7 +55,7 @@ void add_scale_rows(Rows& rows, const BenchOptions& options);
 void add_graph_rows(Rows& rows);
 void add_fft_rows(Rows& rows);
 void add_torch_rows(Rows& rows, const BenchOptions& options);
-void add_machine_rows(Rows& rows);
+void add_machine_rows(Rows& rows, const BenchOptions& options);
 void add_floor_rows(Rows& rows);
 void add_cuda_rows(Rows& rows);
 void add_torch_on_gpu_rows(Rows& rows, const BenchOptions& options);
