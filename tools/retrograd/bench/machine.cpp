@@ -91,11 +91,11 @@ void add_machine_rows(Rows& rows, const BenchOptions& options) {
   rows.push_back(
       {"machine: exponential of a decay", "ns per value", no_goal, nanoseconds_per_value<Exponential>});
   const int workers = options.threads();
-  const std::string threads = "machine: " + std::to_string(workers) + " threads against one, each with its own ";
+  const std::string threads =
+      "machine: " + std::to_string(workers) + " threads against one, each with its own ";
   rows.push_back({threads + "sines in its cache", "times as fast", no_goal,
                   [=] { return speed_up<InCache<Sine>>(workers, 1000); }});
-  rows.push_back(
-      {threads + "copying", "times as fast", no_goal, [=] { return speed_up<Copy>(workers, 1); }});
+  rows.push_back({threads + "copying", "times as fast", no_goal, [=] { return speed_up<Copy>(workers, 1); }});
 }
 
 }  // namespace retrograd::tool
