@@ -101,16 +101,17 @@ void merge_chains(Plan& plan) {
   if (std::find(merged.begin(), merged.end(), 1) == merged.end()) return;
 
   std::vector<int> position(plan.nodes.size(), -1);
-  std::vector<PlanNode> kept;
+  std::size_t kept = 0;
   for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
     if (merged[i]) continue;
-    position[i] = static_cast<int>(kept.size());
-    kept.push_back(plan.nodes[i]);
+    position[i] = static_cast<int>(kept);
+    if (kept != i) plan.nodes[kept] = plan.nodes[i];
+    ++kept;
   }
+  plan.nodes.resize(kept);
   for (int& input : plan.inputs) input = position[static_cast<std::size_t>(input)];
   for (int& index : plan.index_of)
     if (index >= 0) index = position[static_cast<std::size_t>(index)];
-  plan.nodes = std::move(kept);
 }
 
 // A node's level is the number of stages that must end before its own may begin.
@@ -154,6 +155,7 @@ void cut_into_stages(Plan& plan) {
   std::map<Key, std::size_t> stage_of;
   auto at = stage_of.end();                   // of the node before: mostly of this one too
   std::vector<std::pair<int, Stage>> stages;  // with their level
+  const Shape number;
   for (std::size_t n = 0; n < plan.nodes.size(); ++n) {
     const PlanNode& node = plan.nodes[n];
     if (node.type->kind == NodeKind::leaf) continue;
@@ -161,9 +163,10 @@ void cut_into_stages(Plan& plan) {
     const StageKind kind = runs_in_tiles(node) ? StageKind::tiled
                            : is_whole          ? StageKind::whole
                                                : StageKind::constants;
-    const Shape shape = kind == StageKind::tiled ? tiled_shape(plan, node) : Shape();
-    const Key key{level[n], kind, shape, is_whole ? static_cast<int>(n) : -1};
-    if (at == stage_of.end() || at->first != key) at = stage_of.try_emplace(key, stages.size()).first;
+    const Shape& shape = kind == StageKind::tiled ? tiled_shape(plan, node) : number;
+    const int whole = is_whole ? static_cast<int>(n) : -1;
+    if (at == stage_of.end() || at->first != std::tie(level[n], kind, shape, whole))
+      at = stage_of.try_emplace({level[n], kind, shape, whole}, stages.size()).first;
     if (at->second == stages.size()) stages.push_back({level[n], {kind, shape, {}}});
     stages[at->second].second.nodes.push_back(static_cast<int>(n));
   }
