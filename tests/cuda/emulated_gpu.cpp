@@ -39,13 +39,7 @@ std::unique_ptr<Lanes> make_lanes(const EmulationOptions& options) {
 }  // namespace
 
 EmulatedGpu::EmulatedGpu(const EmulationOptions& options)
-    : options_(options), lanes_(make_lanes(options)), random_(options.seed) {
-#if defined(__x86_64__)
-  if (!__builtin_cpu_supports("fma"))
-    raise<DeviceError>(
-        "a GPU made of this host needs fused multiply-add, which this processor does not have");
-#endif
-}
+    : options_(options), lanes_(make_lanes(options)), random_(options.seed) {}
 
 EmulatedGpu::~EmulatedGpu() {
   for (const auto& [address, bytes] : live_)

@@ -72,7 +72,7 @@ inline double ordered_sum(double* values, std::int64_t count) {
 template <class Real>
 struct SumOverTime {
   alignas(64) Real lanes[1][sum_lanes];
-  double* tile_sums;   ///< one for each 512 samples of the row
+  double* tile_sums;   ///< one for each 512 samples of the row; null where all goes to `total`
   std::int64_t tiles;  ///< how many there are
   double total;        ///< terms that are added as they come, in double
 

@@ -434,7 +434,7 @@ struct Oscillation : Causal<2> {
 template <class Node>
 Var record_oscillator(Node node, Var frequency, std::optional<Var> phase_mod,
                       std::optional<std::int64_t> length) {
-  const Var modulation = phase_mod ? *phase_mod : zero(frequency.tape());
+  const Var modulation = phase_mod ? *phase_mod : detail::zero(frequency.tape());
   const std::array inputs{frequency, modulation};
   TapeState* tape = common_tape(inputs, Node::name);
   const Shape shape = broadcast(frequency.shape(), modulation.shape(), Node::name);

@@ -66,7 +66,7 @@ class NodeData {
   template <class N>
   static NodeData of(N node) {
     NodeData data;
-    if constexpr (std::is_empty_v<N>) {
+    if constexpr (std::is_empty_v<N> && std::is_trivial_v<N>) {
       static constexpr N any{};
       data.data_ = {&any, [](const void*) {}};
     } else {

@@ -45,7 +45,7 @@ Plan reachable_nodes(const Graph& graph, std::span<const int> outputs) {
   plan.index_of.assign(graph.nodes.size(), -1);
   plan.needs_leaf.assign(graph.leaves.size(), false);
   plan.nodes.reserve(static_cast<std::size_t>(std::count(needed.begin(), needed.end(), 1)));
-  // Nodes point at their inputs there: it is as large at once as it will be, three for each merged chain included.
+  // Nodes point at their inputs there: it has room at once for all, and for three of each chain that is merged.
   plan.inputs.reserve(graph.inputs.size() + 3 * plan.nodes.capacity());
   for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
     if (!needed[id]) continue;

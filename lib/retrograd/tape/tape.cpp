@@ -85,13 +85,14 @@ Var record_leaf(TapeState& state, const NodeType& type, const std::string& name,
             !is_parameter};
   take_value(state, leaf, value);
   const Leaf& kept = state.graph.leaves.emplace_back(std::move(leaf));
-  if (!name.empty() && !state.leaf_by_name.emplace(kept.name, id).second) {
-    state.graph.leaves.pop_back();
-    raise<TapeError>("the tape has an input or parameter named '" + name + "' already; names are unique");
-  }
   RecordedNode node{&type, NodeData(), 0, 0, value.shape, signal};
   node.leaf = static_cast<int>(state.graph.leaves.size()) - 1;
   state.graph.nodes.push_back(std::move(node));
+  if (!name.empty() && !state.leaf_by_name.emplace(kept.name, id).second) {
+    state.graph.nodes.pop_back();
+    state.graph.leaves.pop_back();
+    raise<TapeError>("the tape has an input or parameter named '" + name + "' already; names are unique");
+  }
   const Var var(&state, id);
   if (is_parameter) state.parameters.push_back(var);
   return var;
@@ -181,7 +182,7 @@ Var constant(TapeState* tape, const Tensor& value) {
   return record_leaf(*tape, constant_type, "", value, real);
 }
 
-Var zero(TapeState* tape) {
+Var detail::zero(TapeState* tape) {
   if (tape != nullptr && tape->zero) return *tape->zero;
   const Var zero = constant(tape, 0.0);
   tape->zero = zero;

@@ -142,7 +142,9 @@ const TapeOptions& options_of(const TapeState* tape);
 /// A nameless constant on `tape`.
 Var constant(TapeState* tape, const Tensor& value);
 
+namespace detail {
 /// The number 0: one constant for all nodes of the tape that read it where they were given nothing.
 Var zero(TapeState* tape);
+}  // namespace detail
 
 }  // namespace retrograd

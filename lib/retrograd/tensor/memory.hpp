@@ -1,6 +1,6 @@
-// Memory for samples: aligned for any SIMD level, and in huge pages where it is large enough and the system
-// has them. Otherwise every tile lies in a page of its own, to be looked up: a minute of two operators took a
-// fifth longer.
+// Memory for samples: aligned for any SIMD level where there are enough to fill a vector, and in huge pages where it is large
+// enough and the system has them. Otherwise every tile lies in a page of its own, to be looked up: a minute of two
+// operators took a fifth longer.
 #pragma once
 
 #include <cstddef>

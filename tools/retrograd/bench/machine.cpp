@@ -94,7 +94,7 @@ void add_machine_rows(Rows& rows, const BenchOptions& options) {
   const std::string threads =
       "machine: " + std::to_string(workers) + " threads against one, each with its own ";
   rows.push_back({threads + "sines in its cache", "times as fast", no_goal,
-                  [=] { return speed_up<InCache<Sine>>(workers, 1000); }});
+                  [=] { return speed_up<InCache<Sine>>(workers, 50'000); }});
   rows.push_back({threads + "copying", "times as fast", no_goal, [=] { return speed_up<Copy>(workers, 1); }});
 }
 

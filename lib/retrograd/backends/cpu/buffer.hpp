@@ -1,4 +1,4 @@
-// Raw memory aligned for any SIMD level.
+// Raw memory, laid out in parts that are aligned for any SIMD level.
 #pragma once
 
 #include <retrograd/tensor/memory.hpp>
