@@ -1,5 +1,7 @@
 #include <retrograd/tape/executor.hpp>
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <new>
@@ -9,12 +11,28 @@
 
 namespace retrograd {
 
+namespace {
+
+// Waits until `is_so()`, but not for long: then the caller sleeps. A thread that sleeps is woken some 80 us late, and the
+// stages of a plan follow one another sooner than that.
+template <class IsSo>
+void wait_a_little(const IsSo& is_so) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point end = Clock::now() + std::chrono::microseconds(200);
+  while (!is_so() && Clock::now() < end) std::this_thread::yield();
+}
+
+}  // namespace
+
 struct ThreadPool::State {
   std::mutex mutex;
   std::condition_variable work, done;
   Task task{};
-  int count = 0, next = 0, running = 0;
+  int count = 0, next = 0;
   bool stop = false;
+  // Written under the mutex like the others; these are looked at without it too.
+  std::atomic<unsigned> calls{0};  // how often there was something new for the workers
+  std::atomic<int> running{0};
   std::vector<std::thread> threads;
 
   // Takes tasks until none is left. `lock` is held on entry and on exit.
@@ -39,6 +57,10 @@ struct ThreadPool::State {
         threads.emplace_back([this, worker] {
           std::unique_lock lock(mutex);
           while (true) {
+            const unsigned known = calls;
+            lock.unlock();
+            wait_a_little([&] { return calls != known; });
+            lock.lock();
             work.wait(lock, [this] { return stop || next < count; });
             if (stop) return;
             take_tasks(lock, worker);
@@ -56,6 +78,7 @@ struct ThreadPool::State {
     {
       const std::lock_guard lock(mutex);
       stop = true;
+      ++calls;
     }
     work.notify_all();
     for (std::thread& thread : threads) thread.join();
@@ -81,8 +104,12 @@ void ThreadPool::run(int count, Task task) {
   state_->task = task;
   state_->next = 0;
   state_->count = count;
+  ++state_->calls;
   if (count > 1) state_->work.notify_all();
   state_->take_tasks(lock, 0);
+  lock.unlock();
+  wait_a_little([this] { return state_->running == 0; });
+  lock.lock();
   state_->done.wait(lock, [this] { return state_->running == 0 && state_->next >= state_->count; });
 }
 
