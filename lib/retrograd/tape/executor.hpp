@@ -36,7 +36,7 @@ class SerialExecutor final : public Executor {
 /// gave, to leave room for the work). 0: as many as the machine has cores.
 class ThreadPool final : public Executor {
  public:
-  /// Starts the threads; they wait until there is work.
+  /// Starts the threads; they wait until there is work: awake for 200 us after the last, then asleep.
   explicit ThreadPool(int threads = 0);
   ~ThreadPool() override;
   int workers() const override;
