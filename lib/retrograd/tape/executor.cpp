@@ -104,8 +104,10 @@ void ThreadPool::run(int count, Task task) {
   state_->task = task;
   state_->next = 0;
   state_->count = count;
-  ++state_->calls;
-  if (count > 1) state_->work.notify_all();
+  if (count > 1) {  // a task alone is the caller's
+    ++state_->calls;
+    state_->work.notify_all();
+  }
   state_->take_tasks(lock, 0);
   lock.unlock();
   wait_a_little([this] { return state_->running == 0; });
