@@ -52,6 +52,8 @@ TEST_CASE("names are unique, over inputs and parameters alike") {
   CHECK_THROWS_AS(tape.parameter("", 1.0), TapeError);
   CHECK_THROWS_AS(tape.input("", Tensor(1.0)), TapeError);
   CHECK(tape.parameters().size() == 1);
+  CHECK(graph_of(tape.state()).nodes.size() == 2);
+  CHECK(graph_of(tape.state()).leaves.size() == 2);
   CHECK(tape.value(tape.find("gate")).item() == 1.0);
   CHECK(tape.value(tape.find("pitch")).item() == 300.0);
   const Var next = tape.parameter("next", 2.0);
