@@ -115,7 +115,8 @@ RG_API rg_status rg_patch_load(const char* path, rg_patch* patch);
 RG_API rg_status rg_patch_parse(const char* text, rg_patch* patch);
 /// A second patch with what the first one holds.
 RG_API rg_status rg_patch_copy(rg_patch patch, rg_patch* copy);
-/// Writes a patch file, whole or not at all. Reading it gives the same patch bit for bit.
+/// Writes a patch file, whole or not at all, and brings it to the disk; from any threads at once. A symbolic link
+/// stays, and so do the permissions of a file that is replaced. Reading it gives the same patch bit for bit.
 RG_API rg_status rg_patch_save(rg_patch patch, const char* path);
 /// The text of a patch file. Needs `capacity` bytes with the zero at its end: RG_BAD_SHAPE where they are too
 /// few. `length`, unless it is null, gets the text's length without that zero in either case. A null `text`

@@ -2,14 +2,16 @@
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <retrograd/files/atomic_file.hpp>
+#include <retrograd/files/partial_files.hpp>
 
 #include <csignal>
 #include <string>
 
-#include "../../tools/retrograd/atomic_file.hpp"
 #include "../../tools/retrograd/interrupt.hpp"
 #include "scratch.hpp"
 
+using namespace retrograd;
 using namespace retrograd::tool;
 
 namespace {
@@ -54,7 +56,7 @@ TEST_CASE("the first Ctrl-C is noted, the second ends the program") {
 TEST_CASE("a Ctrl-C that a shell has told to be ignored stays ignored") {
   const int status = in_own_process([] {
     std::signal(SIGINT, SIG_IGN);
-    remove_partial_file_on_signals();
+    remove_partial_files_on_signals();
     const Interrupt interrupt;
     std::raise(SIGINT);
     std::raise(SIGINT);
@@ -69,7 +71,7 @@ TEST_CASE("a program ended while it writes leaves the old file and no other") {
     const Scratch scratch;
     put(scratch / "a.toml", "old");
     const int status = in_own_process([&] {
-      remove_partial_file_on_signals();
+      remove_partial_files_on_signals();
       AtomicFile file(scratch / "a.toml");
       file.write("new");
       if (scratch.files() != 2) return 1;
@@ -86,7 +88,7 @@ TEST_CASE("a program ended while it writes leaves the old file and no other") {
 TEST_CASE("a second Ctrl-C while the outputs are written leaves no partial file") {
   const Scratch scratch;
   const int status = in_own_process([&] {
-    remove_partial_file_on_signals();
+    remove_partial_files_on_signals();
     const Interrupt interrupt;
     std::raise(SIGINT);
     AtomicFile file(scratch / "a.toml");
@@ -101,7 +103,7 @@ TEST_CASE("a second Ctrl-C while the outputs are written leaves no partial file"
 TEST_CASE("what has been written whole stays when the program is ended later") {
   const Scratch scratch;
   const int status = in_own_process([&] {
-    remove_partial_file_on_signals();
+    remove_partial_files_on_signals();
     write_text(scratch / "a.toml", "new");
     std::raise(SIGTERM);
     return 0;

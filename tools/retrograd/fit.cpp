@@ -1,5 +1,6 @@
 // retrograd fit: a patch that sounds like a recording.
 #include <retrograd/audio/trim.hpp>
+#include <retrograd/files/atomic_file.hpp>
 #include <retrograd/fit/fit.hpp>
 #include <retrograd/patches/toml.hpp>
 
@@ -12,7 +13,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "atomic_file.hpp"
 #include "command.hpp"
 #include "fit_file.hpp"
 #include "interrupt.hpp"

@@ -8,7 +8,7 @@
 // Numbers are written so that they read back the same; those JSON lacks are "inf", "-inf" and "nan".
 #include "fit_file.hpp"
 
-#include <retrograd/patches/text_file.hpp>
+#include <retrograd/files/text_file.hpp>
 #include <retrograd/patches/toml.hpp>
 
 #include <bit>

@@ -6,7 +6,7 @@
 #include <retrograd/losses/losses.hpp>
 #include <retrograd/math/simd.hpp>
 #include <retrograd/patches/record.hpp>
-#include <retrograd/patches/text_file.hpp>
+#include <retrograd/files/text_file.hpp>
 #include <retrograd/patches/toml.hpp>
 #include <retrograd/tape/tape.hpp>
 

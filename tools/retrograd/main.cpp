@@ -1,6 +1,7 @@
 // The program: reads the command line, runs what it asks for, and turns what goes wrong into one message and
 // an exit code.
 #include <CLI/CLI.hpp>
+#include <retrograd/files/partial_files.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <exception>
@@ -8,7 +9,6 @@
 #include <new>
 #include <string>
 
-#include "atomic_file.hpp"
 #include "build.hpp"
 #include "command.hpp"
 
@@ -92,7 +92,7 @@ ExitCode reported(Body body) {
 
 int main(int argc, char** argv) {
   using namespace retrograd::tool;
-  remove_partial_file_on_signals();
+  retrograd::remove_partial_files_on_signals();
   ExitCode code = reported([&] { return run(argc, argv); });
   std::cout.flush();
   if (!std::cout && code == ExitCode::done)

@@ -1,7 +1,7 @@
 // Standard MIDI files. Source of the format: "Standard MIDI Files 1.0", MIDI Manufacturers Association.
 #include "midi_file.hpp"
 
-#include <retrograd/patches/text_file.hpp>
+#include <retrograd/files/text_file.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>

@@ -17,9 +17,9 @@
 #include <string_view>
 #include <system_error>
 
+#include <retrograd/files/atomic_file.hpp>
 #include <retrograd/tensor/errors.hpp>
 
-#include "atomic_file.hpp"
 
 namespace retrograd::tool {
 namespace {

@@ -4,8 +4,7 @@
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
+#include <cstring>
 #include <mutex>
 #include <vector>
 
@@ -50,22 +49,6 @@ int index_of(const std::vector<PatchParameter>& list, const char* name) {
 void set(const PatchParameter& parameter, double value) {
   check_domain(parameter.domain(), TensorView{&value, Shape{1}, ElementType::f64}, parameter.name);
   parameter.value = value;
-}
-
-/// Beside the file first, so that a full disk leaves what was there.
-void save(const std::string& path, const std::string& text) {
-  const std::string beside = path + ".partial";
-  const auto give_up = [&](int error) {
-    std::remove(beside.c_str());
-    raise<FileError>("cannot write '" + path + "': " + std::strerror(error));
-  };
-  std::FILE* const file = std::fopen(beside.c_str(), "wb");
-  if (file == nullptr) raise<FileError>("cannot write '" + path + "': " + std::strerror(errno));
-  const bool is_written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  const int error = errno;
-  if (std::fclose(file) != 0) give_up(errno);
-  if (!is_written) give_up(error);
-  if (std::rename(beside.c_str(), path.c_str()) != 0) give_up(errno);
 }
 
 /// The body of the calls that make a patch.
@@ -143,7 +126,7 @@ rg_status rg_patch_copy(rg_patch patch, rg_patch* copy) {
 rg_status rg_patch_save(rg_patch patch, const char* path) {
   return guarded([&] {
     require(path, "path");
-    save(path, format_patch(patch_of(patch)));
+    save_patch(patch_of(patch), path);
   });
 }
 

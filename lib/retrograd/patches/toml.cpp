@@ -2,7 +2,8 @@
 //
 // The reader checks the file's shape (keys, types) and remembers where each key is; what values may be is
 // ruled in patch.cpp, whose findings are then given the place they came from.
-#include <retrograd/patches/text_file.hpp>
+#include <retrograd/files/atomic_file.hpp>
+#include <retrograd/files/text_file.hpp>
 #include <retrograd/patches/toml.hpp>
 #include <retrograd/tensor/errors.hpp>
 
@@ -462,5 +463,7 @@ std::string format_patch(const Patch& patch) {
   }
   return text;
 }
+
+void save_patch(const Patch& patch, const std::string& path) { write_text(path, format_patch(patch)); }
 
 }  // namespace retrograd

@@ -24,8 +24,12 @@ Patch load_patch(const std::string& path);
 /// Reads a patch from the text of a patch file. Throws FileError; its lines begin with `name_for_errors`.
 Patch parse_patch(std::string_view text, const std::string& name_for_errors);
 
-/// The text of a patch file that holds `patch`, for the host to write as it writes its files. Throws
-/// DomainError when the patch is not valid.
+/// The text of a patch file that holds `patch`. Throws DomainError when the patch is not valid.
 std::string format_patch(const Patch& patch);
+
+/// Writes that text to the file, whole or not at all: a full disk or a power failure leaves what was there. A
+/// symbolic link stays, and so do the permissions of a file that is replaced. Throws FileError when it cannot be
+/// written, DomainError when the patch is not valid.
+void save_patch(const Patch& patch, const std::string& path);
 
 }  // namespace retrograd

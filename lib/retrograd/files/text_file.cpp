@@ -1,5 +1,5 @@
 // Reading a whole file.
-#include <retrograd/patches/text_file.hpp>
+#include <retrograd/files/text_file.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
