@@ -117,7 +117,7 @@ TEST_CASE("a rate or a state that changes between steps is taken to the device")
     steps->optimizer->load(steps->optimizer->save());
     steps->optimizer->set_learning_rate(0.2);
     steps->run(2);
-    steps->tape->set(steps->tape->find("shared"), 0.1);  // the next step comes from where the optimiser was
+    steps->tape->set(steps->tape->find("shared"), 0.1);
     steps->run(1);
   }
   CHECK(largest_difference(cpu, other) == 0.0);
@@ -234,4 +234,117 @@ TEST_CASE("a node that is recorded after steps on the device, and does not allow
   optimizer.step();
   const Var one = tape.constant(1.0);
   CHECK_THROWS_AS(adsr(tape.input("gate", Tensor(Shape{50})), {x, one, one * 0.5, one}), DomainError);
+}
+
+TEST_CASE(
+    "a value that is set, wherever it is, is where the device's next step begins, and the bits are the "
+    "CPU's") {
+  EmulatedGpu gpu;
+  Steps cpu({.length = 200}, adam), other({.device = Device::cuda, .length = 200, .gpu = &gpu}, adam);
+  for (Steps* steps : {&cpu, &other}) {
+    Tape& tape = *steps->tape;
+    const auto rewind = [&] {
+      tape.play({steps->loss});
+      tape.rewind(steps->loss);
+    };
+    tape.set(tape.find("low"), 1.0);  // before the first step
+    steps->run(3);
+    tape.set(tape.find("own"), Tensor{0.3, 5.0, 2.0}.reshaped(Shape{3, 1}));
+    steps->run(2);
+    rewind();
+    tape.set(tape.find("shared"), 0.9);  // between the rewind and the step
+    Tensor curve(tape.value(tape.find("curve")));
+    curve.as<float>()[7] = -0.5F;  // one element of many
+    tape.set(tape.find("curve"), curve);
+    steps->optimizer->step();
+    steps->optimizer->step();  // without another rewind
+    if (steps == &other) {     // on the device itself
+      const Tensor there = Tensor(Shape{1, 200}, ElementType::f32).to(Device::cuda, &gpu);
+      tape.set(tape.find("bend"), there.view());
+    } else {
+      tape.set(tape.find("bend"), Tensor(Shape{1, 200}, ElementType::f32));
+    }
+    steps->run(1);
+    tape.set(tape.find("low"), 3.0);
+    steps->optimizer->load(steps->optimizer->save());
+    CHECK(tape.value(tape.find("low")).item() == doctest::Approx(3.0));
+    steps->run(1);
+  }
+  CHECK(largest_difference(cpu, other) == 0.0);
+}
+
+TEST_CASE("parameters that are frozen, thawed and added on a GPU have the bits of the CPU's") {
+  EmulatedGpu gpu;
+  for (const MakeOptimizer& make : {adam, sgd}) {
+    Steps cpu({.length = 200}, make), other({.device = Device::cuda, .length = 200, .gpu = &gpu}, make);
+    for (Steps* steps : {&cpu, &other}) {
+      Tape& tape = *steps->tape;
+      steps->run(2);
+      tape.freeze(tape.find("curve"));
+      tape.freeze(tape.find("low"));
+      steps->run(3);
+      tape.set(tape.find("low"), 1.5);
+      tape.unfreeze(tape.find("low"));
+      steps->run(2);
+      const Var late = tape.parameter("late", 0.25);
+      steps->loss = steps->loss + sum_over_time(sinusoid(tape.find("own")) * late);
+      steps->optimizer->add(late);
+      steps->run(2);
+    }
+    CHECK(largest_difference(cpu, other) == 0.0);
+    CHECK(cpu.optimizer->save() == other.optimizer->save());
+  }
+}
+
+TEST_CASE("whatever is clipped together is on a GPU too") {
+  for (const ClipBy by : {ClipBy::row, ClipBy::tensor, ClipBy::all}) {
+    EmulatedGpu gpu;
+    std::vector<Tensor> after[2];
+    for (const bool is_on_gpu : {false, true}) {
+      Tape tape({.device = is_on_gpu ? Device::cuda : Device::cpu, .gpu = is_on_gpu ? &gpu : nullptr});
+      Tensor values(Shape{5, 200}, ElementType::f32);
+      for (std::int64_t i = 0; i < 1000; ++i)
+        values.as<float>()[static_cast<std::size_t>(i)] = std::sin(static_cast<float>(i));
+      const Var w = tape.parameter("w", values),
+                gain = tape.parameter("gain", Tensor{1.0, 2.0, 3.0}.reshaped(Shape{3, 1}));
+      const Var x = tape.input(
+          "x", Tensor{1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0}.reshaped(
+                   Shape{3, 5}));
+      const Var loss = sum_over_time(square(matmul(x, w) * gain));
+      Adam optimizer(tape, {.learning_rate = 0.05, .epsilon = 1.0, .clip = 0.5, .clip_by = by});
+      for (int step = 0; step < 3; ++step) {
+        tape.play({loss});
+        tape.rewind(loss);
+        optimizer.step();
+      }
+      for (const Var p : tape.parameters()) after[is_on_gpu ? 1 : 0].emplace_back(tape.value(p));
+    }
+    for (std::size_t p = 0; p < 2; ++p)
+      for (std::int64_t i = 0; i < after[0][p].shape().elements(); ++i)
+        CHECK(after[1][p].view().at(i) == doctest::Approx(after[0][p].view().at(i)).epsilon(1e-5));
+  }
+}
+
+TEST_CASE("a method of one's own with many memories moves parameters of a GPU on the host") {
+  struct Remembers final : Optimizer {
+    explicit Remembers(Tape& tape) : Optimizer(tape, {}, 0.1, INFINITY, {"a", "b", "c", "d"}) {}
+    void move(Moving& parameter, std::size_t i) override {
+      for (std::vector<double>& memory : parameter.memory) memory[i] += parameter.gradient[i];
+      parameter.free[i] -= learning_rate() * parameter.memory[3][i];
+    }
+  };
+  EmulatedGpu gpu;
+  OptimizerState states[2];
+  for (const bool is_on_gpu : {false, true}) {
+    Tape tape({.device = is_on_gpu ? Device::cuda : Device::cpu, .gpu = is_on_gpu ? &gpu : nullptr});
+    const Var x = tape.parameter("x", 3.0), y = square(x);
+    Remembers optimizer(tape);
+    for (int step = 0; step < 4; ++step) {
+      tape.play({y});
+      tape.rewind(y);
+      optimizer.step();
+    }
+    states[is_on_gpu ? 1 : 0] = optimizer.save();
+  }
+  CHECK(states[0] == states[1]);
 }

@@ -22,8 +22,8 @@ std::unique_ptr<CompiledPlan> compile(Graph& graph, Plan plan, const TapeOptions
 }
 
 std::unique_ptr<OptimizerOnDevice> optimizer_on_device(
-    const TapeOptions& options, std::span<const OptimizerOnDevice::Parameter> parameters, std::int64_t rows) {
-  return gpu_of(options)->optimizer(parameters, rows);
+    const TapeOptions& options, std::span<const OptimizerOnDevice::Parameter> parameters, std::int64_t groups) {
+  return gpu_of(options)->optimizer(parameters, groups);
 }
 
 std::unique_ptr<BestRowsOnDevice> best_rows_on_device(const TapeOptions& options,

@@ -8,6 +8,7 @@ namespace retrograd {
 
 struct Matmul : Whole {
   static constexpr const char* name = "matmul";
+  static constexpr unsigned matrix_inputs = 0b10;
   void forward(const WholeCall& call) const;
   void adjoint(const WholeCall& call) const;  ///< ga += gy b', gb += a' gy
   void tangent(const WholeCall& call) const;  ///< da b + a db

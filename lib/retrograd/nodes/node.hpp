@@ -67,6 +67,7 @@ struct NodeDefaults {
   static constexpr const NodeType* chain = nullptr;
   static constexpr std::span<const InputDomain> input_domains{};
   static constexpr OperatorPart operator_part = OperatorPart::none;
+  static constexpr unsigned matrix_inputs = 0;  ///< see NodeType
 };
 
 /// This sample's inputs give this sample's output. One to five inputs.
@@ -107,7 +108,8 @@ inline constexpr NodeType node_type{N::name,
                                     own_kernels_of<N>(),
                                     N::advance_reads,
                                     N::input_domains,
-                                    N::operator_part};
+                                    N::operator_part,
+                                    N::matrix_inputs};
 
 /// Records a pointwise node: the inputs broadcast as in NumPy.
 template <class N, class... Vars>

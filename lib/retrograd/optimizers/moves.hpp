@@ -2,7 +2,7 @@
 #pragma once
 
 #include <retrograd/math/functions.hpp>
-#include <retrograd/tape/domain.hpp>
+#include <retrograd/optimizers/parameter_space.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -22,7 +22,24 @@ RETROGRAD_ANYWHERE double within(double x, double low, double high) {
   return x < low ? low : high < x ? high : x;
 }
 
-/// See parameter_space.hpp.
+RETROGRAD_ANYWHERE double log_within_reach(double x) { return within(math::log(x), -most_free, most_free); }
+
+// Of a distance to a bound.
+RETROGRAD_ANYWHERE double log_of_distance(double distance) {
+  return log_within_reach(distance > 0.0 ? distance : step_inside);
+}
+
+/// See parameter_space.hpp, for this and the next two.
+RETROGRAD_ANYWHERE double to_free(const Domain& domain, double value) {
+  if (!is_bounded_below(domain) && !is_bounded_above(domain)) return value;
+  if (!is_bounded_below(domain)) return log_of_distance(domain.high - value);
+  if (!is_bounded_above(domain)) return log_of_distance(value - domain.low);
+  double part = (value - domain.low) / (domain.high - domain.low);
+  if (part <= 0.0) part = step_inside;
+  if (part >= 1.0) part = 1.0 - step_inside;
+  return log_within_reach(part / (1.0 - part));
+}
+
 RETROGRAD_ANYWHERE double from_free(const Domain& domain, double free) {
   if (!is_bounded_below(domain) && !is_bounded_above(domain)) return free;
   free = within(free, -most_free, most_free);
@@ -52,7 +69,24 @@ RETROGRAD_ANYWHERE float rounded_inside(const Domain& domain, double value) {
   return nextafterf(nearest, as_double > value ? -inwards : inwards);
 }
 
-/// A row's gradient of this norm is scaled by so much.
+/// The value of a free coordinate, in the parameter's type.
+RETROGRAD_ANYWHERE void value_of_free(const Domain& domain, double free, float& value) {
+  value = rounded_inside(domain, moves::from_free(domain, free));
+}
+RETROGRAD_ANYWHERE void value_of_free(const Domain& domain, double free, double& value) {
+  value = moves::from_free(domain, free);
+}
+
+/// The free coordinate of `value`. It is `free`, of which a float is but a rounding, unless somebody has set another
+/// value since that was made of it.
+template <class T>
+RETROGRAD_ANYWHERE double present_free(const Domain& domain, double free, T value) {
+  T made;
+  value_of_free(domain, free, made);
+  return made == value ? free : moves::to_free(domain, static_cast<double>(value));
+}
+
+/// A gradient of this norm is scaled by so much.
 RETROGRAD_ANYWHERE double clipping(double norm, double clip) { return norm > clip ? clip / norm : 1.0; }
 
 RETROGRAD_ANYWHERE bool is_finite(double x) { return x - x == 0.0; }

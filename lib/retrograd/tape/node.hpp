@@ -52,6 +52,8 @@ struct NodeType {
   unsigned advance_reads = 0;
   std::span<const InputDomain> input_domains = {};  ///< of the inputs that may not be any number
   OperatorPart operator_part = OperatorPart::none;
+  /// Bit i: input i is a matrix over its last two axes, all of whose rows every row of the output reads.
+  unsigned matrix_inputs = 0;
 };
 
 /// Throws DomainError naming the node, the input and the first element of `value` that lies outside.

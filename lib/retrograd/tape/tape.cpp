@@ -354,7 +354,8 @@ Leaf& leaf_with_gradient(TapeState* tape, Var var) {
     raise<TapeError>("[gradient] '" + leaf.name +
                      "' has no gradient: it is frozen (inputs are until they are unfrozen)");
   if (!tape->rewound || !leaf.gradient)
-    raise<TapeError>("[gradient] a gradient of '" + leaf.name + "' was asked for before a play and a rewind");
+    raise<TapeError>("[gradient] a gradient of '" + leaf.name +
+                     "' was asked for before a play and a rewind; freeze, unfreeze and keep want both again");
   return leaf;
 }
 

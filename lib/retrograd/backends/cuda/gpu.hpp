@@ -43,7 +43,7 @@ class Gpu {
                                                       std::span<const double> losses,
                                                       std::span<const std::vector<double>> values);
   virtual std::unique_ptr<OptimizerOnDevice> optimizer(
-      std::span<const OptimizerOnDevice::Parameter> parameters, std::int64_t rows);
+      std::span<const OptimizerOnDevice::Parameter> parameters, std::int64_t groups);
 
   /// Runs kernel `index` of the list in kernels.hpp; see launch() there.
   virtual void launch(int index, int blocks, std::size_t shared_bytes, const void* arguments,
