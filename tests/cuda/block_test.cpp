@@ -72,7 +72,7 @@ std::vector<Real> random_values(std::mt19937_64& random, std::size_t count, bool
 /// The sum's definition in ordered_sum.hpp, word for word.
 template <class Real>
 Real naive_sum(std::vector<Real> lanes) {
-  for (std::size_t step : {16, 8, 4, 2, 1}) {
+  for (std::size_t step : {16u, 8u, 4u, 2u, 1u}) {
     const std::vector<Real> before = lanes;
     for (std::size_t w = 0; w < lanes.size(); ++w) lanes[w] = before[w] + before[w ^ step];
   }
@@ -84,7 +84,7 @@ std::vector<Real> naive_later_sums(std::vector<Real> lanes, bool exclusive, std:
   const auto later = [](const std::vector<Real>& x, std::size_t w, std::size_t step) {
     return w % 16 + step < 16 ? x[w + step] : Real(0.0);
   };
-  for (std::size_t step : {1, 2, 4, 8}) {
+  for (std::size_t step : {1u, 2u, 4u, 8u}) {
     const std::vector<Real> before = lanes;
     for (std::size_t w = 0; w < lanes.size(); ++w) lanes[w] = before[w] + later(before, w, step);
   }
@@ -180,7 +180,8 @@ TEST_CASE_TEMPLATE("calls may follow one another at once", Kind, Emulated, OfThe
 TEST_CASE_TEMPLATE("a sum over any count has the bits of the CPU's", Kind, Emulated, OfTheDevice) {
   std::mt19937_64 random(4);
   const auto lanes = make_lanes();
-  for (const std::size_t count : {0, 1, 2, 127, 128, 129, 130, 511, 512, 513, 514, 1024, 70000, 300000}) {
+  for (const std::size_t count :
+       {0u, 1u, 2u, 127u, 128u, 129u, 130u, 511u, 512u, 513u, 514u, 1024u, 70000u, 300000u}) {
     for (const bool special : {false, true}) {
       if (special && count > 1024) continue;
       CAPTURE(count);

@@ -99,7 +99,9 @@ TEST_CASE("no kernel spills, and only those known keep arrays in local memory") 
                                                {"ScanStates<double>", 128},
                                                {"RewindTiles<float>", 64},
                                                {"RewindTiles<double>", 64}};
-  for (const auto& [kernel, use] : read_reports()) {
+  for (const auto& entry : read_reports()) {
+    const auto& kernel = entry.first;
+    const Use& use = entry.second;
     INFO(kernel.first << " for sm_" << kernel.second << ": " << use.registers << " registers, " << use.stack
                       << " bytes of stack, " << use.spills << " bytes of spills");
     CHECK(use.registers > 0);

@@ -69,15 +69,17 @@ std::string different(int lane, Operation operation, int first_lane, Operation f
          lane_and(first_lane, first);
 }
 
+std::size_t index(int i) { return static_cast<std::size_t>(i); }
+
 /// Where each lane waits, when none can go on.
 template <class Waiting>
 std::string stuck(const Waiting& waiting) {
   std::string message = "no lane can go on:";
   for (int lane = 0; lane < Lanes::count;) {
     int last = lane;
-    while (last + 1 < Lanes::count && waiting[last + 1] == waiting[lane]) ++last;
+    while (last + 1 < Lanes::count && waiting[index(last + 1)] == waiting[index(lane)]) ++last;
     message += (lane > 0 ? ", lanes " : " lanes ") + std::to_string(lane) + " to " + std::to_string(last) +
-               " wait at " + name(waiting[lane]);
+               " wait at " + name(waiting[index(lane)]);
     lane = last + 1;
   }
   return message;
@@ -121,7 +123,7 @@ class ThreadLanes final : public Lanes {
       if (meeting.operation != operation)
         throw LanesError(different(lane, operation, meeting.first_lane, meeting.operation));
       generation = meeting.generation.load(std::memory_order_acquire);
-      where_[lane].store(operation, std::memory_order_relaxed);
+      where_[index(lane)].store(operation, std::memory_order_relaxed);
       if (++meeting.arrived == members) {
         complete();
         meeting.arrived = 0;
@@ -221,8 +223,7 @@ class FiberLanes final : public Lanes {
     if (memory == MAP_FAILED) throw std::bad_alloc();
     memory_ = static_cast<std::byte*>(memory);
     for (int lane = 0; lane < count; ++lane)  // below each, so that one that is too small is a crash
-      if (mprotect(memory_ + stack_bytes * static_cast<std::size_t>(lane), page, PROT_NONE) != 0)
-        throw std::bad_alloc();
+      if (mprotect(memory_ + stack_bytes * index(lane), page, PROT_NONE) != 0) throw std::bad_alloc();
   }
   ~FiberLanes() override { munmap(memory_, all_stacks); }
   const char* kind() const override { return "fibers"; }
@@ -236,13 +237,13 @@ class FiberLanes final : public Lanes {
     ready_count_ = 0;
     for (int lane = 0; lane < count; ++lane) {
       prepare(lane);
-      ready_[ready_count_++] = lane;
+      ready_[index(ready_count_++)] = lane;
     }
     while (running_ > 0) {
       if (ready_count_ == 0) fail(std::make_exception_ptr(LanesError(stuck(where_))), -1);
       const int chosen = static_cast<int>(draw() % static_cast<unsigned>(ready_count_));
-      current_ = ready_[chosen];
-      ready_[chosen] = ready_[--ready_count_];
+      current_ = ready_[index(chosen)];
+      ready_[index(chosen)] = ready_[index(--ready_count_)];
       switch_to_lane();
     }
     if (failure_) std::rethrow_exception(failure_);
@@ -254,12 +255,12 @@ class FiberLanes final : public Lanes {
     if (meeting.arrived == 0) meeting.operation = operation, meeting.first_lane = lane;
     if (meeting.operation != operation)
       throw LanesError(different(lane, operation, meeting.first_lane, meeting.operation));
-    where_[static_cast<std::size_t>(lane)] = operation;
+    where_[index(lane)] = operation;
     if (++meeting.arrived == members) {
       complete();
       meeting.arrived = 0;
       const int first = lane / members * members;
-      for (int member = first; member < first + members; ++member) ready_[ready_count_++] = member;
+      for (int member = first; member < first + members; ++member) ready_[index(ready_count_++)] = member;
     }
     switch_to_scheduler();
     if (failure_) throw Abandoned();
@@ -284,13 +285,13 @@ class FiberLanes final : public Lanes {
     if (failure_) return;
     failure_ = std::move(failure);
     std::array<bool, count> is_ready = has_ended_;
-    for (int i = 0; i < ready_count_; ++i) is_ready[static_cast<std::size_t>(ready_[i])] = true;
+    for (int i = 0; i < ready_count_; ++i) is_ready[index(ready_[index(i)])] = true;
     for (int lane = 0; lane < count; ++lane)
-      if (!is_ready[static_cast<std::size_t>(lane)] && lane != running) ready_[ready_count_++] = lane;
+      if (!is_ready[index(lane)] && lane != running) ready_[index(ready_count_++)] = lane;
   }
 
   void prepare(int lane) {
-    const auto l = static_cast<std::size_t>(lane);
+    const auto l = index(lane);
     has_ended_[l] = false;
     // As retrograd_switch_stack leaves a stack: six registers, the place to go on, and 8 bytes so that it begins with
     // the alignment of a function that was called.
@@ -315,7 +316,7 @@ class FiberLanes final : public Lanes {
       fail(std::current_exception(), lane);
     }
     --running_;
-    has_ended_[static_cast<std::size_t>(lane)] = true;
+    has_ended_[index(lane)] = true;
     switch_to_scheduler();
   }
 

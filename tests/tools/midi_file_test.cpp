@@ -122,8 +122,9 @@ TEST_CASE("a file that is broken is refused with its name, the byte, what is wro
            {track_error("\xff\xff\xff\xff\x7f"), "byte 22: a time has more than four bytes"},
            {error_of(header + "MTrk" + big_endian(4, 4) + note_on(0, 60, 1)),
             "byte 26: a track ends here without an end of track"}}) {
-    CAPTURE(part);
-    CHECK_MESSAGE(contains(error, part), error);
+    const std::string_view message = error, expected = part;
+    CAPTURE(expected);
+    CHECK_MESSAGE(contains(error, part), message);
     CHECK(error.substr(0, 15) == "tune.mid: byte ");
   }
 }

@@ -27,7 +27,7 @@ constinit Slots slots;
 
 // Chunk k begins at first_chunk * (2^k - 1).
 Slot* slot_at(std::uint32_t index) {
-  const int k = std::bit_width(index / first_chunk + 1) - 1;
+  const int k = static_cast<int>(std::bit_width(index / first_chunk + 1)) - 1;
   if (k >= chunks) return nullptr;
   Slot* const chunk = slots.chunk[static_cast<std::size_t>(k)].load(std::memory_order_acquire);
   return chunk == nullptr ? nullptr : chunk + (index - first_chunk * ((1u << k) - 1));
@@ -46,7 +46,7 @@ Slot* take_slot() {
     return slot;
   }
   const std::uint32_t index = slots.made;
-  const int k = std::bit_width(index / first_chunk + 1) - 1;
+  const int k = static_cast<int>(std::bit_width(index / first_chunk + 1)) - 1;
   if (k >= chunks) return nullptr;
   auto& chunk = slots.chunk[static_cast<std::size_t>(k)];
   if (chunk.load(std::memory_order_relaxed) == nullptr)

@@ -42,6 +42,12 @@ SimdLevel simd_level();
 /// lacks it.
 bool set_simd_level(SimdLevel level);
 
+// clang says of a loop that it did not vectorise, at the loop or at the function that it is part of: it need not concern a host.
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wpass-failed"
+#endif
+
 #if defined(__x86_64__)
 // By their features and not as "arch=...", so that a host's -march=native adds to them: a function may not be
 // inlined where less is allowed than in itself.
@@ -81,6 +87,10 @@ struct KernelLevels<Loop, Real, void(Arguments...)> {
   static void plain(Arguments... arguments) { Loop::template run<Real>(arguments...); }
   static constexpr Function at(SimdLevel) { return &plain; }
 };
+#endif
+
+#if defined(__clang__)
+#pragma clang diagnostic pop
 #endif
 
 /// `Loop::run` compiled for every level, for Real = float or double. `at(level)` is a plain function pointer.

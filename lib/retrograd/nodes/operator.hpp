@@ -106,8 +106,9 @@ struct Operator {
     const auto terms = [&](const auto& wave_terms) RETROGRAD_INLINE_LAMBDA {
       return [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
         const T value = wave.value(b, l);
-        const auto [g_wave, g_level, g_gain_term] =
+        const std::array<T, 3> adjoints =
             product.adjoint(T(tile.gy.block(b)[l]), T{}, value, level(b, l), T(g.block(b)[l]));
+        const T &g_wave = adjoints[0], &g_level = adjoints[1], &g_gain_term = adjoints[gain];
         const std::array<Real, 2> of_wave = wave_terms(wave.adjoint(Real(g_wave), b, l), b, l);
         const std::array<Real, Places> of_envelope = envelope_terms(Real(g_level), b);
         return [&]<std::size_t... I>(std::index_sequence<I...>) RETROGRAD_INLINE_LAMBDA {

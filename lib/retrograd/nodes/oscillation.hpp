@@ -120,7 +120,7 @@ struct Oscillation : Causal<2> {
       State state = at_start;
       const bool modulated = is_modulated(tile) || tile.gx[1].mode != AdjointMode::none;
       with_wave<T>(tile, state, modulated, [&](const auto& wave) RETROGRAD_INLINE_LAMBDA {
-        if constexpr (wave.is_steady)
+        if constexpr (std::remove_cvref_t<decltype(wave)>::is_steady)
           adjoint_of_steady<T>(tile, wave);
         else
           adjoint_of_varying<T>(tile, wave, carry);

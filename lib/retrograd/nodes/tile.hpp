@@ -153,6 +153,10 @@ RETROGRAD_INLINE Real lane_of(const Input<Real>& x, int b, int l) {
 
 namespace detail {
 
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wpass-failed"
+#endif
 template <class T, unsigned Sums, class Terms, class EndSumTile, class Ahead, std::size_t... I>
 RETROGRAD_INLINE void give_to(const std::array<real_t<T>*, sizeof...(I)>& to, const Tile<real_t<T>>& tile,
                               const Terms& terms, const EndSumTile& end_sum_tile, const Ahead& ahead,
@@ -183,6 +187,9 @@ RETROGRAD_INLINE void give_to(const std::array<real_t<T>*, sizeof...(I)>& to, co
     last = first;
   }
 }
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
 
 }  // namespace detail
 

@@ -171,7 +171,7 @@ class ProgramBuilder {
       }
       steps[steps.size() - 2].is_operator = true;
       steps.push_back(std::move(program.steps[s]));
-      for (const std::size_t i : {0, 1}) {
+      for (const std::size_t i : {0u, 1u}) {
         steps.back().operands[(is_adjoint ? 2 : 1) + i] = operand({});
         if (is_adjoint) steps.back().operands[5 + i] = operand({});
       }

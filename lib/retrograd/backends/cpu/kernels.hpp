@@ -90,6 +90,11 @@ Tile<Real> adjoint_tile(const TileCall& call) {
   return tile;
 }
 
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wpass-failed"
+#endif
+
 // --- pointwise -----------------------------------------------------------------------------------
 
 template <class N, class Inputs = std::make_index_sequence<static_cast<std::size_t>(N::inputs)>>
@@ -345,6 +350,10 @@ struct Copy {
     }
   }
 };
+
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
 
 // --- the table of one node -----------------------------------------------------------------------
 

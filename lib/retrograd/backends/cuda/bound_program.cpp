@@ -56,7 +56,7 @@ std::size_t OperandTables::bytes() const {
 BoundProgram::BoundProgram(Gpu& gpu, TileProgram program, const Plan& plan, OperandTables& tables,
                            NodeFields& fields, const StatesOf& states, ElementType type, int tile,
                            std::int64_t most_tasks, std::span<void* const> row_adjoints)
-    : gpu_(gpu), program_(std::move(program)), most_blocks_(most_tasks) {
+    : program_(std::move(program)), most_blocks_(most_tasks) {
   std::size_t end = 0;
   const auto take = [&](std::size_t bytes) {
     const std::size_t at = end;

@@ -58,7 +58,6 @@ class BoundProgram {
   std::size_t shared_bytes() const { return at_.workspaces == nullptr ? at_.workspace_bytes : 0; }
 
  private:
-  Gpu& gpu_;
   TileProgram program_;
   ProgramAt at_{};
   int carry_bytes_ = 0;
