@@ -20,7 +20,8 @@ struct TapeState {
     std::unique_ptr<CompiledPlan> plan;
   };
   std::vector<PlannedOutputs> plans;
-  CompiledPlan* played = nullptr;  // the plan whose values can be read
+  std::unique_ptr<CompiledPlan> outdated;  // the played plan, where a leaf was frozen or a value kept since
+  CompiledPlan* played = nullptr;          // the plan whose values can be read
   bool rewound = false;
   bool stale = false;  // something was set since the last play
 
@@ -114,9 +115,11 @@ int TapeState::own_leaf(Var var, const char* operation) {
   return var.id();
 }
 
+// The values of the last play can be read, and views of them are valid, until the next.
 void TapeState::forget_plans() {
+  for (PlannedOutputs& planned : plans)
+    if (planned.plan.get() == played) outdated = std::move(planned.plan);
   plans.clear();
-  played = nullptr;
   rewound = false;
 }
 
@@ -257,6 +260,10 @@ CompiledPlan& plan_for(TapeState& state, std::span<const Var> outputs) {
 }  // namespace
 
 void Tape::play(std::span<const Var> outputs) {
+  if (state_->outdated != nullptr) {  // first: its memory is the new plan's
+    state_->played = nullptr;
+    state_->outdated.reset();
+  }
   CompiledPlan& plan = plan_for(*state_, outputs);
   state_->played = nullptr;  // a play that throws leaves values of two plays
   plan.play();
@@ -271,6 +278,10 @@ void Tape::rewind(Var y, const TensorView& seed) {
   if (state_->played == nullptr)
     raise<TapeError>("[rewind] a gradient was asked for before a play; play the value first");
   if (state_->stale) raise<TapeError>("[rewind] a value was set since the last play; play again first");
+  if (state_->outdated != nullptr)
+    raise<TapeError>(
+        "[rewind] an input or a parameter was frozen or unfrozen, or a value kept, since the last play; play "
+        "again first");
   const std::vector<int>& index_of = state_->played->plan().index_of;
   const auto id = static_cast<std::size_t>(y.id());
   const int index = id < index_of.size() ? index_of[id] : -1;

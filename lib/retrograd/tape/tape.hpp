@@ -78,7 +78,8 @@ class Tape {
   void set(Var leaf, const TensorView& value);
   /// The same for a leaf of shape (1).
   void set(Var leaf, double value) { set(leaf, TensorView{&value, Shape{1}, ElementType::f64}); }
-  /// No gradient flows to this input or parameter until it is unfrozen.
+  /// No gradient flows to this input or parameter until it is unfrozen. A rewind wants a play first, after this and
+  /// the two calls below; what the last play computed can still be read.
   void freeze(Var leaf);
   /// A gradient flows to it again, or to an input for the first time.
   void unfreeze(Var leaf);
@@ -94,9 +95,10 @@ class Tape {
   void play(std::span<const Var> outputs);
   /// Gradients of sum(seed * y) for all parameters, overwriting the earlier ones; the seed is one everywhere
   /// where none is given. `y` is any played output or kept value. Throws TapeError before a play, or after a
-  /// `set` without one.
+  /// `set`, `freeze`, `unfreeze` or `keep` without one.
   void rewind(Var y);
-  /// The same with a seed, of the shape of `y` (ShapeError).
+  /// The same with a seed, of the shape of `y` (ShapeError). It may be a view of anything, a gradient of this tape too,
+  /// and is read as it was before the rewind.
   void rewind(Var y, const TensorView& seed);
 
   /// The value of an input, a parameter, a played output or a kept value; valid until the next play.

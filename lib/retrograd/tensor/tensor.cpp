@@ -105,12 +105,12 @@ void Tensor::assign(const TensorView& source) {
     if (source.type != type_)
       raise<TapeError>(std::string("a tensor of ") + name(source.type) + " cannot replace one of " +
                        name(type_) + " on device cuda; convert it on the CPU");
-    on_gpu::copy(*gpu(), data(), source.data, bytes());
+    if (source.data != data()) on_gpu::copy(*gpu(), data(), source.data, bytes());
     return;
   }
   const std::int64_t elements = shape_.elements();
   if (source.type == type_) {
-    std::memcpy(data(), source.data, static_cast<std::size_t>(elements) * bytes_of(type_));
+    std::memmove(data(), source.data, bytes());  // it may be a view of this tensor
   } else if (type_ == ElementType::f32) {
     for (std::int64_t i = 0; i < elements; ++i)
       static_cast<float*>(data())[i] = static_cast<float>(static_cast<const double*>(source.data)[i]);

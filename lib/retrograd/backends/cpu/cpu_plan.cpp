@@ -7,6 +7,7 @@
 #include <retrograd/backends/prepared_stages.hpp>
 #include <retrograd/math/floating_point.hpp>
 
+#include <cstdint>
 #include <map>
 
 namespace retrograd::cpu {
@@ -56,18 +57,11 @@ class CpuPlan final : public CompiledPlan {
   void rewind(int y, const TensorView* seed) override {
     const math::DefaultFloatingPoint environment;
     const PreparedRewind& rewind = rewind_from(y);
+    // First: the seed may be a gradient, and those are overwritten from here on.
+    const LentAdjoint lent = start_from(y, seed);
     for (const int node : rewind.to_zero) storage_.adjoint(node).fill(0.0);
     zero_gradients_outside();
-    // Nothing is added to the adjoint that all others follow from: a signal's is read where the caller has it.
-    const bool is_borrowed = seed != nullptr && storage_.can_borrow_adjoint(y, seed->type);
-    if (is_borrowed)
-      storage_.borrow_adjoint(y, seed->data);
-    else if (seed != nullptr)
-      storage_.adjoint(y).assign(*seed);
-    else
-      storage_.adjoint(y).fill(1.0);
     for (std::size_t stage = stages_.size(); stage-- > 0;) stages_[stage]->rewind(rewind.stages[stage]);
-    if (is_borrowed) storage_.return_adjoint(y);
   }
 
   TensorView value(int node) const override { return storage_.value(node); }
@@ -82,6 +76,47 @@ class CpuPlan final : public CompiledPlan {
     const auto known = rewinds_.find(y);
     if (known != rewinds_.end()) return known->second;
     return rewinds_.emplace(y, prepare_rewind(plan_, stages_, storage_, y)).first->second;
+  }
+
+  // An adjoint that is read where the caller has it, until the rewind ends, with or without an exception.
+  class LentAdjoint {
+   public:
+    LentAdjoint() = default;
+    LentAdjoint(Storage& storage, int node, const void* data) : storage_(&storage), node_(node) {
+      storage.borrow_adjoint(node, data);
+    }
+    LentAdjoint(const LentAdjoint&) = delete;
+    LentAdjoint& operator=(const LentAdjoint&) = delete;
+    ~LentAdjoint() {
+      if (storage_ != nullptr) storage_->return_adjoint(node_);
+    }
+
+   private:
+    Storage* storage_ = nullptr;
+    int node_ = 0;
+  };
+
+  // Nothing is added to the adjoint that all others follow from, so a signal's need not be copied, unless it is where
+  // the gradients are written.
+  LentAdjoint start_from(int y, const TensorView* seed) {
+    if (seed == nullptr)
+      storage_.adjoint(y).fill(1.0);
+    else if (storage_.can_borrow_adjoint(y, seed->type) && !overlaps_a_gradient(*seed))
+      return {storage_, y, seed->data};
+    else
+      storage_.adjoint(y).assign(*seed);
+    return {};
+  }
+
+  bool overlaps_a_gradient(const TensorView& seed) const {
+    const auto begin_of = [](const TensorView& view) { return reinterpret_cast<std::uintptr_t>(view.data); };
+    const auto end_of = [&](const TensorView& view) {
+      return begin_of(view) + static_cast<std::size_t>(view.shape.elements()) * bytes_of(view.type);
+    };
+    for (const Leaf& leaf : graph_.leaves)
+      if (leaf.gradient && begin_of(seed) < end_of(*leaf.gradient) && begin_of(*leaf.gradient) < end_of(seed))
+        return true;
+    return false;
   }
 
   // Parameters that this plan does not use have a gradient too: zero.

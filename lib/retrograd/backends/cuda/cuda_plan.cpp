@@ -67,7 +67,7 @@ class CudaPlan final : public CompiledPlan {
       if (seed->type != type)
         raise<TapeError>(std::string("[rewind] a seed of ") + name(seed->type) +
                          " on device cuda for a value of " + name(type) + "; convert it on the CPU");
-      gpu_.copy(adjoint, seed->data, storage_.bytes_of_node(y));
+      if (seed->data != adjoint) gpu_.copy(adjoint, seed->data, storage_.bytes_of_node(y));
     } else if (seed != nullptr) {
       if (!seed_ || seed_->shape() != seed->shape || seed_->type() != type) seed_.emplace(seed->shape, type);
       seed_->assign(*seed);
