@@ -3,10 +3,12 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
 #include <new>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace retrograd {
@@ -22,17 +24,71 @@ void wait_a_little(const IsSo& is_so) {
   while (!is_so() && Clock::now() < end) std::this_thread::yield();
 }
 
+// The first exception of several tasks.
+class FirstException {
+ public:
+  /// Keeps the exception that is being handled.
+  void take() noexcept {
+    if (!was_taken_.exchange(true, std::memory_order_relaxed)) exception_ = std::current_exception();
+  }
+  bool is_there() const noexcept { return was_taken_.load(std::memory_order_relaxed); }
+  /// When all tasks have ended.
+  void rethrow() {
+    if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
+  }
+
+ private:
+  std::atomic<bool> was_taken_{false};
+  std::exception_ptr exception_;
+};
+
+// A pool whose task this thread runs, and as which worker; then the pool whose task called that one, and so on.
+struct Inside {
+  const void* pool;
+  int worker;
+  const Inside* caller;
+};
+thread_local const Inside* inside = nullptr;
+
+const Inside* find_inside(const void* pool) {
+  for (const Inside* each = inside; each != nullptr; each = each->caller)
+    if (each->pool == pool) return each;
+  return nullptr;
+}
+
 }  // namespace
+
+void run_to_the_end(Executor& executor, int count, Executor::Task task) {
+  struct Guarded {
+    Executor::Task task;
+    FirstException exception;
+  } guarded{task, {}};
+  executor.run(count, {[](void* context, int i, int worker) {
+                         auto& of = *static_cast<Guarded*>(context);
+                         if (of.exception.is_there()) return;
+                         try {
+                           of.task(i, worker);
+                         } catch (...) {
+                           of.exception.take();
+                         }
+                       },
+                       &guarded});
+  guarded.exception.rethrow();
+}
 
 struct ThreadPool::State {
   std::mutex mutex;
-  std::condition_variable work, done;
+  std::condition_variable work, done, turn;
   Task task{};
+  const Inside* caller = nullptr;  // what the call that is being run comes from
+  std::exception_ptr exception;    // of one of its tasks
   int count = 0, next = 0;
+  unsigned arrived = 0;  // calls so far
   bool stop = false;
   // Written under the mutex like the others; these are looked at without it too.
   std::atomic<unsigned> calls{0};  // how often there was something new for the workers
   std::atomic<int> running{0};
+  std::atomic<unsigned> ended{0};  // calls that have; the next in order is being run
   std::vector<std::thread> threads;
 
   // Takes tasks until none is left. `lock` is held on entry and on exit.
@@ -41,9 +97,20 @@ struct ThreadPool::State {
       const int mine = next++;
       const Task current = task;
       ++running;
+      const Inside here{this, worker, caller}, *const outside = std::exchange(inside, &here);
       lock.unlock();
-      current(mine, worker);
+      std::exception_ptr thrown;
+      try {
+        current(mine, worker);
+      } catch (...) {
+        thrown = std::current_exception();
+      }
       lock.lock();
+      inside = outside;
+      if (thrown) {
+        if (!exception) exception = std::move(thrown);
+        next = count;
+      }
       --running;
     }
     if (running == 0) done.notify_all();
@@ -100,19 +167,40 @@ ThreadPool::~ThreadPool() { state_->end(); }
 int ThreadPool::workers() const { return static_cast<int>(state_->threads.size()) + 1; }
 
 void ThreadPool::run(int count, Task task) {
-  std::unique_lock lock(state_->mutex);
-  state_->task = task;
-  state_->next = 0;
-  state_->count = count;
-  if (count > 1) {  // a task alone is the caller's
-    ++state_->calls;
-    state_->work.notify_all();
+  const auto run_here = [&](int worker) {
+    for (int i = 0; i < count; ++i) task(i, worker);
+  };
+  State& state = *state_;
+  if (const Inside* here = find_inside(&state)) return run_here(here->worker);
+  std::unique_lock lock(state.mutex);
+  if (inside != nullptr && state.arrived != state.ended) {
+    lock.unlock();
+    return run_here(0);
   }
-  state_->take_tasks(lock, 0);
+  if (const unsigned mine = state.arrived++; mine != state.ended) {
+    lock.unlock();
+    wait_a_little([&] { return state.ended == mine; });
+    lock.lock();
+    state.turn.wait(lock, [&] { return state.ended == mine; });
+  }
+  state.task = task;
+  state.caller = inside;
+  state.next = 0;
+  state.count = count;
+  if (count > 1) {  // a task alone is the caller's
+    ++state.calls;
+    state.work.notify_all();
+  }
+  state.take_tasks(lock, 0);
   lock.unlock();
-  wait_a_little([this] { return state_->running == 0; });
+  wait_a_little([&] { return state.running == 0; });
   lock.lock();
-  state_->done.wait(lock, [this] { return state_->running == 0 && state_->next >= state_->count; });
+  state.done.wait(lock, [&] { return state.running == 0 && state.next >= state.count; });
+  const std::exception_ptr thrown = std::exchange(state.exception, nullptr);
+  ++state.ended;
+  if (state.arrived != state.ended) state.turn.notify_all();
+  lock.unlock();
+  if (thrown) std::rethrow_exception(thrown);
 }
 
 }  // namespace retrograd
