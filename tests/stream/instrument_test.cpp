@@ -1,142 +1,16 @@
 // The instrument, against the same patch rendered on a tape.
-#include <doctest/doctest.h>
-#include <retrograd/math/functions.hpp>
-#include <retrograd/nodes/arithmetic.hpp>
-#include <retrograd/patches/record.hpp>
-#include <retrograd/stream/instrument.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <limits>
 #include <numbers>
 #include <random>
-#include <string>
 #include <vector>
 
+#include "instrument_fixture.hpp"
+
 using namespace retrograd;
-
-namespace {
-
-constexpr double rate = 48000.0;
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
-/// Short envelopes, so that every part of them is heard within a few thousand samples.
-Patch short_patch() {
-  Patch patch = default_patch_to_fit();
-  double step = 0.0;
-  for (FMOperator& fm_operator : patch.fm.operators) {
-    fm_operator.envelope = {0.003 + step, 0.011 - step, 0.4, 0.004 + step};
-    fm_operator.gain = 0.3 + 50 * step;
-    step += 0.0007;
-  }
-  return patch;
-}
-
-/// One operator: a sine with a plain envelope.
-Patch sine_patch(double attack, double release) {
-  Patch patch = default_patch();
-  patch.fm.routing.clear();
-  patch.fm.operators = {{.ratio = 1.0, .gain = 1.0, .envelope = {attack, 0.01, 1.0, release}}};
-  return patch;
-}
-
-double frequency_of(double key) { return 440.0 * math::exp2((key - 69.0) / 12.0); }
-
-/// The patch on a tape: `length` samples, the gate as it is high in `gate`.
-std::vector<float> offline(Patch patch, double frequency, double velocity, const std::vector<float>& gate) {
-  Tape tape({.sample_rate = rate, .length = static_cast<std::int64_t>(gate.size())});
-  patch.note.frequency = frequency;
-  const Var held = tape.input("gate", Tensor(std::span(gate)));
-  const Var audio = record(tape, patch, held).audio * tape.parameter("velocity", Tensor(velocity));
-  tape.play({audio});
-  const auto samples = tape.value(audio).as<float>();
-  return {samples.begin(), samples.end()};
-}
-
-std::vector<float> gate_of(std::size_t length, std::initializer_list<std::pair<int, int>> pairs) {
-  std::vector<float> gate(length, 0.0f);
-  for (const auto& [on, off] : pairs) std::fill(gate.begin() + on, gate.begin() + off, 1.0f);
-  return gate;
-}
-
-/// Something that is done to an instrument at a sample.
-struct Happening {
-  int time;
-  std::function<bool(Instrument&, int offset)> event;
-};
-using Score = std::vector<Happening>;
-
-Happening on(int time, double key, double velocity = 1.0) {
-  return {time, [=](Instrument& i, int offset) { return i.note_on(key, velocity, offset); }};
-}
-Happening off(int time, double key) {
-  return {time, [=](Instrument& i, int offset) { return i.note_off(key, offset); }};
-}
-Happening bend(int time, double to) {
-  return {time, [=](Instrument& i, int offset) { return i.pitch_bend(to, offset); }};
-}
-Happening pedal(int time, bool is_down) {
-  return {time, [=](Instrument& i, int offset) { return i.sustain(is_down, offset); }};
-}
-
-constexpr int longest_block = 1024;
-
-/// Plays on in blocks of `block` samples, 0: of random sizes, empty ones among them.
-std::vector<float> played(Instrument& instrument, const Score& score, std::size_t length, int block) {
-  std::mt19937 random(7);
-  std::vector<float> sound(length);
-  std::size_t next = 0;
-  for (int start = 0; start < static_cast<int>(length);) {
-    const int wanted = block > 0 ? block : static_cast<int>(random() % (longest_block + 1));
-    const int frames = std::min(wanted, static_cast<int>(length) - start);
-    for (; next < score.size() && score[next].time < start + frames; ++next)
-      REQUIRE(score[next].event(instrument, score[next].time - start));
-    REQUIRE(instrument.process(sound.data() + start, frames) == StreamStatus::ok);
-    start += frames;
-  }
-  return sound;
-}
-
-std::vector<float> played(const Patch& patch, const InstrumentOptions& options, const Score& score,
-                          std::size_t length, int block) {
-  Instrument instrument(patch, options);
-  instrument.prepare(rate, longest_block);
-  return played(instrument, score, length, block);
-}
-
-/// -1 where all are equal.
-int first_difference(const std::vector<float>& a, const std::vector<float>& b) {
-  REQUIRE(a.size() == b.size());
-  for (std::size_t i = 0; i < a.size(); ++i)
-    if (a[i] != b[i]) return static_cast<int>(i);
-  return -1;
-}
-
-void delay(std::vector<float>& sound, std::size_t samples) { sound.insert(sound.begin(), samples, 0.0f); }
-
-void add(std::vector<float>& sum, const std::vector<float>& sound) {
-  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += sound[i];
-}
-
-float largest_step(const std::vector<float>& sound) {
-  float largest = 0.0f;
-  for (std::size_t i = 1; i < sound.size(); ++i)
-    largest = std::max(largest, std::abs(sound[i] - sound[i - 1]));
-  return largest;
-}
-
-int rising_zeros(const std::vector<float>& sound, std::size_t first, std::size_t last) {
-  int crossings = 0;
-  for (std::size_t i = first + 1; i < last; ++i) crossings += sound[i - 1] < 0.0f && sound[i] >= 0.0f;
-  return crossings;
-}
-
-constexpr int block_sizes[] = {1, 7, 64, 441, 1024, 0};
-
-}  // namespace
+using namespace instrument_fixture;
 
 TEST_CASE("a note has the samples of the patch rendered offline, at any place in any block") {
   for (const Patch& patch : {short_patch(), sine_patch(0.01, 0.02)}) {
@@ -349,51 +223,6 @@ TEST_CASE("an event beyond the block waits for its own") {
   CHECK(instrument.note_off(60, 1699));
   CHECK(instrument.note_on(60, 1.0, 999));
   CHECK(first_difference(played(instrument, {}, wanted.size(), 64), wanted) == -1);
-}
-
-TEST_CASE("MIDI messages do what the functions do, and others nothing") {
-  const auto midi = [](int time, std::vector<unsigned char> bytes) {
-    return Happening{time, [bytes](Instrument& i, int offset) {
-                       return i.midi(bytes.data(), static_cast<int>(bytes.size()), offset);
-                     }};
-  };
-  const Score spoken{midi(0, {0x90, 60, 127}),
-                     midi(50, {0x93, 64, 64}),
-                     midi(90, {0xb0, 7, 100}),
-                     midi(95, {0xc0, 5}),
-                     midi(96, {0xf8}),
-                     midi(100, {0xe0, 0, 0}),
-                     midi(200, {0xb2, 64, 64}),
-                     midi(300, {0x80, 60, 90}),
-                     midi(310, {0x91, 64, 0}),
-                     midi(400, {0xb0, 64, 63}),
-                     midi(500, {0xef, 127, 127}),
-                     midi(600, {0x90, 70, 1}),
-                     midi(900, {0xb0, 121, 0}),
-                     midi(1000, {0xb0, 123, 0})};
-  const Score called{on(0, 60),
-                     on(50, 64, 64 / 127.0),
-                     bend(100, -1.0),
-                     pedal(200, true),
-                     off(300, 60),
-                     off(310, 64),
-                     pedal(400, false),
-                     bend(500, 1.0),
-                     on(600, 70, 1 / 127.0),
-                     bend(900, 0.0),
-                     {1000, [](Instrument& i, int offset) { return i.all_notes_off(offset); }}};
-  const std::vector<float> a = played(short_patch(), {.voices = 4}, spoken, 3000, 64);
-  const std::vector<float> b = played(short_patch(), {.voices = 4}, called, 3000, 64);
-  CHECK(largest_step(a) > 0.0f);
-  CHECK(first_difference(a, b) == -1);
-
-  Instrument instrument(short_patch());
-  const unsigned char cut_short[] = {0x90, 60}, no_status[] = {60, 60, 60}, not_data[] = {0x90, 0x90, 60};
-  CHECK_FALSE(instrument.midi(cut_short, 2));
-  CHECK_FALSE(instrument.midi(no_status, 3));
-  CHECK_FALSE(instrument.midi(not_data, 3));
-  CHECK_FALSE(instrument.midi(nullptr, 3));
-  CHECK_FALSE(instrument.midi(not_data, 0));
 }
 
 TEST_CASE("numbers that cannot be are refused, and change nothing") {

@@ -14,73 +14,91 @@ namespace {
 /// The same rules on one list per phase, the oldest first.
 struct Lists {
   explicit Lists(int count) {
-    for (int v = 0; v < count; ++v) of(VoicePhase::free).push_back({v, -1.0});
+    for (int v = 0; v < count; ++v) of(VoicePhase::free).push_back({v, -1.0, 0});
   }
   struct Entry {
     int voice;
     double key;
+    int channel;
+    bool plays(double that, int of_channel) const { return key == that && channel == of_channel; }
   };
   std::vector<Entry>& of(VoicePhase phase) { return lists[static_cast<std::size_t>(phase)]; }
 
-  void move(VoicePhase from, std::size_t i, VoicePhase to, double key) {
+  void move(VoicePhase from, std::size_t i, VoicePhase to, double key, int channel) {
     const int voice = of(from)[i].voice;
     of(from).erase(of(from).begin() + static_cast<std::ptrdiff_t>(i));
-    of(to).push_back({voice, key});
+    of(to).push_back({voice, key, channel});
   }
 
-  Voices::Start note_on(double key) {
+  Voices::Start note_on(double key, int channel) {
     for (const VoicePhase phase : {VoicePhase::held, VoicePhase::pedalled, VoicePhase::released})
       for (std::size_t i = 0; i < of(phase).size(); ++i)
-        if (of(phase)[i].key == key) {
+        if (of(phase)[i].plays(key, channel)) {
           const int voice = of(phase)[i].voice;
-          move(phase, i, VoicePhase::held, key);
-          return {voice, phase};
+          move(phase, i, VoicePhase::held, key, channel);
+          return {voice, phase, true};
         }
     for (const VoicePhase phase :
          {VoicePhase::free, VoicePhase::released, VoicePhase::pedalled, VoicePhase::held})
       if (!of(phase).empty()) {
         const int voice = of(phase)[0].voice;
-        move(phase, 0, VoicePhase::held, key);
-        return {voice, phase};
+        move(phase, 0, VoicePhase::held, key, channel);
+        return {voice, phase, false};
       }
-    return {-1, VoicePhase::free};
+    return {-1, VoicePhase::free, false};
   }
 
-  int note_off(double key) {
+  int held(double key, int channel) {
+    for (const Entry& entry : of(VoicePhase::held))
+      if (entry.plays(key, channel)) return entry.voice;
+    return -1;
+  }
+
+  int note_off(double key, int channel) {
+    const bool is_down = pedals[static_cast<std::size_t>(channel)];
     for (std::size_t i = 0; i < of(VoicePhase::held).size(); ++i)
-      if (of(VoicePhase::held)[i].key == key) {
+      if (of(VoicePhase::held)[i].plays(key, channel)) {
         const int voice = of(VoicePhase::held)[i].voice;
-        move(VoicePhase::held, i, pedal ? VoicePhase::pedalled : VoicePhase::released, key);
-        return pedal ? -1 : voice;
+        move(VoicePhase::held, i, is_down ? VoicePhase::pedalled : VoicePhase::released, key, channel);
+        return is_down ? -1 : voice;
       }
     return -1;
   }
 
-  std::vector<int> release(VoicePhase phase) {  // in the order of the voices
-    std::vector<Entry> entries = of(phase);
-    of(phase).clear();
+  // Those of a channel, -1: of all; the voices that it says are in their order.
+  std::vector<int> move_all(VoicePhase phase, VoicePhase to, int channel) {
+    std::vector<Entry> entries;
+    std::erase_if(of(phase), [&](const Entry& entry) {
+      const bool is_of_it = channel < 0 || entry.channel == channel;
+      if (is_of_it) entries.push_back(entry);
+      return is_of_it;
+    });
     std::ranges::sort(entries, {}, &Entry::voice);
     std::vector<int> voices;
     for (const Entry& entry : entries) {
-      of(VoicePhase::released).push_back(entry);
+      of(to).push_back(entry);
       voices.push_back(entry.voice);
     }
     return voices;
+  }
+  std::vector<int> release(VoicePhase phase, int channel) {
+    return move_all(phase, VoicePhase::released, channel);
   }
 
   void end(int voice) {
     auto& released = of(VoicePhase::released);
     for (std::size_t i = 0; i < released.size(); ++i)
-      if (released[i].voice == voice) return move(VoicePhase::released, i, VoicePhase::free, released[i].key);
+      if (released[i].voice == voice)
+        return move(VoicePhase::released, i, VoicePhase::free, released[i].key, released[i].channel);
   }
 
   std::array<std::vector<Entry>, 4> lists;
-  bool pedal = false;
+  std::array<bool, midi_channels> pedals{};
 };
 
 }  // namespace
 
-TEST_CASE("keys, pedal and endings in any order choose the voices that ordered lists choose") {
+TEST_CASE("keys, pedals and endings in any order choose the voices that ordered lists choose") {
   for (const int count : {1, 2, 3, 8, 16}) {
     CAPTURE(count);
     std::mt19937 random(static_cast<unsigned>(count));
@@ -89,21 +107,29 @@ TEST_CASE("keys, pedal and endings in any order choose the voices that ordered l
     Lists wanted(count);
     for (int step = 0; step < 20000; ++step) {
       const double key = 60 + draw(2 * count + 2);
+      const int channel = draw(3) * draw(8);
       std::vector<int> released, wanted_released;
       const auto release = [&](int voice) { released.push_back(voice); };
-      switch (draw(12)) {
+      const auto expect = [&](const std::vector<int>& more) {
+        wanted_released.insert(wanted_released.end(), more.begin(), more.end());
+      };
+      switch (draw(13)) {
         default: {
-          const Voices::Start start = voices.note_on(key), wanted_start = wanted.note_on(key);
+          const Voices::Start start = voices.note_on(key, channel),
+                              wanted_start = wanted.note_on(key, channel);
           REQUIRE(start.voice == wanted_start.voice);
           REQUIRE(start.before == wanted_start.before);
+          REQUIRE(start.is_same_key == wanted_start.is_same_key);
           REQUIRE(voices.key(start.voice) == key);
+          REQUIRE(voices.channel(start.voice) == channel);
           break;
         }
         case 4:
         case 5:
         case 6:
         case 7:
-          REQUIRE(voices.note_off(key) == wanted.note_off(key));
+          REQUIRE(voices.held(key, channel) == wanted.held(key, channel));
+          REQUIRE(voices.note_off(key, channel) == wanted.note_off(key, channel));
           break;
         case 8:
         case 9: {
@@ -114,16 +140,26 @@ TEST_CASE("keys, pedal and endings in any order choose the voices that ordered l
         }
         case 10: {
           const bool is_down = draw(2) == 0;
-          voices.sustain(is_down, release);
-          wanted.pedal = is_down;
-          if (!is_down) wanted_released = wanted.release(VoicePhase::pedalled);
+          voices.sustain(is_down, release, channel);
+          wanted.pedals[static_cast<std::size_t>(channel)] = is_down;
+          if (!is_down) expect(wanted.release(VoicePhase::pedalled, channel));
           break;
         }
-        case 11:
+        case 11: {
           if (draw(8) != 0) break;
-          voices.all_notes_off(release);
-          wanted_released = wanted.release(VoicePhase::pedalled);
-          for (const int voice : wanted.release(VoicePhase::held)) wanted_released.push_back(voice);
+          const int of = draw(2) == 0 ? -1 : channel;
+          voices.all_notes_off(release, of);
+          expect(wanted.release(VoicePhase::pedalled, of));
+          expect(wanted.release(VoicePhase::held, of));
+          break;
+        }
+        case 12:
+          if (draw(4) != 0) break;
+          voices.all_keys_up(release, channel);
+          if (wanted.pedals[static_cast<std::size_t>(channel)])
+            wanted.move_all(VoicePhase::held, VoicePhase::pedalled, channel);
+          else
+            expect(wanted.release(VoicePhase::held, channel));
       }
       REQUIRE(released == wanted_released);
       std::size_t sounding = 0;
@@ -139,6 +175,19 @@ TEST_CASE("keys, pedal and endings in any order choose the voices that ordered l
       }
     }
   }
+}
+
+TEST_CASE("a key of one channel leaves the same key of another alone, and a pedal the other's notes") {
+  Voices voices(4);
+  const int first = voices.note_on(60, 0).voice, second = voices.note_on(60, 1).voice;
+  CHECK(first != second);
+  CHECK(voices.note_off(60, 1) == second);
+  CHECK(voices.phase(first) == VoicePhase::held);
+  voices.note_on(60, 1);
+  voices.sustain(
+      true, [](int) {}, 1);
+  CHECK(voices.note_off(60, 1) == -1);
+  CHECK(voices.note_off(60, 0) == first);
 }
 
 TEST_CASE("a key never has two voices, and no voice two keys") {

@@ -40,6 +40,7 @@ class Glides {
                whole = static_cast<double>(move.until - move.start);
     return move.from + (move.to - move.from) * (passed / whole);
   }
+  bool is_moving(std::size_t i, std::int64_t sample) const noexcept { return sample < moves_[i].until; }
   /// Every number is where it was to go, from sample 0 on.
   void rest() noexcept {
     take_announcement();

@@ -14,6 +14,9 @@
 // that are heard): 100 dB below the level at which it began. Where a release is changed meanwhile, the longest
 // value since the note ended counts.
 //
+// Sixteen channels, as MIDI has them: each has its own keys, pedal, bend, tuning, volume and expression, and all
+// share the voices. A call that names no channel is about the first, 0.
+//
 // Threads: as for a Stream; notes on the audio thread, `set` on any.
 #pragma once
 
@@ -21,6 +24,7 @@
 #include <retrograd/stream/stream.hpp>
 #include <retrograd/stream/voices.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <string_view>
 
@@ -30,8 +34,9 @@ namespace retrograd {
 struct InstrumentOptions {
   int voices = 16;          ///< 1 to 1024
   double glide = 0.02;      ///< seconds, of parameters, of the bend, and of the pitch of a voice taken over
-  double bend_range = 2.0;  ///< semitones at a pitch bend of 1, 0 to 120
+  double bend_range = 2.0;  ///< semitones at a pitch bend of 1, 0 to 120; MIDI may change it, per channel
   double tuning = 440.0;    ///< Hz of key 69, above 0, 768000 at most
+  double level = 1.0;  ///< linear, of the sum of the voices, 0 to 1000; a note is as loud as its patch at 1
 };
 
 /// Voices, and what they are told.
@@ -54,29 +59,40 @@ class Instrument {
   /// The sum of the voices, voice 0 first, `frames` samples (0 to max_block). Promises as Stream::process.
   /// Where what was computed is not finite all notes have ended.
   StreamStatus process(float* output, int frames) noexcept;
-  /// As after `prepare`: no note, no event, no bend, the pedal up. Parameters keep their values.
+  /// As after `prepare`: no note, no event, every channel's controllers as at first. Parameters and the level
+  /// keep their values.
   void reset() noexcept;
 
   // Events. `offset` is in samples from the next block's first; one beyond that block waits for its own.
-  // Those at one sample happen in the order in which they were given. False, and nothing happens, where a
-  // number is not finite or out of range, or `max_events` wait.
+  // Those at one sample happen in the order in which they were given. `channel` is 0 to 15. False, and nothing
+  // happens, where a number is not finite or out of range, or there is no `room`.
 
   /// Keys are MIDI's (60: middle C), -1000 to 1000; fractions are quarter tones and the like. Velocity 0 to 1,
   /// linear in amplitude, silent below 2^-20. A key that still sounds starts again from the level it has.
-  bool note_on(double key, double velocity, int offset = 0) noexcept;
-  /// The key is up: its note is released, or held by the pedal.
-  bool note_off(double key, int offset = 0) noexcept;
-  /// -1 to 1, of the options' range; of all notes, those to come too.
-  bool pitch_bend(double bend, int offset = 0) noexcept;
-  /// While the pedal is down notes that end are held.
-  bool sustain(bool is_down, int offset = 0) noexcept;
-  /// Every note is released, pedal or not.
+  bool note_on(double key, double velocity, int offset = 0, int channel = 0) noexcept;
+  /// The key is up: its note is released, or held by the pedal. Where a key that was down went down again at
+  /// this very sample, the note that ends is the one before.
+  bool note_off(double key, int offset = 0, int channel = 0) noexcept;
+  /// -1 to 1, of the range; of all the channel's notes, those to come too.
+  bool pitch_bend(double bend, int offset = 0, int channel = 0) noexcept;
+  /// While the channel's pedal is down its notes that end are held.
+  bool sustain(bool is_down, int offset = 0, int channel = 0) noexcept;
+  /// Every note of every channel is released, pedal or not.
   bool all_notes_off(int offset = 0) noexcept;
-  /// One MIDI message of 1 to 3 bytes, with its status byte, on any channel: note on (off, where its velocity
-  /// is 0) and off, pitch bend, sustain pedal (64 and above is down), and the controllers that end all notes
-  /// (120, 123 to 127) or reset bend and pedal (121). True and passed over: any other message. False: a
-  /// message cut short, or without a status byte.
+  /// Every note of every channel, its release too, goes to silence in the time of a glide.
+  bool all_sound_off(int offset = 0) noexcept;
+  /// MIDI's bytes: one message or several, each with its status byte or, after one of its kind, without;
+  /// real-time bytes may stand in between, and a system exclusive message may go on in the next call. On each
+  /// channel: notes; the bend; controllers 7 and 11 (volume, expression: 40 log10(value / 127) dB each, with 39
+  /// and 43 for 14 bits); 64 (pedal, down at 64); 6, 38, 96 and 97 with 100 and 101 (range of the bend, fine
+  /// and coarse tuning); 120 (silence, in the time of a glide); 121 (bend, expression and pedal as at first);
+  /// 123 to 127 (all keys up, which the pedal still holds). True and passed over: any other message. False, and
+  /// nothing happens: a message cut short, or without a status byte.
   bool midi(const unsigned char* bytes, int count, int offset = 0) noexcept;
+  /// Messages that `midi` passed over since `prepare` or `reset`, but for real-time ones.
+  std::int64_t passed_over() const noexcept;
+  /// Events that can be given before the next `process`, max_events where none wait.
+  int room() const noexcept;
 
   /// Voices whose sound has not ended by the next block's first sample.
   int sounding() const noexcept;
@@ -88,6 +104,11 @@ class Instrument {
   bool set(int parameter, double value) noexcept;
   /// The value a parameter goes to or has.
   double value(int parameter) const noexcept;
+
+  /// The level to go to, in the time of a glide. On any thread; false, and nothing changed, out of range.
+  bool set_level(double level) noexcept;
+  /// The level that the sum of the voices goes to or has.
+  double level() const noexcept;
 
   /// What plays: its parameters' names and domains. It is the instrument's to play.
   const Stream& stream() const;

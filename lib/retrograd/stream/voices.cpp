@@ -12,25 +12,35 @@ int Voices::sounding() const noexcept {
       std::ranges::count_if(voices_, [](const Voice& v) { return v.phase != VoicePhase::free; }));
 }
 
-Voices::Start Voices::note_on(double key) noexcept {
-  auto chosen = std::ranges::find_if(
-      voices_, [key](const Voice& v) { return v.phase != VoicePhase::free && v.key == key; });
+Voices::Start Voices::note_on(double key, int channel) noexcept {
+  auto chosen = std::ranges::find_if(voices_, [&](const Voice& v) {
+    return v.phase != VoicePhase::free && v.key == key && v.channel == channel;
+  });
+  const bool is_same_key = chosen != voices_.end();
   // The phases are listed from the least missed to the most.
-  if (chosen == voices_.end())
+  if (!is_same_key)
     chosen = std::ranges::min_element(
         voices_, {}, [](const Voice& v) { return std::tuple(static_cast<int>(v.phase), v.since); });
   const VoicePhase before = chosen->phase;
   chosen->key = key;
+  chosen->channel = channel;
   enter(*chosen, VoicePhase::held);
-  return {static_cast<int>(chosen - voices_.begin()), before};
+  return {static_cast<int>(chosen - voices_.begin()), before, is_same_key};
 }
 
-int Voices::note_off(double key) noexcept {
-  const auto playing = std::ranges::find_if(
-      voices_, [key](const Voice& v) { return v.phase == VoicePhase::held && v.key == key; });
-  if (playing == voices_.end()) return -1;
-  enter(*playing, pedal_is_down_ ? VoicePhase::pedalled : VoicePhase::released);
-  return pedal_is_down_ ? -1 : static_cast<int>(playing - voices_.begin());
+int Voices::held(double key, int channel) const noexcept {
+  const auto playing = std::ranges::find_if(voices_, [&](const Voice& v) {
+    return v.phase == VoicePhase::held && v.key == key && v.channel == channel;
+  });
+  return playing == voices_.end() ? -1 : static_cast<int>(playing - voices_.begin());
+}
+
+int Voices::note_off(double key, int channel) noexcept {
+  const int voice = held(key, channel);
+  if (voice < 0) return -1;
+  const bool is_held_on = pedal_is_down_[static_cast<std::size_t>(channel)];
+  enter(voices_[static_cast<std::size_t>(voice)], is_held_on ? VoicePhase::pedalled : VoicePhase::released);
+  return is_held_on ? -1 : voice;
 }
 
 void Voices::end(int voice) noexcept {
@@ -40,8 +50,8 @@ void Voices::end(int voice) noexcept {
 
 void Voices::reset() noexcept {
   changes_ = 0;
-  pedal_is_down_ = false;
-  for (Voice& voice : voices_) voice = {0.0, VoicePhase::free, changes_++};
+  pedal_is_down_.fill(false);
+  for (Voice& voice : voices_) voice = {.since = changes_++};
 }
 
 void Voices::enter(Voice& voice, VoicePhase phase) noexcept {
