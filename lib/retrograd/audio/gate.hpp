@@ -13,7 +13,8 @@ struct Gate {
 
 /// The gate of the note in a recording, read off its loudness (steps of 1 ms, each averaged over 9 ms).
 ///
-/// On is where the attack starts: the first sample within 40 dB of the peak (`leading_silence`).
+/// On is where the attack starts (`sound_begin`). An offset or drift of the recording counts for nothing, nor
+/// do clicks and bursts of noise before the sound and after it (`sound_end`).
 ///
 /// Off, for a sound that is sustained and then fades or stops, is where its final decay starts: where the
 /// loudness in decibels stands farthest above the straight line from the loudest moment, at 0 dB, to the

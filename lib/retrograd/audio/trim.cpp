@@ -1,19 +1,16 @@
 // Getting a recording ready: one channel, starting where the sound starts.
 #include <retrograd/audio/trim.hpp>
 
-#include <cmath>
 #include <string>
 
 #include <retrograd/audio/recording.hpp>
+#include <retrograd/audio/sounding.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 namespace retrograd {
 
-std::size_t leading_silence(std::span<const double> samples) {
-  const double peak = check_recording(samples);
-  std::size_t i = 0;
-  while (std::abs(samples[i]) / peak < silence_threshold) ++i;
-  return i;
+std::size_t leading_silence(std::span<const double> samples, double sample_rate) {
+  return sound_begin(samples, sample_rate);
 }
 
 std::vector<double> mix_to_mono(std::span<const double> interleaved, int channels) {

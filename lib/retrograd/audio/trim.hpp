@@ -7,12 +7,11 @@
 
 namespace retrograd {
 
-/// A sample belongs to the sound from 40 dB below the recording's peak on: a hundredth of it.
-inline constexpr double silence_threshold = 0.01;
-
-/// How many samples to drop from the start: the index of the first sample with |x| >= silence_threshold *
-/// peak. Always less than samples.size(). Raises a DomainError for an empty, damaged or silent recording.
-std::size_t leading_silence(std::span<const double> samples);
+/// How many samples to drop from the start: the index of the sample at which the sound begins, above the
+/// recording's own noise, offset and clicks (`sound_begin` in sounding.hpp says how it is found). The rate (Hz) sets
+/// the times that are looked at: 1 ms steps, 50 ms of drift. Always less than samples.size(). Raises a DomainError
+/// for an empty, damaged or silent recording and for a bad rate.
+std::size_t leading_silence(std::span<const double> samples, double sample_rate = 44100);
 
 /// The mean of the channels. `interleaved` holds frames of `channels` samples: (frames, channels) in,
 /// (frames) out. Raises a DomainError for an empty or damaged recording, for channels below 1, and where the
