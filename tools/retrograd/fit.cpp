@@ -11,14 +11,16 @@
 #include <functional>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "command.hpp"
+#include "files_in_use.hpp"
 #include "fit_file.hpp"
 #include "interrupt.hpp"
+#include "json.hpp"
 #include "options.hpp"
 #include "progress.hpp"
 #include "rendering.hpp"
+#include "sound_endings.hpp"
 #include "sound_file.hpp"
 #include "text.hpp"
 
@@ -64,24 +66,12 @@ std::optional<std::uint64_t> parse_seed(std::string_view text) {
 /// No output may replace another or the recording, and each must be possible to write, before hours are spent
 /// on what it will hold.
 void check_outputs(const FitCommand& command) {
-  std::vector<std::pair<std::string, fs::path>> files{
-      {"TARGET", command.target}, {"--output", command.output}, {"--render", command.rendered}};
-  if (command.resume) files.emplace_back("--resume", *command.resume);
-  const auto real = [](const fs::path& path) {
-    std::error_code error;
-    const fs::path followed = fs::weakly_canonical(fs::absolute(path, error), error);
-    return error ? path : followed;
-  };
-  for (std::size_t a = 0; a < files.size(); ++a)
-    for (std::size_t b = a + 1; b < files.size(); ++b) {
-      std::error_code ignored;
-      const bool is_same =
-          real(files[a].second) == real(files[b].second) && !fs::is_character_file(files[a].second, ignored);
-      if (is_same)
-        throw CLI::ValidationError(
-            files[b].first, "'" + files[b].second.string() + "' would replace " + files[a].first + " itself");
-    }
-  for (std::size_t i = 1; i < files.size(); ++i) check_can_write(files[i].second);
+  FilesInUse files;
+  files.reads("TARGET", command.target).reads("--patch", command.patch);
+  files.writes("--output", command.output).writes("--render", command.rendered);
+  files.updates("--resume", command.resume);
+  files.check();
+  files.check_can_write();
 }
 
 FitTarget read_target(const FitCommand& command, double patch_rate) {
@@ -176,17 +166,17 @@ void report(const FitCommand& command, const FitTarget& target, Patch before, Fi
   const std::vector<PatchParameter> old = parameters(before);
   const std::vector<PatchParameter> fitted = parameters(result.patch);
   if (command.json) {
-    nlohmann::ordered_json values;
-    for (const PatchParameter& parameter : fitted) values[parameter.name] = parameter.value;
-    const nlohmann::ordered_json json{{"loss_before", result.loss_before},
-                                      {"loss_after", result.loss_after},
-                                      {"steps", result.steps_done},
-                                      {"interrupted", was_interrupted},
-                                      {"parameters", values},
-                                      {"frequency", target.frequency},
-                                      {"gate", {target.gate.on, target.gate.off}},
-                                      {"files", files}};
-    std::cout << json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+    Json values = Json::object();
+    for (const PatchParameter& parameter : fitted) values.add(parameter.name, parameter.value);
+    const Json json = Json::object({{"loss_before", result.loss_before},
+                                    {"loss_after", result.loss_after},
+                                    {"steps", result.steps_done},
+                                    {"interrupted", was_interrupted},
+                                    {"parameters", values},
+                                    {"frequency", target.frequency},
+                                    {"gate", Json::list({target.gate.on, target.gate.off})},
+                                    {"files", files}});
+    std::cout << json.lines() << '\n';
     return;
   }
   std::vector<std::vector<std::string>> rows;
@@ -241,55 +231,60 @@ ExitCode run_fit(FitCommand command) {
 
 }  // namespace
 
-void add_fit(CLI::App& program, Action& action) {
+void add_fit(Program& program) {
   const auto options = std::make_shared<FitCommand>();
-  CLI::App* command = program.add_subcommand("fit", "Fit a patch to a recording");
-  command->add_option("TARGET", options->target, "The recording: any file libsndfile reads")
-      ->type_name("")
-      ->required();
-  command->add_option("--patch", options->patch, "The patch to begin with; the built-in one where not given")
-      ->type_name("INIT");
-  command->add_option("-o,--output", options->output, "The patch file to write")
-      ->type_name("OUT.toml")
-      ->default_str("fitted.toml");
-  command->add_option("--render", options->rendered, "The fitted patch's sound, to write")
-      ->type_name("OUT.wav")
-      ->default_str("fitted.wav");
-  command->add_option("--frequency", options->frequency, "The recording's pitch; detected where not given")
-      ->type_name("HZ")
-      ->check([](const std::string& text) {
+  Command command = program.add("fit", "Fit a patch to a recording");
+  command.option("TARGET", options->target, "The recording: any file libsndfile reads")
+      .value_name("")
+      .file(sound_endings())
+      .required();
+  command.option("--patch", options->patch, "The patch to begin with; the built-in one where not given")
+      .value_name("INIT")
+      .file({"toml"});
+  command.option("-o,--output", options->output, "The patch file to write")
+      .value_name("OUT.toml")
+      .file({"toml"})
+      .by_default("fitted.toml");
+  command.option("--render", options->rendered, "The fitted patch's sound, to write")
+      .value_name("OUT.wav")
+      .file({"wav"})
+      .by_default("fitted.wav");
+  command.option("--frequency", options->frequency, "The recording's pitch; detected where not given")
+      .value_name("HZ")
+      .checked([](const std::string& text) {
         return parse_frequency(text) ? "" : "'" + text + "' is not a frequency in Hz above 0";
       });
   command
-      ->add_option("--gate", options->gate,
-                   "When the note is on, in seconds after leading silence; detected where not given")
-      ->type_name("ON,OFF")
-      ->check([](const std::string& text) {
+      .option("--gate", options->gate,
+              "When the note is on, in seconds after leading silence; detected where not given")
+      .value_name("ON,OFF")
+      .checked([](const std::string& text) {
         return parse_gate(text) ? "" : "'" + text + "' is not two times in seconds, 0 <= ON < OFF";
       });
-  command->add_option("--steps", options->fit.steps, "Steps of gradient descent")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1000000000).description(""))
-      ->default_str("300");
-  command->add_option("--restarts", options->fit.restarts, "Patches fitted side by side; the best one wins")
-      ->type_name("K")
-      ->check(CLI::Range(1, 10000).description(""))
-      ->default_str("8");
-  command->add_option("--seed", options->seed, "Draws the patches of the other restarts")
-      ->type_name("S")
-      ->check([](const std::string& text) {
+  command.option("--steps", options->fit.steps, "Steps of gradient descent")
+      .value_name("N")
+      .within(1, 1000000000)
+      .by_default("300");
+  command.option("--restarts", options->fit.restarts, "Patches fitted side by side; the best one wins")
+      .value_name("K")
+      .within(1, 10000)
+      .by_default("8");
+  command.option("--seed", options->seed, "Draws the patches of the other restarts")
+      .value_name("S")
+      .checked([](const std::string& text) {
         return parse_seed(text) ? "" : "'" + text + "' is not a whole number from 0 to 2^64 - 1";
       })
-      ->default_str("0");
+      .by_default("0");
   command
-      ->add_option("--resume", options->resume,
-                   "Go on from this file if it is there; where the fit stopped is written to it")
-      ->type_name("F");
-  add_json_option(*command, options->json);
-  add_compute_options(*command, options->compute);
-  command->footer(
+      .option("--resume", options->resume,
+              "Go on from this file if it is there; where the fit stopped is written to it")
+      .value_name("F")
+      .file({"json"});
+  add_json_option(command, options->json);
+  add_compute_options(command, options->compute);
+  command.footer(
       "Ctrl-C ends the fit and keeps the best patch so far; a second one ends the program at once.");
-  command->callback([options, &action] { action = [options] { return run_fit(*options); }; });
+  command.runs([options] { return run_fit(*options); });
 }
 
 }  // namespace retrograd::tool

@@ -12,17 +12,16 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "command.hpp"
+#include "json.hpp"
 #include "options.hpp"
 #include "progress.hpp"
 #include "text.hpp"
+#include "usage_error.hpp"
 
 namespace retrograd::tool {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // A patch's gradients pass where they agree with differences to this, relative. The differences of a second
 // of sound are themselves no better than about a hundredth of it.
@@ -37,13 +36,11 @@ struct GradcheckOptions {
 
 ExitCode verdict(bool passed) { return passed ? ExitCode::done : ExitCode::check_failed; }
 
-void print_json(const Json& json) {
-  std::cout << json.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
-}
+void print_json(const Json& json) { std::cout << json.lines() << '\n'; }
 
 ExitCode list_nodes(bool json) {
   if (json) {
-    print_json({{"nodes", checkable_nodes()}});
+    print_json(Json::object({{"nodes", checkable_nodes()}}));
   } else {
     for (const std::string& name : checkable_nodes()) std::cout << name << '\n';
   }
@@ -54,9 +51,9 @@ ExitCode check_nodes(const std::vector<std::string>& names, bool json, Device de
   const std::vector<std::string> known = checkable_nodes();
   for (const std::string& name : names)
     if (std::ranges::find(known, name) == known.end())
-      throw CLI::ValidationError("gradcheck", "'" + name +
-                                                  "' is neither a node ('retrograd gradcheck "
-                                                  "--list' names them) nor a patch file");
+      throw UsageError("gradcheck", "'" + name +
+                                        "' is neither a node ('retrograd gradcheck "
+                                        "--list' names them) nor a patch file");
   std::vector<NodeReport> reports;
   {
     ProgressLine line;
@@ -68,19 +65,19 @@ ExitCode check_nodes(const std::vector<std::string>& names, bool json, Device de
   }
   const bool passed = std::ranges::all_of(reports, &NodeReport::passed);
   if (json) {
-    Json nodes = Json::array();
+    Json nodes = Json::list();
     for (const NodeReport& report : reports)
-      nodes.push_back({{"node", report.node},
-                       {"dot_product_cases", report.dot_product_cases},
-                       {"worst_dot_product", report.worst_dot_product},
-                       {"difference_cases", report.difference_cases},
-                       {"worst_difference", report.worst_difference},
-                       {"passed", report.passed},
-                       {"failure", report.failure}});
-    print_json({{"passed", passed},
-                {"dot_product_tolerance", dot_product_tolerance},
-                {"difference_tolerance", difference_tolerance},
-                {"nodes", nodes}});
+      nodes.add(Json::object({{"node", report.node},
+                              {"dot_product_cases", report.dot_product_cases},
+                              {"worst_dot_product", report.worst_dot_product},
+                              {"difference_cases", report.difference_cases},
+                              {"worst_difference", report.worst_difference},
+                              {"passed", report.passed},
+                              {"failure", report.failure}}));
+    print_json(Json::object({{"passed", passed},
+                             {"dot_product_tolerance", dot_product_tolerance},
+                             {"difference_tolerance", difference_tolerance},
+                             {"nodes", nodes}}));
     return verdict(passed);
   }
   std::vector<std::vector<std::string>> rows;
@@ -117,18 +114,18 @@ ExitCode check_patch(const std::string& path, const GradcheckOptions& options, D
   };
   const bool passed = std::ranges::all_of(reports, passes);
   if (options.json) {
-    Json list = Json::array();
+    Json list = Json::list();
     for (const ParameterReport& report : reports)
-      list.push_back({{"name", report.name},
-                      {"analytic", report.analytic},
-                      {"numeric", report.numeric},
-                      {"relative_error", report.relative_error},
-                      {"at_kink", report.at_kink},
-                      {"passed", passes(report)}});
-    print_json({{"passed", passed},
-                {"loss", "mean square"},
-                {"tolerance", parameter_tolerance},
-                {"parameters", list}});
+      list.add(Json::object({{"name", report.name},
+                             {"analytic", report.analytic},
+                             {"numeric", report.numeric},
+                             {"relative_error", report.relative_error},
+                             {"at_kink", report.at_kink},
+                             {"passed", passes(report)}}));
+    print_json(Json::object({{"passed", passed},
+                             {"loss", "mean square"},
+                             {"tolerance", parameter_tolerance},
+                             {"parameters", list}}));
     return verdict(passed);
   }
   std::vector<std::vector<std::string>> rows;
@@ -158,7 +155,7 @@ ExitCode gradcheck(const GradcheckOptions& options) {
   for (const std::string& what : options.what) {
     if (std::ranges::find(known, what) != known.end() || !is_patch(what)) continue;
     if (options.what.size() > 1)
-      throw CLI::ValidationError("gradcheck", "'" + what + "' is a file, and a patch is checked alone");
+      throw UsageError("gradcheck", "'" + what + "' is a file, and a patch is checked alone");
     return check_patch(what, options, device);
   }
   return check_nodes(options.what.empty() ? known : options.what, options.json, device);
@@ -166,22 +163,22 @@ ExitCode gradcheck(const GradcheckOptions& options) {
 
 }  // namespace
 
-void add_gradcheck(CLI::App& program, Action& action) {
+void add_gradcheck(Program& program) {
   const auto options = std::make_shared<GradcheckOptions>();
-  CLI::App* command = program.add_subcommand("gradcheck", "Check gradients: of nodes, or of a patch");
-  command
-      ->add_option("NODE", options->what, "Nodes by name, or one patch file; all nodes where none is given")
-      ->type_name("");
-  command->add_flag("--list", options->list, "Print the nodes' names and check nothing");
-  add_json_option(*command, options->json);
-  add_compute_options(*command, options->compute);
-  command->get_option("--threads")
-      ->description("How many threads compute a patch; all cores where not given. Nodes are checked on one");
-  command->footer(
+  Command command = program.add("gradcheck", "Check gradients: of nodes, or of a patch");
+  command.option("NODE", options->what, "Nodes by name, or one patch file; all nodes where none is given")
+      .value_name("")
+      .file({"toml"});
+  command.flag("--list", options->list, "Print the nodes' names and check nothing");
+  add_json_option(command, options->json);
+  add_compute_options(
+      command, options->compute,
+      "How many threads compute a patch; all cores where not given. Nodes are checked on one");
+  command.footer(
       "Nodes are checked in f64 by the dot-product test, on dual numbers, and by central differences. For a "
       "patch, each\nparameter's gradient of the sound's mean square stands beside one from differences.\n"
       "Exits with 1 where a check failed.");
-  command->callback([options, &action] { action = [options] { return gradcheck(*options); }; });
+  command.runs([options] { return gradcheck(*options); });
 }
 
 }  // namespace retrograd::tool

@@ -7,10 +7,11 @@
 
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "command.hpp"
+#include "json.hpp"
 #include "options.hpp"
+#include "sound_endings.hpp"
 #include "sound_file.hpp"
 #include "text.hpp"
 
@@ -73,10 +74,10 @@ ExitCode gradient(const GradientOptions& options) {
   const double value = tape.value(loss).item();
   const std::vector<PatchParameter> named = parameters(patch);
   if (options.json) {
-    nlohmann::ordered_json gradients;
+    Json gradients = Json::object();
     for (std::size_t p = 0; p < named.size(); ++p)
-      gradients[named[p].name] = tape.gradient(recorded.parameters[p]).item();
-    std::cout << nlohmann::ordered_json{{"loss", value}, {"gradients", gradients}}.dump(2) << '\n';
+      gradients.add(named[p].name, tape.gradient(recorded.parameters[p]).item());
+    std::cout << Json::object({{"loss", value}, {"gradients", gradients}}).lines() << '\n';
     return ExitCode::done;
   }
   std::vector<std::vector<std::string>> rows;
@@ -90,29 +91,28 @@ ExitCode gradient(const GradientOptions& options) {
 
 }  // namespace
 
-void add_gradient(CLI::App& program, Action& action) {
+void add_gradient(Program& program) {
   const auto options = std::make_shared<GradientOptions>();
-  CLI::App* command =
-      program.add_subcommand("gradient", "Print a loss's gradient with respect to a patch's parameters");
-  command->add_option("PATCH", options->patch, "A patch file; the built-in patch where not given")
-      ->type_name("");
-  command->add_option("--target", options->target, "The recording the patch is compared with")
-      ->type_name("T.wav")
-      ->required();
-  command->add_option("--loss", options->loss, "mse: mean squared; mss: multi-resolution spectral")
-      ->type_name("LOSS")
-      ->check(CLI::IsMember({"mse", "mss"}).description(""))
-      ->default_str("mse");
-  command->add_option("--dtype", options->type, "Of the signals: f32 or f64")
-      ->type_name("TYPE")
-      ->check(CLI::IsMember({"f32", "f64"}).description(""))
-      ->default_str("f32");
-  add_json_option(*command, options->json);
-  add_compute_options(*command, options->compute);
-  command->footer(
+  Command command = program.add("gradient", "Print a loss's gradient with respect to a patch's parameters");
+  add_patch_argument(command, options->patch);
+  command.option("--target", options->target, "The recording the patch is compared with")
+      .value_name("T.wav")
+      .file(sound_endings())
+      .required();
+  command.option("--loss", options->loss, "mse: mean squared; mss: multi-resolution spectral")
+      .value_name("LOSS")
+      .one_of({"mse", "mss"})
+      .by_default("mse");
+  command.option("--dtype", options->type, "Of the signals: f32 or f64")
+      .value_name("TYPE")
+      .one_of({"f32", "f64"})
+      .by_default("f32");
+  add_json_option(command, options->json);
+  add_compute_options(command, options->compute);
+  command.footer(
       "The recording may be any file libsndfile reads. It is mixed to mono, resampled to the patch's rate, "
       "and cut or\nfollowed by silence to the patch's length.");
-  command->callback([options, &action] { action = [options] { return gradient(*options); }; });
+  command.runs([options] { return gradient(*options); });
 }
 
 }  // namespace retrograd::tool

@@ -3,10 +3,10 @@
 #include <retrograd/audio/pitch.hpp>
 #include <retrograd/audio/trim.hpp>
 #include <retrograd/backends/cuda/gpu.hpp>
+#include <retrograd/files/text_file.hpp>
 #include <retrograd/losses/losses.hpp>
 #include <retrograd/math/simd.hpp>
 #include <retrograd/patches/record.hpp>
-#include <retrograd/files/text_file.hpp>
 #include <retrograd/patches/toml.hpp>
 #include <retrograd/tape/tape.hpp>
 
@@ -177,18 +177,17 @@ ExitCode print_file(const std::string& path) {
 
 }  // namespace
 
-void add_info(CLI::App& program, Action& action) {
+void add_info(Program& program) {
   const auto file = std::make_shared<std::optional<std::string>>();
-  CLI::App* command =
-      program.add_subcommand("info", "Show this program's build, or what a file holds and how it will run");
-  command->add_option("FILE", *file, "A patch (.toml), a sound file, or what 'fit --resume' wrote")
-      ->type_name("");
-  command->callback([file, &action] {
-    action = [file] {
-      if (*file) return print_file(**file);
-      print_program();
-      return ExitCode::done;
-    };
+  Command command =
+      program.add("info", "Show this program's build, or what a file holds and how it will run");
+  command.option("FILE", *file, "A patch (.toml), a sound file, or what 'fit --resume' wrote")
+      .value_name("")
+      .file({"*"});
+  command.runs([file] {
+    if (*file) return print_file(**file);
+    print_program();
+    return ExitCode::done;
   });
 }
 

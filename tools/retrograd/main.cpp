@@ -1,6 +1,5 @@
 // The program: reads the command line, runs what it asks for, and turns what goes wrong into one message and
 // an exit code.
-#include <CLI/CLI.hpp>
 #include <retrograd/files/partial_files.hpp>
 #include <retrograd/tensor/errors.hpp>
 
@@ -11,6 +10,7 @@
 
 #include "build.hpp"
 #include "command.hpp"
+#include "usage_error.hpp"
 
 namespace retrograd::tool {
 namespace {
@@ -35,33 +35,17 @@ ExitCode complain(const std::string& what, ExitCode code) {
 }
 
 ExitCode run(int argc, char** argv) {
-  CLI::App program("Retrograd: synthesisers that play forwards to sound and backwards to gradients.",
-                   "retrograd");
-  program.set_version_flag("--version", std::string("retrograd ") + version);
-  program.require_subcommand(1);
-  program.failure_message([](const CLI::App* app, const CLI::Error& error) {
-    return "retrograd: " + CLI::FailureMessage::simple(app, error);
-  });
-  program.get_formatter()->column_width(34);
-  Action action;
-  add_render(program, action);
-  add_play(program, action);
-  add_gradient(program, action);
-  add_gradcheck(program, action);
-  add_fit(program, action);
-  add_bench(program, action);
-  add_info(program, action);
+  Program program("Retrograd: synthesisers that play forwards to sound and backwards to gradients.",
+                  std::string("retrograd ") + version);
+  add_render(program);
+  add_play(program);
+  add_gradient(program);
+  add_gradcheck(program);
+  add_fit(program);
+  add_bench(program);
+  add_info(program);
   program.footer(examples);  // last, or the subcommands would have it too
-  try {
-    program.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_name() == "RequiredError" && program.get_subcommands().empty() && argc > 1)
-      return complain("'" + std::string(argv[1]) +
-                          "' is neither a subcommand nor an option; 'retrograd --help' lists them",
-                      ExitCode::bad_usage);
-    return program.exit(error) == 0 ? ExitCode::done : ExitCode::bad_usage;
-  }
-  return action();
+  return program.run(argc, argv);
 }
 
 /// Runs `body`; whatever it raises ends as a message on stderr.
@@ -75,7 +59,7 @@ ExitCode reported(Body body) {
     return complain(std::string("a mistake in the program itself: ") + error.what(), ExitCode::broken);
   } catch (const Error& error) {
     return complain(error.what(), ExitCode::bad_input);
-  } catch (const CLI::Error& error) {
+  } catch (const UsageError& error) {
     return complain(error.what(), ExitCode::bad_usage);
   } catch (const std::bad_alloc&) {
     return complain("out of memory: the patch or recording is too long, or there are too many rows",

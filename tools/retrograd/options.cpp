@@ -4,32 +4,36 @@
 #include <retrograd/patches/toml.hpp>
 #include <retrograd/tape/tape.hpp>
 
-#include <charconv>
-#include <cmath>
+#include "standard_streams.hpp"
 
 namespace retrograd::tool {
 
-void add_compute_options(CLI::App& command, ComputeOptions& options) {
-  command.add_option("--device", options.device, "Where to compute: cpu or cuda")
-      ->type_name("DEVICE")
-      ->check(CLI::IsMember({"cpu", "cuda"}).description(""))
-      ->default_str("cpu");
-  command.add_option("--threads", options.threads, "How many threads compute; all cores where not given")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024).description(""));
+void add_patch_argument(Command& command, std::optional<std::string>& patch) {
+  command.option("PATCH", patch, "A patch file; the built-in patch where not given")
+      .value_name("")
+      .file({"toml"});
 }
 
-void add_json_option(CLI::App& command, bool& json) {
-  command.add_flag("--json", json, "Print one JSON object instead of a table");
+void add_compute_options(Command& command, ComputeOptions& options, const std::string& threads_help) {
+  command.option("--device", options.device, "Where to compute: cpu or cuda")
+      .value_name("DEVICE")
+      .one_of({"cpu", "cuda"})
+      .by_default("cpu");
+  command.option("--threads", options.threads, threads_help).value_name("N").within(1, 1024);
 }
 
-void add_note_options(CLI::App& command, std::optional<std::string>& notes, int& voices) {
-  command.add_option("--notes", notes, "Notes to play in place of the patch's own: a standard MIDI file")
-      ->type_name("FILE.mid");
-  command.add_option("--voices", voices, "How many of these notes sound at once")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024).description(""))
-      ->capture_default_str();
+Option add_json_option(Command& command, bool& json, const std::string& help) {
+  return command.flag("--json", json, help);
+}
+
+void add_note_options(Command& command, std::optional<std::string>& notes, int& voices) {
+  command.option("--notes", notes, "Notes to play in place of the patch's own: a standard MIDI file")
+      .value_name("FILE.mid")
+      .file({"mid", "midi", "rmi", "kar"});
+  command.option("--voices", voices, "How many of these notes sound at once")
+      .value_name("N")
+      .within(1, 1024)
+      .by_default(std::to_string(voices));
 }
 
 Device available_device(const ComputeOptions& options) {
@@ -38,15 +42,8 @@ Device available_device(const ComputeOptions& options) {
   return device;
 }
 
-Patch patch_or_default(const std::optional<std::string>& path) {
-  return path ? load_patch(*path) : default_patch();
-}
-
-std::optional<double> parse_number(std::string_view text) {
-  double value = 0.0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
-  return value;
+Patch patch_or_default(const std::optional<std::string>& name) {
+  return name ? load_patch(readable_name(*name)) : default_patch();
 }
 
 }  // namespace retrograd::tool

@@ -100,26 +100,23 @@ ExitCode play(const PlayOptions& options) {
 
 }  // namespace
 
-void add_play(CLI::App& program, Action& action) {
+void add_play(Program& program) {
   const auto options = std::make_shared<PlayOptions>();
-  CLI::App* command =
-      program.add_subcommand("play", "Play a patch live, by a MIDI keyboard or a file of notes");
-  command->add_option("PATCH", options->patch, "A patch file; the built-in patch where not given")
-      ->type_name("");
-  add_note_options(*command, options->notes, options->voices);
-  command->add_option("--audio", options->audio, "The audio device; the system's usual one where not given")
-      ->type_name("N")
-      ->check(CLI::Range(0, 1000000).description(""));
-  command
-      ->add_option("--midi", options->midi, "The MIDI input; the first where neither it nor --notes is given")
-      ->type_name("N")
-      ->check(CLI::Range(0, 1000000).description(""));
-  command->add_option("--block", options->block, "Samples that are played at a time: fewer answer sooner")
-      ->type_name("N")
-      ->check(CLI::Range(16, 8192).description(""))
-      ->capture_default_str();
-  command->add_flag("--list", options->list, "Only list the audio devices and MIDI inputs");
-  command->callback([options, &action] { action = [options] { return play(*options); }; });
+  Command command = program.add("play", "Play a patch live, by a MIDI keyboard or a file of notes");
+  add_patch_argument(command, options->patch);
+  add_note_options(command, options->notes, options->voices);
+  command.option("--audio", options->audio, "The audio device; the system's usual one where not given")
+      .value_name("N")
+      .within(0, 1000000);
+  command.option("--midi", options->midi, "The MIDI input; the first where neither it nor --notes is given")
+      .value_name("N")
+      .within(0, 1000000);
+  command.option("--block", options->block, "Samples that are played at a time: fewer answer sooner")
+      .value_name("N")
+      .within(16, 8192)
+      .by_default(std::to_string(options->block));
+  command.flag("--list", options->list, "Only list the audio devices and MIDI inputs");
+  command.runs([options] { return play(*options); });
 }
 
 }  // namespace retrograd::tool

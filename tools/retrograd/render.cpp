@@ -9,9 +9,11 @@
 #include <memory>
 
 #include "command.hpp"
+#include "files_in_use.hpp"
 #include "options.hpp"
 #include "rendering.hpp"
 #include "text.hpp"
+#include "usage_error.hpp"
 
 namespace retrograd::tool {
 namespace {
@@ -37,9 +39,12 @@ Rendering render_notes(const RenderOptions& options, const Patch& patch) {
 }
 
 ExitCode render(const RenderOptions& options) {
+  FilesInUse files;
+  files.reads("PATCH", options.patch).reads("--notes", options.notes).writes("--output", options.output);
+  files.check();
   const Device device = available_device(options.compute);
   if (options.notes && device != Device::cpu)
-    throw CLI::ValidationError("render", "--notes plays block by block, which --device cpu alone does");
+    throw UsageError("render", "--notes plays block by block, which --device cpu alone does");
   const Patch patch = patch_or_default(options.patch);
   Rendering written;
   if (options.notes) {
@@ -60,21 +65,21 @@ ExitCode render(const RenderOptions& options) {
 
 }  // namespace
 
-void add_render(CLI::App& program, Action& action) {
+void add_render(Program& program) {
   const auto options = std::make_shared<RenderOptions>();
-  CLI::App* command = program.add_subcommand("render", "Play a patch into a WAV file");
-  command->add_option("PATCH", options->patch, "A patch file; the built-in patch where not given")
-      ->type_name("");
-  command->add_option("-o,--output", options->output, "The WAV file to write")
-      ->type_name("OUT.wav")
-      ->required();
-  add_note_options(*command, options->notes, options->voices);
-  command->add_option("--format", options->format, "Of the samples: f32, pcm16 or pcm24")
-      ->type_name("FORMAT")
-      ->check(CLI::IsMember({"f32", "pcm16", "pcm24"}).description(""))
-      ->default_str("f32");
-  add_compute_options(*command, options->compute);
-  command->callback([options, &action] { action = [options] { return render(*options); }; });
+  Command command = program.add("render", "Play a patch into a WAV file");
+  add_patch_argument(command, options->patch);
+  command.option("-o,--output", options->output, "The WAV file to write")
+      .value_name("OUT.wav")
+      .file({"wav"})
+      .required();
+  add_note_options(command, options->notes, options->voices);
+  command.option("--format", options->format, "Of the samples: f32, pcm16 or pcm24")
+      .value_name("FORMAT")
+      .one_of({"f32", "pcm16", "pcm24"})
+      .by_default("f32");
+  add_compute_options(command, options->compute);
+  command.runs([options] { return render(*options); });
 }
 
 }  // namespace retrograd::tool

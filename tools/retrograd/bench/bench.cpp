@@ -81,23 +81,21 @@ ExitCode bench(const BenchOptions& options) {
 
 }  // namespace
 
-void add_bench(CLI::App& program, Action& action) {
+void add_bench(Program& program) {
   const auto options = std::make_shared<BenchOptions>();
-  CLI::App* command = program.add_subcommand("bench", "Measure speed and memory, each beside its goal");
-  command->add_option("FILTER", options->filter,
-                      "Only the benchmarks with this in their name: \"memory\", \"forward\"");
-  add_json_option(*command, options->json);
-  command
-      ->add_flag("--markdown", options->markdown, "Print the table as Markdown, with what it was measured on")
-      ->excludes("--json");
-  command->add_flag("--long", options->long_signals, "Signals of 600 s too");
-  command->add_option("--python", options->python, "The Python that is asked for PyTorch")
-      ->type_name("PROGRAM")
-      ->capture_default_str();
-  add_compute_options(*command, options->compute);
-  command->get_option("--threads")
-      ->description("Threads of the rows that use several; 2 where not given, which the goals are for");
-  command->callback([options, &action] { action = [options] { return bench(*options); }; });
+  Command command = program.add("bench", "Measure speed and memory, each beside its goal");
+  command.option("FILTER", options->filter,
+                 "Only the benchmarks with this in their name: \"memory\", \"forward\"");
+  add_json_option(command, options->json);
+  command.flag("--markdown", options->markdown, "Print the table as Markdown, with what it was measured on")
+      .excludes("--json");
+  command.flag("--long", options->long_signals, "Signals of 600 s too");
+  command.option("--python", options->python, "The Python that is asked for PyTorch")
+      .value_name("PROGRAM")
+      .by_default(options->python);
+  add_compute_options(command, options->compute,
+                      "Threads of the rows that use several; 2 where not given, which the goals are for");
+  command.runs([options] { return bench(*options); });
 }
 
 }  // namespace retrograd::tool

@@ -6,10 +6,10 @@
 #include <array>
 #include <cstdio>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "../build.hpp"
+#include "../json.hpp"
 #include "../text.hpp"
 
 namespace retrograd::tool {
@@ -77,20 +77,25 @@ void print_markdown(std::ostream& out, const std::vector<Measured>& rows, const 
 }
 
 void print_json(std::ostream& out, const std::vector<Measured>& rows, const Machine& machine, int threads) {
-  nlohmann::ordered_json report{{"version", version},     {"processor", machine.processor},
-                                {"cores", machine.cores}, {"simd", machine.simd},
-                                {"threads", threads},     {"rows", nlohmann::ordered_json::array()}};
+  Json list = Json::list();
   for (const Measured& row : rows) {
-    nlohmann::ordered_json entry{{"name", row.name}, {"unit", row.unit}, {"value", row.value}};
-    entry["goal"] = nullptr;
-    entry["better"] = name(row.goal.better);
-    if (row.goal.better != Goal::Better::neither) {
-      entry["goal"] = row.goal.value;
-      entry["met"] = row.goal.is_met_by(row.value);
-    }
-    report["rows"].push_back(entry);
+    const bool has_goal = row.goal.better != Goal::Better::neither;
+    Json entry = Json::object({{"name", row.name},
+                               {"unit", row.unit},
+                               {"value", row.value},
+                               {"goal", has_goal ? Json(row.goal.value) : Json()},
+                               {"better", name(row.goal.better)}});
+    if (has_goal) entry.add("met", row.goal.is_met_by(row.value));
+    list.add(entry);
   }
-  out << report.dump(2) << '\n';
+  out << Json::object({{"version", version},
+                       {"processor", machine.processor},
+                       {"cores", machine.cores},
+                       {"simd", machine.simd},
+                       {"threads", threads},
+                       {"rows", list}})
+             .lines()
+      << '\n';
 }
 
 }  // namespace retrograd::tool
