@@ -1,7 +1,7 @@
 // A node on inputs drawn at random, as its check() allows them.
 #pragma once
 
-#include <retrograd/gradcheck/checked_node.hpp>
+#include <retrograd/gradcheck/library_nodes.hpp>
 #include <retrograd/nodes/all.hpp>
 #include <retrograd/tape/tape.hpp>
 

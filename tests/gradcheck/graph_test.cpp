@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <retrograd/gradcheck/checked_node.hpp>
+#include <retrograd/gradcheck/library_nodes.hpp>
 #include <retrograd/gradcheck/random.hpp>
 #include <retrograd/nodes/all.hpp>
 #include <retrograd/nodes/gate.hpp>

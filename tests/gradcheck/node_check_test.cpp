@@ -199,3 +199,81 @@ TEST_CASE("an input declared without a derivative that has one fails the differe
   CHECK(report.worst_difference > 1e-3);
   CHECK(report.failure.find("of input 1") != std::string::npos);
 }
+
+namespace {
+
+// tanh(1000 x), with an adjoint that is right, or wrong by a part in ten thousand. Differences over the usual step see little of it.
+template <bool is_wrong>
+struct Steep : OwnPointwise<Steep<is_wrong>, 1> {
+  static constexpr const char* name = "steep";
+  template <class T>
+  T forward(T x) const {
+    return math::tanh(T(real_t<T>(1000.0)) * x);
+  }
+  template <class T>
+  std::array<T, 1> adjoint(T gy, T y, T) const {
+    return {gy * T(real_t<T>(is_wrong ? 1000.1 : 1000.0)) * (T(real_t<T>(1.0)) - y * y)};
+  }
+  static Check check() { return {.inputs = {{-0.002, 0.002}}}; }
+};
+
+// The logarithm of small numbers: the usual step reaches below zero.
+struct SmallLogarithm : OwnPointwise<SmallLogarithm, 1> {
+  static constexpr const char* name = "log";  // as the library's
+  template <class T>
+  T forward(T x) const {
+    return T(real_t<T>(0.1)) * math::log(x);
+  }
+  template <class T>
+  std::array<T, 1> adjoint(T gy, T, T x) const {
+    return {T(real_t<T>(0.1)) * gy / x};
+  }
+  static Check check() { return {.inputs = {{1e-6, 1e-5}}}; }
+};
+
+// A state with an array, whose adjoint is wrong, where asked, for what left the line after a while alone.
+template <bool is_wrong>
+struct Line : OwnCausal<Line<is_wrong>, 1> {
+  static constexpr const char* name = "line";
+  template <class T>
+  struct State {
+    T line[6] = {};
+    int at = 0;
+    int steps = 0;
+  };
+  template <class T>
+  T forward(State<T>& s, T x) const {
+    const T y = x + T(real_t<T>(0.5)) * s.line[s.at];
+    s.line[s.at] = y;
+    s.at = (s.at + 1) % 6;
+    ++s.steps;
+    return y;
+  }
+  template <class T>
+  std::array<T, 1> adjoint(State<T>& gs, const State<T>& s, T gy, T) const {
+    const T g = gy + gs.line[s.at];
+    gs.line[s.at] = T(real_t<T>(0.5)) * g;
+    return {is_wrong && s.steps == 3000 ? g * T(real_t<T>(1.01)) : g};
+  }
+  static Check check() { return {.inputs = {anything}}; }
+};
+
+}  // namespace
+
+TEST_CASE("a right adjoint passes however steep the node, and a wrong one fails all the same") {
+  for (const NodeReport& report : {check_own_node<Steep<false>>(8), check_own_node<SmallLogarithm>(8)}) {
+    INFO(report.node << ": " << report.failure);
+    CHECK(report.passed);
+    CHECK(report.unclear_differences * 10 <= report.difference_cases);
+  }
+  const NodeReport wrong = check_own_node<Steep<true>>(8);
+  CHECK(!wrong.passed);
+  CHECK(wrong.worst_difference > 1e-6);
+}
+
+TEST_CASE("a node with an array in its state is checked, and an error at one late sample is found") {
+  const NodeReport right = check_own_node<Line<false>>(8);
+  INFO(right.failure);
+  CHECK(right.passed);
+  CHECK(!check_own_node<Line<true>>(8).passed);
+}

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <retrograd/backends/cpu/own_node.hpp>
 #include <retrograd/gradcheck/parameter_check.hpp>
 #include <retrograd/nodes/all.hpp>
 #include <retrograd/nodes/gate.hpp>
@@ -46,6 +47,7 @@ TEST_CASE("every parameter of a patch has its gradient beside a numeric one") {
     CAPTURE(report.analytic);
     CAPTURE(report.numeric);
     CHECK(report.relative_error < 1e-6);
+    CHECK(report.agreement == Agreement::agrees);
     CHECK(std::abs(report.numeric) > 0.0);
     CHECK(report.at_kink == (report.name == "0.attack"));
   }
@@ -72,6 +74,7 @@ TEST_CASE("a gradient that does not flow stands out against its numeric value") 
   CHECK(reports[0].analytic == 3.0);
   CHECK(reports[0].numeric == doctest::Approx(6.0).epsilon(1e-8));
   CHECK(reports[0].relative_error == doctest::Approx(0.5).epsilon(1e-8));
+  CHECK(reports[0].agreement == Agreement::disagrees);
 }
 
 TEST_CASE("a value at the end of its domain is moved inside only, and frozen parameters are left out") {
@@ -117,4 +120,69 @@ TEST_CASE("a loss that varies over time and an f32 tape are refused") {
   CHECK_THROWS_AS(check_parameters(tape, x), ShapeError);
   Tape single;
   CHECK_THROWS_AS(check_parameters(single, square(single.parameter("x", 1.0))), TapeError);
+}
+
+namespace {
+
+// Passes its input on; its gradient is off by `error`, from sample `from` on.
+struct Passes : OwnCausal<Passes, 1> {
+  static constexpr const char* name = "passes";
+  double error = 0.0;
+  std::int64_t from = 0;
+  template <class T>
+  struct State {
+    std::int64_t sample = 0;
+  };
+  template <class T>
+  T forward(State<T>& s, T x) const {
+    ++s.sample;
+    return x;
+  }
+  template <class T>
+  std::array<T, 1> adjoint(State<T>&, const State<T>& s, T gy, T) const {
+    return {s.sample >= from ? gy * T(static_cast<real_t<T>>(1.0 + error)) : gy};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a wrong adjoint within a patch is found: everywhere by a ten-thousandth, or late by a tenth") {
+  for (const auto& [error, from] : {std::pair{1e-4, 0}, std::pair{-0.1, 3000}, std::pair{0.0, 0}}) {
+    Tape tape = make_tape(4000);
+    Passes passes;
+    passes.error = error;
+    passes.from = from;
+    const Var loss = mean_over_time(square(causal(passes, two_operators(tape)) - 0.1));
+    int wrong = 0, unclear = 0;
+    for (const ParameterReport& report : check_parameters(tape, loss)) {
+      wrong += report.agreement == Agreement::disagrees;
+      unclear += report.agreement == Agreement::cannot_tell;
+    }
+    CAPTURE(error);
+    CHECK(unclear == 0);
+    // The gradient of a first attack ends before the late samples.
+    CHECK((error == 0.0 ? wrong == 0 : from == 0 ? wrong == 14 : wrong >= 6));
+  }
+}
+
+TEST_CASE("a modulation of hundreds of radians is no reason for a right gradient to fail") {
+  Tape tape = make_tape(6000);
+  const Var pitch = tape.parameter("pitch", 261.1548, positive),
+            ratio = tape.parameter("ratio", 7.148, positive);
+  const Var depth = tape.parameter("depth", 400.0);
+  const Var audio = sinusoid(pitch, sinusoid(pitch * ratio, std::nullopt, 6000) * depth);
+  for (const ParameterReport& report : check_parameters(tape, mean_over_time(square(audio - 0.1)))) {
+    CAPTURE(report.name);
+    CAPTURE(report.analytic);
+    CAPTURE(report.numeric);
+    CHECK(report.agreement == Agreement::agrees);
+  }
+}
+
+TEST_CASE("a gradient that is not finite is wrong, and a loss that is not cannot tell") {
+  Tape tape({.type = ElementType::f64});
+  const Var x = tape.parameter("x", 0.0);
+  CHECK(check_parameters(tape, square(sqrt(square(x))))[0].agreement == Agreement::disagrees);
+  Tape other({.type = ElementType::f64});
+  CHECK(check_parameters(other, log(other.parameter("x", -1.0)))[0].agreement != Agreement::agrees);
 }

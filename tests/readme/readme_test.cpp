@@ -1,7 +1,9 @@
 // The programs that README shows, compiled and run. The parts between marks stand in README letter for letter.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -41,6 +43,21 @@ struct OnePole : rg::OwnCausal<OnePole, 2> {  // y[n] = y[n-1] + c * (x[n] - y[n
     gs.y = g * (T(1) - c);  // of y[n-1]
     return {g * c, g * (x - s.y)};
   }
+  static rg::Check check() { return {.inputs = {{-1.0, 1.0}, {0.0, 1.0}}}; }  // where they are drawn from
+};
+// README: end
+
+// README: begin
+struct Reverse : rg::OwnWhole<Reverse, 1> {
+  static constexpr const char* name = "reverse";
+  template <class T>
+  void forward(std::span<T> y, std::span<const T> x) const {
+    std::reverse_copy(x.begin(), x.end(), y.begin());
+  }
+  template <class T>
+  void adjoint(std::span<const T> gy, std::span<const T>, std::span<const T>, std::span<T> gx) const {
+    std::reverse_copy(gy.begin(), gy.end(), gx.begin());
+  }
 };
 // README: end
 
@@ -65,7 +82,7 @@ std::vector<std::string> parts(const std::string& source) {
       inside = line.ends_with("begin");
       if (inside) found.emplace_back();
     } else if (inside) {
-      const bool is_in_function = found.size() > 2 && line.starts_with("  ");
+      const bool is_in_function = found.size() > 3 && line.starts_with("  ");
       found.back() += (is_in_function ? line.substr(2) : line) + "\n";
     }
   }
@@ -117,12 +134,38 @@ TEST_CASE("README's own nodes play and have gradients") {
   rg::Var pitch = tape.parameter("pitch", 220.0, rg::positive);
   rg::Var cutoff = tape.parameter("cutoff", 0.1, rg::unit_interval);
   rg::Var audio = rg::causal(OnePole{}, rg::Oscillator<Triangle>()(pitch), cutoff);
+  rg::Var backwards = rg::whole(Reverse{}, audio);
   // README: end
-  rg::Var loss = rg::sum(rg::square(audio));
-  tape.play({audio, loss});
+  rg::Var loss = rg::sum(rg::square(audio) + rg::square(backwards));
+  tape.play({audio, backwards, loss});
   tape.rewind(loss);
   CHECK(tape.value(audio).at(500) != 0.0);
+  CHECK(tape.value(backwards).at(0) == tape.value(audio).at(999));
   for (rg::Var parameter : tape.parameters()) CHECK(tape.gradient(parameter).item() != 0.0);
+}
+
+namespace {
+
+rg::Var record_synth(rg::Tape& tape) {
+  rg::Var pitch = tape.parameter("pitch", 220.0, rg::positive);
+  return rg::causal(OnePole{}, rg::Oscillator<Triangle>()(pitch),
+                    tape.parameter("cutoff", 0.1, rg::unit_interval));
+}
+
+}  // namespace
+
+TEST_CASE("README's checks of one's own node and of every parameter pass") {
+  // README: begin
+  rg::NodeReport node = rg::check_own_node<OnePole>();  // against dual numbers and differences
+  if (!node.passed) std::puts(node.failure.c_str());
+  rg::Tape doubles({.type = rg::ElementType::f64, .sample_rate = 44100, .length = 1000});
+  rg::Var loss = rg::mean(rg::square(record_synth(doubles)));  // a function of yours
+  for (const rg::ParameterReport& parameter : rg::check_parameters(doubles, loss))
+    if (parameter.agreement == rg::Agreement::disagrees) std::puts(parameter.name.c_str());
+  // README: end
+  CHECK(node.passed);
+  for (const rg::ParameterReport& parameter : rg::check_parameters(doubles, loss))
+    CHECK(parameter.agreement == rg::Agreement::agrees);
 }
 
 TEST_CASE("README's stream plays") {
@@ -153,7 +196,7 @@ TEST_CASE("the programs in README are those that were compiled") {
   const std::string root = RETROGRAD_SOURCE_ROOT;
   const std::string readme = contents(root + "/README.md");
   const std::vector<std::string> shown = parts(contents(root + "/tests/readme/readme_test.cpp"));
-  REQUIRE(shown.size() == 5);
+  REQUIRE(shown.size() == 7);
   for (const std::string& part : shown) {
     INFO(part);
     CHECK(readme.find(part) != std::string::npos);

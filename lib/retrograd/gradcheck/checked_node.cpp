@@ -1,34 +1,19 @@
 #include <retrograd/gradcheck/checked_node.hpp>
-#include <retrograd/nodes/all.hpp>
 #include <retrograd/tape/graph.hpp>
 
 #include <algorithm>
+#include <string_view>
 
 namespace retrograd::gradcheck {
 
 namespace {
 
-constexpr std::size_t node_count = [] {
-  std::size_t count = 0;
-  for_each_node([&]<class N>() { ++count; });
-  return count;
-}();
-
-constexpr std::array<CheckedNode, node_count> make_list() {
-  std::array<CheckedNode, node_count> list{};
-  std::size_t i = 0;
-  for_each_node([&]<class N>() {
-    static_assert(Checkable<N>, "a listed node without `static Check check()`: see nodes/node.hpp");
-    list[i++] = checked_node<N>;
-  });
-  return list;
-}
-constexpr std::array<CheckedNode, node_count> library_nodes = make_list();
-
-const CheckedNode* find(std::span<const CheckedNode> nodes, const char* name) {
-  const auto found = std::ranges::find(nodes, std::string_view(name),
-                                       [](const CheckedNode& node) { return std::string_view(node.name); });
-  return found == nodes.end() ? nullptr : &*found;
+const CheckedNode* find(const KnownNodes& known, const NodeType& type) {
+  for (const std::span<const CheckedNode> nodes : {known.own, known.library})
+    for (const CheckedNode& node : nodes)
+      if (node.is_own == (type.own_kernels != nullptr) && std::string_view(node.name) == type.name)
+        return &node;
+  return nullptr;
 }
 
 DualTensor leaf_on_duals(Leaf& leaf, const Tensor* along) {
@@ -41,9 +26,7 @@ DualTensor leaf_on_duals(Leaf& leaf, const Tensor* along) {
 
 }  // namespace
 
-std::span<const CheckedNode> checked_nodes() { return library_nodes; }
-
-DualTensor evaluate_on_duals(Var y, std::span<const Direction> directions, std::span<const CheckedNode> own) {
+DualTensor evaluate_on_duals(Var y, std::span<const Direction> directions, const KnownNodes& known) {
   Graph& graph = graph_of(y.tape());
   const auto last = static_cast<std::size_t>(y.id());
   std::vector<bool> needed(last + 1, false);
@@ -63,11 +46,10 @@ DualTensor evaluate_on_duals(Var y, std::span<const Direction> directions, std::
                                 direction == directions.end() ? nullptr : &direction->along);
       continue;
     }
-    const CheckedNode* checked = find(checked_nodes(), node.type->name);
-    if (checked == nullptr) checked = find(own, node.type->name);
+    const CheckedNode* checked = find(known, *node.type);
     if (checked == nullptr)
-      raise<TapeError>(std::string("[gradcheck] '") + node.type->name +
-                       "' is not a node of the library, and no check of it was given");
+      raise<TapeError>(std::string("[gradcheck] no check is known of '") + node.type->name +
+                       "', which a node's check() records; check the node by itself");
     std::vector<const DualTensor*> inputs;
     std::vector<DualTensor> without_tangent;
     const std::span<const int> input_ids = graph.inputs_of(node);

@@ -44,9 +44,10 @@ concept Checkable = requires {
 /// The type-erased description.
 struct CheckedNode {
   const char* name;
+  bool is_own;  ///< a user's own: another than the library's of the same name
   unsigned differentiable;
   Check (*check)();
-  /// Records N{}; null for whole nodes, whose check() says how.
+  /// Records N{}; null for the library's whole nodes, whose check() says how.
   Var (*record)(std::span<const Var> inputs);
   /// Fills y.elements; `node` is the node's struct, y.shape is given.
   void (*evaluate)(const void* node, std::span<const DualTensor* const> x, DualTensor& y);
@@ -130,11 +131,24 @@ void evaluate_whole(const N& node, std::span<const DualTensor* const> x, DualTen
     y.elements[i] = {value.as<double>()[i], tangent.as<double>()[i]};
 }
 
+// A user's whole node, row by row.
+template <class N, std::size_t... I>
+void evaluate_rows(const N& node, std::span<const DualTensor* const> x, DualTensor& y,
+                   std::index_sequence<I...>) {
+  const RowsOfInput rows[] = {{*x[I], y.shape}...};
+  const auto length = static_cast<std::size_t>(y.shape.length());
+  for (std::int64_t r = 0; r < y.shape.rows(); ++r)
+    node.forward(std::span<Number>(y.elements.data() + r * y.shape.length(), length),
+                 std::span<const Number>(rows[I].row(r), static_cast<std::size_t>(x[I]->shape.length()))...);
+}
+
 template <class N>
 void evaluate(const void* data, std::span<const DualTensor* const> x, DualTensor& y) {
   const N& node = *static_cast<const N*>(data);
   y.elements.resize(static_cast<std::size_t>(y.shape.elements()));
-  if constexpr (N::kind == NodeKind::whole) {
+  if constexpr (N::kind == NodeKind::whole && N::is_own) {
+    evaluate_rows(node, x, y, std::make_index_sequence<static_cast<std::size_t>(N::inputs)>());
+  } else if constexpr (N::kind == NodeKind::whole) {
     evaluate_whole(node, x, y);
   } else if constexpr (N::kind == NodeKind::reduction) {
     const std::int64_t length = x[0]->shape.length();
@@ -151,6 +165,8 @@ template <class N, std::size_t... I>
 Var record_default(std::span<const Var> x, std::index_sequence<I...>) {
   if constexpr (N::kind == NodeKind::pointwise) {
     return pointwise(N{}, x[I]...);
+  } else if constexpr (N::kind == NodeKind::whole) {
+    return whole(N{}, x[I]...);
   } else if constexpr (N::kind == NodeKind::reduction) {
     return reduction(N{}, x[0]);
   } else {
@@ -168,7 +184,7 @@ Var record_default(std::span<const Var> x, std::index_sequence<I...>) {
 
 template <class N>
 constexpr auto record_of() -> Var (*)(std::span<const Var>) {
-  if constexpr (N::kind == NodeKind::whole)
+  if constexpr (N::kind == NodeKind::whole && !N::is_own)
     return nullptr;
   else
     return [](std::span<const Var> x) {
@@ -180,11 +196,8 @@ constexpr auto record_of() -> Var (*)(std::span<const Var>) {
 
 /// The description of node N.
 template <Checkable N>
-inline constexpr CheckedNode checked_node{N::name, N::differentiable, &N::check, detail::record_of<N>(),
-                                          &detail::evaluate<N>};
-
-/// The library's nodes, in the order of nodes/all.hpp.
-std::span<const CheckedNode> checked_nodes();
+inline constexpr CheckedNode checked_node{
+    N::name, N::is_own, N::differentiable, &N::check, detail::record_of<N>(), &detail::evaluate<N>};
 
 /// A parameter or input and the direction it moves along: a tensor of its shape.
 struct Direction {
@@ -192,10 +205,14 @@ struct Direction {
   Tensor along;
 };
 
+/// Nodes, in two lists: one's own, and those of the library.
+struct KnownNodes {
+  std::span<const CheckedNode> own, library;
+};
+
 /// The value of `y` and its derivative when the leaves move along `directions` (those not named stay): every
 /// node recorded on the way is evaluated on dual numbers at full length. Leaves have the values they hold
-/// now. `own`: the nodes on the way that are not the library's; TapeError for one that is neither.
-DualTensor evaluate_on_duals(Var y, std::span<const Direction> directions,
-                             std::span<const CheckedNode> own = {});
+/// now. TapeError for a node on the way that is not `known`.
+DualTensor evaluate_on_duals(Var y, std::span<const Direction> directions, const KnownNodes& known);
 
 }  // namespace retrograd::gradcheck

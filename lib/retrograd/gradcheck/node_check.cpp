@@ -1,315 +1,10 @@
 #include <retrograd/gradcheck/node_check.hpp>
-#include <retrograd/gradcheck/random.hpp>
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-#include <sstream>
+#include <utility>
 
 namespace retrograd {
 
 namespace {
-
-using gradcheck::CheckedNode;
-using gradcheck::Direction;
-using gradcheck::DualTensor;
-using gradcheck::Random;
-
-constexpr double value_tolerance = 1e-10;
-const double difference_step = std::cbrt(std::numeric_limits<double>::epsilon());
-
-// What decides a case, apart from the random values.
-struct Case {
-  std::vector<Shape> shapes;  // of the inputs
-  Var (*record)(std::span<const Var> inputs) = nullptr;
-  std::int64_t length = 1;  // of signals that come of constants
-  int tile = 0;
-  std::optional<double> sample_rate = std::nullopt;
-  int seed = 0;
-
-  std::string describe() const {
-    std::ostringstream text;
-    text << "shapes";
-    for (const Shape& shape : shapes) text << " " << to_string(shape);
-    text << ", length " << length << ", tile " << tile;
-    if (sample_rate) text << ", sample rate " << *sample_rate;
-    text << ", seed " << seed;
-    return text.str();
-  }
-};
-
-// --- shapes --------------------------------------------------------------------------------------
-
-// A shape that broadcasts to `full` and keeps or loses each axis by chance; axes of 1 in front may go.
-Shape part_of(const Shape& full, const Span& span, Random& random) {
-  std::vector<std::int64_t> axes;
-  for (int axis = 0; axis < full.axes(); ++axis) {
-    const bool is_time = axis + 1 == full.axes();
-    const bool stays = is_time && span.is_gate       ? random.chance(0.9)
-                       : is_time && span.is_constant ? false
-                                                     : random.chance(is_time ? 0.65 : 0.5);
-    axes.push_back(stays ? full[axis] : 1);
-  }
-  while (axes.size() > 1 && axes.front() == 1 && random.chance(0.5)) axes.erase(axes.begin());
-  return Shape(axes);
-}
-
-Case random_case(const Check& check, const Shape& full, int tile, int seed, Random& random) {
-  Case it;
-  for (const Span& span : check.inputs) it.shapes.push_back(part_of(full, span, random));
-  it.record = check.record;
-  it.length = full.length();
-  it.tile = tile;
-  if (random.chance(0.5)) it.sample_rate = 0.5;  // times and frequencies of the same size as without one
-  it.seed = seed;
-  return it;
-}
-
-// --- inputs --------------------------------------------------------------------------------------
-
-double distance_to_kink(const Span& span, double x) {
-  double distance = std::numeric_limits<double>::infinity();
-  for (const double kink : span.kinks) distance = std::min(distance, std::abs(x - kink));
-  if (span.kink_every > 0.0)
-    distance = std::min(distance, std::abs(x - span.kink_every * std::round(x / span.kink_every)));
-  return distance;
-}
-
-double step_at(double x) { return difference_step * std::max(1.0, std::abs(x)); }
-
-// Runs of zeros and ones, short and long ones, so that envelopes are retriggered at every stage.
-Tensor random_gate(const Shape& shape, Random& random) {
-  Tensor gate(shape);
-  const std::span<double> samples = gate.as<double>();
-  double level = random.chance(0.5) ? 1.0 : 0.0;
-  for (std::size_t n = 0; n < samples.size(); level = 1.0 - level) {
-    constexpr int longest_runs[] = {3, 30, 300};
-    const int run = 1 + random.below(longest_runs[random.below(3)]);
-    for (int i = 0; i < run && n < samples.size(); ++i) samples[n++] = level;
-  }
-  return gate;
-}
-
-std::vector<Tensor> draw_inputs(const Check& check, const Case& it, Random& random) {
-  std::vector<Tensor> inputs;
-  std::vector<double> drawn;  // that the next ones stay apart from
-  for (std::size_t i = 0; i < it.shapes.size(); ++i) {
-    const Span& span = check.inputs[i];
-    if (span.is_gate) {
-      inputs.push_back(random_gate(it.shapes[i], random));
-      continue;
-    }
-    Tensor& input = inputs.emplace_back(it.shapes[i]);
-    for (double& x : input.as<double>()) {
-      const auto is_good = [&] {
-        return distance_to_kink(span, x) > 10.0 * step_at(x) &&
-               std::ranges::none_of(drawn, [&](double y) { return std::abs(x - y) < check.apart; });
-      };
-      do x = random.uniform(span.low, span.high);
-      while (!is_good());
-      if (check.apart > 0.0) drawn.push_back(x);
-    }
-  }
-  return inputs;
-}
-
-Tensor random_tensor(const Shape& shape, Random& random) {
-  Tensor tensor(shape);
-  for (double& x : tensor.as<double>()) x = random.uniform(-1.0, 1.0);
-  return tensor;
-}
-
-// --- one case on a tape --------------------------------------------------------------------------
-
-struct Recording {
-  Tape tape;
-  std::vector<Var> inputs;
-  Var y;
-
-  Recording(const CheckedNode& node, const Check& check, const Case& it, const std::vector<Tensor>& values,
-            const CheckedOn& on)
-      : tape({.type = ElementType::f64,
-              .device = on.device,
-              .sample_rate = it.sample_rate,
-              .length = it.length,
-              .tile = it.tile,
-              .gpu = on.gpu}) {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const std::string name = "x" + std::to_string(i);
-      inputs.push_back(check.inputs[i].is_gate ? tape.input(name, values[i])
-                                               : tape.parameter(name, values[i]));
-    }
-    y = it.record != nullptr ? it.record(inputs) : node.record(inputs);
-  }
-};
-
-// Collects what goes wrong.
-class Findings {
- public:
-  explicit Findings(NodeReport& report) : report_(report) {}
-  void fail(const Case& it, const std::string& what) {
-    if (report_.failure.empty()) report_.failure = what + " (" + it.describe() + ")";
-  }
-  /// `error` is what `worst` is to hold; NaN is the worst.
-  void compare(const Case& it, double error, double tolerance, double& worst, const std::string& what) {
-    if (!(error <= worst)) worst = error;
-    if (!(error <= tolerance)) fail(it, what);
-  }
-
- private:
-  NodeReport& report_;
-};
-
-template <class... Parts>
-std::string text(const Parts&... parts) {
-  std::ostringstream out;
-  out.precision(17);
-  (out << ... << parts);
-  return out.str();
-}
-
-// The difference of two outputs, which may be known only up to multiples of `wraps_at`.
-double difference(double a, double b, const Check& check) {
-  const double d = a - b;
-  return check.wraps_at > 0.0 ? d - check.wraps_at * std::round(d / check.wraps_at) : d;
-}
-
-bool gets_gradient(const CheckedNode& node, const Check& check, std::size_t input) {
-  return !check.inputs[input].is_stopped &&
-         (node.differentiable & (1u << std::min<std::size_t>(input, 31))) != 0;
-}
-
-void check_no_gradient(const CheckedNode& node, const Check& check, const Case& it,
-                       const Recording& recording, Findings& findings) {
-  for (std::size_t i = 0; i < recording.inputs.size(); ++i) {
-    if (check.inputs[i].is_gate || gets_gradient(node, check, i)) continue;
-    for (const double g : recording.tape.gradient(recording.inputs[i]).as<double>())
-      if (g != 0.0) findings.fail(it, text("input ", i, " has the gradient ", g, " where none should flow"));
-  }
-}
-
-void check_dot_product(const CheckedNode& node, const Check& check, const Case& it, Random& random,
-                       NodeReport& report, const CheckedOn& on) {
-  Findings findings(report);
-  Recording recording(node, check, it, draw_inputs(check, it, random), on);
-  Tape& tape = recording.tape;
-  const Tensor v = random_tensor(recording.y.shape(), random);
-  tape.play({recording.y});
-  tape.rewind(recording.y, v);
-
-  std::vector<Direction> directions;
-  for (std::size_t i = 0; i < recording.inputs.size(); ++i)
-    if (!check.inputs[i].is_gate)
-      directions.push_back({recording.inputs[i], random_tensor(it.shapes[i], random)});
-  const DualTensor y = evaluate_on_duals(recording.y, directions, std::span(&node, 1));
-
-  double forwards = 0.0, backwards = 0.0, forwards_terms = 0.0, backwards_terms = 0.0;
-  const auto value = tape.value(recording.y).as<double>();
-  for (std::size_t n = 0; n < value.size(); ++n) {
-    const double reference = y.elements[n].value;
-    if (!(std::abs(difference(value[n], reference, check)) <=
-          value_tolerance * std::max(1.0, std::abs(reference))))
-      findings.fail(
-          it, text("element ", n, " of the output is ", value[n], ", and ", reference, " on dual numbers"));
-    const double term = v.as<double>()[n] * y.elements[n].tangent;
-    forwards += term;
-    forwards_terms += std::abs(term);
-  }
-  for (const Direction& direction : directions) {
-    const auto gradient = tape.gradient(direction.leaf).as<double>();
-    for (std::size_t n = 0; n < gradient.size(); ++n) {
-      const double term = gradient[n] * direction.along.as<double>()[n];
-      backwards += term;
-      backwards_terms += std::abs(term);
-    }
-  }
-  const double magnitude = std::max(forwards_terms, backwards_terms);
-  const double error = forwards == backwards ? 0.0 : std::abs(forwards - backwards) / magnitude;
-  findings.compare(it, error, dot_product_tolerance, report.worst_dot_product,
-                   text("<v, Ju> is ", forwards, " and <J'v, u> is ", backwards,
-                        "; the terms' magnitudes sum to ", magnitude));
-  check_no_gradient(node, check, it, recording, findings);
-  ++report.dot_product_cases;
-}
-
-void check_differences(const CheckedNode& node, const Check& check, const Case& it, Random& random,
-                       NodeReport& report, const CheckedOn& on) {
-  Findings findings(report);
-  std::vector<Tensor> values = draw_inputs(check, it, random);
-  Recording recording(node, check, it, values, on);
-  Tape& tape = recording.tape;
-  const Tensor v = random_tensor(recording.y.shape(), random);
-  tape.play({recording.y});
-  tape.rewind(recording.y, v);
-  check_no_gradient(node, check, it, recording, findings);
-  std::vector<Tensor> gradients;
-  for (std::size_t i = 0; i < values.size(); ++i)
-    gradients.push_back(check.inputs[i].is_gate ? Tensor(0.0) : Tensor(tape.gradient(recording.inputs[i])));
-
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (check.inputs[i].is_gate || check.inputs[i].is_stopped) continue;
-    const std::span<double> x = values[i].as<double>();
-    for (std::size_t n = 0; n < x.size(); ++n) {
-      const double middle = x[n], step = step_at(middle);
-      const auto play_at = [&](double moved) {
-        x[n] = moved;
-        tape.set(recording.inputs[i], values[i]);
-        tape.play({recording.y});
-        return tape.value(recording.y);
-      };
-      const Tensor above(play_at(middle + step));
-      const TensorView below = play_at(middle - step);
-      const double width = (middle + step) - (middle - step);
-      double numeric = 0.0, magnitude = 0.0;
-      for (std::size_t k = 0; k < above.as<double>().size(); ++k) {
-        const double slope = difference(above.as<double>()[k], below.as<double>()[k], check) / width;
-        numeric += v.as<double>()[k] * slope;
-        magnitude += std::abs(v.as<double>()[k] * slope);
-      }
-      x[n] = middle;
-      const double analytic = gradients[i].as<double>()[n];
-      // Slopes much below 1 drown in the rounding of outputs of about 1.
-      const double error = std::abs(numeric - analytic) / std::max({magnitude, std::abs(analytic), 0.01});
-      findings.compare(it, error, difference_tolerance, report.worst_difference,
-                       text("element ", n, " of input ", i, ", ", middle, ": the gradient is ", analytic,
-                            ", and ", numeric, " by central differences"));
-      ++report.difference_cases;
-    }
-    tape.set(recording.inputs[i], values[i]);
-  }
-}
-
-// --- all cases of a node -------------------------------------------------------------------------
-
-// Around the blocks of 16, the tiles of 128 and more, the sums' tiles of 512 and the chunks of 4096.
-constexpr std::int64_t lengths[] = {1, 2, 15, 16, 17, 127, 128, 129, 511, 512, 513, 1000, 1025, 2500, 4097};
-constexpr int tiles[] = {0, 128, 512, 1024};
-constexpr std::int64_t small_lengths[] = {1, 2, 5, 17, 40};
-
-Case with_cases_shapes(const CheckCase& shapes, int seed) {
-  Case it;
-  it.shapes = shapes.shapes;
-  it.record = shapes.record;
-  it.tile = tiles[seed % 4];
-  it.seed = seed;
-  return it;
-}
-
-// The first input that may vary over time is one signal shared by all rows, over more than one chunk.
-Case shared_signal_case(const Check& check, int seed) {
-  Case it;
-  bool is_shared = false;
-  for (const Span& span : check.inputs) {
-    const bool shares = !is_shared && !span.is_constant && !span.is_gate;
-    it.shapes.push_back(shares ? Shape{1, 4500} : span.is_gate ? Shape{3, 4500} : Shape{3, 1});
-    is_shared = is_shared || shares;
-  }
-  it.record = check.record;
-  it.length = 4500;
-  it.tile = tiles[seed % 4];
-  it.seed = seed;
-  return it;
-}
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -326,47 +21,20 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-NodeReport check_node(const CheckedNode& node, int seeds, const CheckedOn& on) {
-  NodeReport report;
-  report.node = node.name;
-  const Check check = node.check();
-  // Kinks matter to differences alone: duals and adjoints look at the same values.
-  Check anywhere = check;
-  anywhere.apart = 0.0;
-  if (node.record == nullptr && check.cases.empty()) report.failure = "its check() has no cases";
-  for (int seed = 0; seed < seeds; ++seed) {
-    Random random(static_cast<std::uint64_t>(seed));
-    for (const CheckCase& shapes : check.cases) {
-      check_dot_product(node, anywhere, with_cases_shapes(shapes, seed), random, report, on);
-      if (seed % 8 == 0) check_differences(node, check, with_cases_shapes(shapes, seed), random, report, on);
-    }
-    if (!check.cases.empty()) continue;
-    for (std::size_t i = 0; i < std::size(lengths); ++i) {
-      const Shape full{1 + random.below(3), 1 + random.below(3), lengths[i]};
-      const int tile = tiles[(i + static_cast<std::size_t>(seed)) % 4];
-      check_dot_product(node, anywhere, random_case(check, full, tile, seed, random), random, report, on);
-    }
-    if (seed % 4 == 0) check_dot_product(node, anywhere, shared_signal_case(check, seed), random, report, on);
-    if (seed % 4 == 0)
-      for (const std::int64_t length : small_lengths) {
-        const Shape full{1 + random.below(2), 1 + random.below(2), length};
-        check_differences(node, check, random_case(check, full, 0, seed, random), random, report, on);
-      }
-  }
-  report.passed = report.failure.empty();
-  return report;
+NodeReport check_node(const gradcheck::CheckedNode& node, int seeds, const CheckedOn& on) {
+  return gradcheck::check_node(node, gradcheck::checked_nodes(), seeds, on);
 }
 
 std::vector<std::string> checkable_nodes() {
   std::vector<std::string> names;
-  for (const CheckedNode& node : gradcheck::checked_nodes()) names.emplace_back(node.name);
+  for (const gradcheck::CheckedNode& node : gradcheck::checked_nodes()) names.emplace_back(node.name);
   return names;
 }
 
 NodeReport check_node(const std::string& name, int seeds, const CheckedOn& on) {
   std::string nearest, known;
   std::size_t distance = std::string::npos;
-  for (const CheckedNode& node : gradcheck::checked_nodes()) {
+  for (const gradcheck::CheckedNode& node : gradcheck::checked_nodes()) {
     if (name == node.name) return check_node(node, seeds, on);
     known += (known.empty() ? "" : ", ") + std::string(node.name);
     if (const std::size_t d = edit_distance(name, node.name); d < distance) {
@@ -380,7 +48,7 @@ NodeReport check_node(const std::string& name, int seeds, const CheckedOn& on) {
 
 bool check_all(const std::function<void(const NodeReport&)>& each, int seeds) {
   bool passed = true;
-  for (const CheckedNode& node : gradcheck::checked_nodes()) {
+  for (const gradcheck::CheckedNode& node : gradcheck::checked_nodes()) {
     const NodeReport report = check_node(node, seeds);
     passed = passed && report.passed;
     if (each) each(report);

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <retrograd/math/scalar.hpp>
+#include <retrograd/nodes/own_rules.hpp>
 #include <retrograd/tape/tape.hpp>
 
 #include <array>
@@ -57,6 +58,7 @@ struct Check {
 
 /// What a node says of itself unless it says otherwise.
 struct NodeDefaults {
+  static constexpr bool is_own = false;  ///< a user's own: its kernels are compiled where it is recorded
   static constexpr unsigned differentiable = ~0u;
   static constexpr bool adjoint_reads_inputs = true;
   static constexpr bool adjoint_reads_output = false;
@@ -89,8 +91,8 @@ struct Causal : NodeDefaults {
 
 template <class N>
 constexpr const void* own_kernels_of() {
-  if constexpr (requires { N::own_kernels(); })
-    return N::own_kernels();
+  if constexpr (N::is_own)
+    return N::template own_kernels<N>();
   else
     return nullptr;
 }
@@ -111,18 +113,21 @@ inline constexpr NodeType node_type{N::name,
                                     N::operator_part,
                                     N::matrix_inputs};
 
-/// Records a pointwise node: the inputs broadcast as in NumPy.
+/// Records a pointwise node, one Var for each of its inputs, which broadcast as in NumPy.
 template <class N, class... Vars>
 Var pointwise(const N& node, Vars... x) {
-  const std::array<Var, sizeof...(Vars)> inputs{x...};
-  TapeState* tape = common_tape(inputs, N::name);
-  Shape shape = inputs[0].shape();
-  bool signal = inputs[0].is_signal();
-  for (std::size_t i = 1; i < inputs.size(); ++i) {
-    shape = broadcast(shape, inputs[i].shape(), N::name);
-    signal = signal || inputs[i].is_signal();
+  if constexpr (detail::can_be_recorded<N, NodeKind::pointwise, Vars...>()) {
+    const std::array<Var, sizeof...(Vars)> inputs{x...};
+    TapeState* tape = common_tape(inputs, N::name);
+    Shape shape = inputs[0].shape();
+    bool signal = inputs[0].is_signal();
+    for (std::size_t i = 1; i < inputs.size(); ++i) {
+      shape = broadcast(shape, inputs[i].shape(), N::name);
+      signal = signal || inputs[i].is_signal();
+    }
+    return record(tape, node_type<N>, NodeData::of(node), inputs, shape, signal);
   }
-  return record(tape, node_type<N>, NodeData::of(node), inputs, shape, signal);
+  return {};
 }
 
 /// A signal of one sample is a value constant over time from here on: causal nodes of length 1 end with this.
@@ -131,6 +136,8 @@ Var as_constant(Var signal);
 /// Records a causal node of `length` samples whose rows are those of `shape`.
 template <class N, std::size_t Inputs>
 Var causal(const N& node, const std::array<Var, Inputs>& inputs, const Shape& shape) {
+  static_assert(Inputs == static_cast<std::size_t>(N::inputs),
+                "a node is recorded on as many inputs as its base says");
   TapeState* tape = common_tape(inputs, N::name);
   const Var y = record(tape, node_type<N>, NodeData::of(node), inputs, shape, true);
   return shape.length() == 1 ? as_constant(y) : y;

@@ -8,7 +8,7 @@
 // order. phase_mod is in radians. Source: gradrack's oscillator base.
 //
 // Phase and waveform are one pass over the tile, forwards and backwards. A waveform is any pointwise node of
-// one input.
+// one input. (Of a user's own, phase and waveform are two nodes.)
 #pragma once
 
 #include <retrograd/math/functions.hpp>
@@ -45,20 +45,14 @@ struct Oscillation : Causal<2> {
   static constexpr const char* name = detail::OscillatorName<Waveform>::text.data();
   static constexpr bool adjoint_reads_inputs =
       Waveform::adjoint_reads_inputs || Waveform::adjoint_reads_output;
-  /// Not with a user's waveform: a host would compile an operator's loops for minutes.
-  static constexpr bool has_own_kernels = requires { Waveform::own_kernels(); };
   static constexpr OperatorPart operator_part =
-      adjoint_reads_inputs && !has_own_kernels ? OperatorPart::wave : OperatorPart::none;
+      adjoint_reads_inputs ? OperatorPart::wave : OperatorPart::none;
   static constexpr double turns_per_radian = 0.15915494309189535;
   /// Whether the waveform knows its value at a sum of two phases: a block's and a lane's.
   static constexpr bool adds_phases = requires { &Waveform::template part<float>; };
 
   double period = 1.0;
   Waveform waveform{};
-
-  static constexpr const void* own_kernels() requires has_own_kernels {
-    return Waveform::template own_kernels<Oscillation>();
-  }
 
   struct State {
     std::uint64_t turns = 0;            ///< in units of 2^-64 turn
@@ -443,16 +437,31 @@ Var record_oscillator(Node node, Var frequency, std::optional<Var> phase_mod,
   return causal(node, inputs, shape.with_length(signal_length(tape, shape, varies, length, Node::name)));
 }
 
+namespace detail {
+/// The phase by itself, as phase() records it; a signal, too, where it has one sample. `operation`: for errors.
+Var phase_signal(Var frequency, std::optional<Var> phase_mod, std::optional<std::int64_t> length,
+                 const char* operation);
+}  // namespace detail
+
 /// waveform(phase), where `frequency` (Hz, or radians per sample on a tape without a sample rate) and
 /// `phase_mod` (radians) broadcast. When both are constant over time, `length` says how many samples; without
 /// it the tape's length is taken. A length given although one of them varies over time, or missing
-/// altogether, is a LengthMismatchError.
+/// altogether, is a LengthMismatchError. A user's waveform is a node of its own after the phase, with the same bits:
+/// a host would compile an oscillator's loops for long.
 template <class Waveform>
 Var oscillation(const Waveform& waveform, Var frequency, std::optional<Var> phase_mod = std::nullopt,
                 std::optional<std::int64_t> length = std::nullopt) {
-  Oscillation<Waveform> node;
-  node.waveform = waveform;
-  return record_oscillator(node, frequency, phase_mod, length);
+  if constexpr (!detail::is_right_waveform<Waveform>()) {
+    return {};
+  } else if constexpr (Waveform::is_own) {
+    const char* const operation = detail::OscillatorName<Waveform>::text.data();
+    const Var y = pointwise(waveform, detail::phase_signal(frequency, phase_mod, length, operation));
+    return y.shape().length() == 1 ? as_constant(y) : y;
+  } else {
+    Oscillation<Waveform> node;
+    node.waveform = waveform;
+    return record_oscillator(node, frequency, phase_mod, length);
+  }
 }
 
 template <class Waveform>

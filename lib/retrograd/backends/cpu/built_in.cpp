@@ -22,7 +22,9 @@ const Kernels& find_kernels(const NodeType& type) {
       kernels = find_in<WholeNodes>(type.name);
       break;
   }
-  if (kernels == nullptr) raise<Error>(std::string("no kernels for the node '") + type.name + "'");
+  if (kernels == nullptr)
+    raise<Error>(std::string("no kernels for the node '") + type.name +
+                 "'; a node of your own derives from OwnPointwise, OwnCausal or OwnWhole");
   return *kernels;
 }
 

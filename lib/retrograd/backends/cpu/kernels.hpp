@@ -142,7 +142,15 @@ struct PointwiseAdjoint<N, std::index_sequence<I...>> {
     const std::array gx{target_of<Real>(call.operand(2 + N::inputs + static_cast<int>(I)), call.modes[I])...};
     const Tile<Real> tile = tile_of<Real>(call);
     const auto adjoints_at = [&](int b, int l, auto... lane) RETROGRAD_INLINE_LAMBDA {
-      const auto adjoints = node.adjoint(T(gy.block(b)[l]), T(y.block(b)[l]), T(lane)...);
+      // A user's adjoint may read the output although the node does not say so: it is computed again, for nothing where
+      // the adjoint ignores it.
+      const auto output = [&]() RETROGRAD_INLINE_LAMBDA {
+        if constexpr (N::is_own && N::adjoint_reads_inputs && !N::adjoint_reads_output)
+          return T(Real(node.forward(T(lane)...)));
+        else
+          return T(y.block(b)[l]);
+      };
+      const auto adjoints = node.adjoint(T(gy.block(b)[l]), output(), T(lane)...);
       return std::array{Real(adjoints[I])...};
     };
     if constexpr (N::has_loops_for_constants) {

@@ -21,8 +21,11 @@ namespace retrograd {
 /// This sample's inputs give this sample's output. `N` is the node itself, `Inputs` their number, 1 to 5.
 template <class N, int Inputs>
 struct OwnPointwise : Pointwise<Inputs> {
-  /// Those of N, or of a node made from it: the oscillator whose waveform it is.
-  template <class Node = N>
+  static_assert(Inputs >= 1 && Inputs <= 5,
+                "a node has one to five inputs: OwnPointwise<N, 1> to OwnPointwise<N, 5>");
+  static constexpr bool is_own = true;
+  /// Those of Node: N, or what is derived from it.
+  template <class Node>
   static constexpr const void* own_kernels() {
     return &cpu::kernels_of<Node>;
   }
@@ -31,23 +34,32 @@ struct OwnPointwise : Pointwise<Inputs> {
 /// Sample by sample: see nodes/tile.hpp.
 template <class N, int Inputs>
 struct OwnCausal : Causal<Inputs> {
-  /// Those of N.
-  static constexpr const void* own_kernels() { return &cpu::kernels_of<N>; }
+  static_assert(Inputs >= 1 && Inputs <= 5,
+                "a node has one to five inputs: OwnCausal<N, 1> to OwnCausal<N, 5>");
+  static constexpr bool is_own = true;
+  /// Those of Node: N, or what is derived from it.
+  template <class Node>
+  static constexpr const void* own_kernels() {
+    return &cpu::kernels_of<Node>;
+  }
 };
 
 /// Records a user's causal node: the inputs broadcast; where all are constant over time the tape's length is
 /// taken.
 template <class N, class... Vars>
 Var causal(const N& node, Vars... x) {
-  const std::array<Var, sizeof...(Vars)> inputs{x...};
-  TapeState* tape = common_tape(inputs, N::name);
-  Shape shape = inputs[0].shape();
-  bool varies = false;
-  for (const Var input : inputs) {
-    shape = broadcast(shape, input.shape(), N::name);
-    varies = varies || input.is_signal();
+  if constexpr (detail::can_be_recorded<N, NodeKind::causal, Vars...>()) {
+    const std::array<Var, sizeof...(Vars)> inputs{x...};
+    TapeState* tape = common_tape(inputs, N::name);
+    Shape shape = inputs[0].shape();
+    bool varies = false;
+    for (const Var input : inputs) {
+      shape = broadcast(shape, input.shape(), N::name);
+      varies = varies || input.is_signal();
+    }
+    return causal(node, inputs, shape.with_length(signal_length(tape, shape, varies, std::nullopt, N::name)));
   }
-  return causal(node, inputs, shape.with_length(signal_length(tape, shape, varies, std::nullopt, N::name)));
+  return {};
 }
 
 }  // namespace retrograd

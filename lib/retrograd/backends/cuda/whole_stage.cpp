@@ -39,7 +39,7 @@ class WholeStage final : public StageRunner {
         node_(context.plan.nodes[static_cast<std::size_t>(index_)]),
         call_(call()) {
     for_each_node(WholeNodes(), [&]<class N>() {
-      if (std::string_view(N::name) == node_.type->name)
+      if (node_.type->own_kernels == nullptr && std::string_view(N::name) == node_.type->name)
         on_device_ = make_device_node(*static_cast<const N*>(node_.data), context_.gpu, call_);
     });
     if (on_device_ == nullptr)
