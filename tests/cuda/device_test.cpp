@@ -7,6 +7,7 @@
 #include "../tape/random_graph.hpp"
 #include "on_both.hpp"
 #include "random_node.hpp"
+#include "steady_oscillators.hpp"
 
 #include <retrograd/backends/cuda/gpu.hpp>
 #include <retrograd/tensor/errors.hpp>
@@ -74,6 +75,17 @@ TEST_CASE("on the device, every node that runs in tiles has the bits of the CPU"
         CHECK(difference(build, {.type = type, .length = 1500}, gpu) == "");
       }
   }
+}
+
+TEST_CASE(
+    "on the device, oscillators of steady frequency have the bits of the CPU, whatever modulates them") {
+  PoisonedGpu gpu;
+  for (int number = 0; number < steady_oscillators; ++number)
+    for (const ElementType type : types) {
+      INFO("number " << number << ", " << name(type));
+      const auto build = [&](Tape& tape) { return record_steady_oscillator(tape, number); };
+      CHECK(difference(build, {.type = type, .length = 1500}, gpu) == "");
+    }
 }
 
 TEST_CASE(

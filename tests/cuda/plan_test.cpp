@@ -6,8 +6,10 @@
 #include "../tape/random_graph.hpp"
 #include "emulated_gpu.hpp"
 #include "random_node.hpp"
+#include "steady_oscillators.hpp"
 
 #include <retrograd/backends/cpu/own_node.hpp>
+#include <retrograd/backends/cuda/bound_program.hpp>
 #include <retrograd/gradcheck/node_check.hpp>
 
 #include <random>
@@ -55,6 +57,16 @@ TEST_CASE("every node that runs in tiles has the bits of the CPU, forwards and b
         CHECK(difference(build, {.type = type, .length = 1500}, seed % 2 == 0 ? many : one) == "");
       }
   }
+}
+
+TEST_CASE("oscillators of steady frequency have the bits of the CPU, whatever modulates them") {
+  EmulatedGpu many({.multiprocessors = 24}), one({.multiprocessors = 1});
+  for (int number = 0; number < steady_oscillators; ++number)
+    for (const ElementType type : {ElementType::f32, ElementType::f64}) {
+      INFO("number " << number << ", " << name(type));
+      const auto build = [&](Tape& tape) { return record_steady_oscillator(tape, number); };
+      CHECK(difference(build, {.type = type, .length = 1500}, number % 4 < 2 ? many : one) == "");
+    }
 }
 
 TEST_CASE("the gradient check of every node passes on a GPU, whole nodes included") {
@@ -258,7 +270,59 @@ TEST_CASE("a graph of a hundred causal nodes fits: its blocks work in the device
   CHECK(difference(build, {.length = 1100}, gpu) == "");
 }
 
+TEST_CASE("a stage may have more operands than 16 bits count") {
+  EmulatedGpu gpu;
+  // Each step reads its own two numbers.
+  const auto build = [](Tape& tape) {
+    Var y = tape.parameter("x", Tensor(Shape{130}));
+    const Var last = tape.parameter("last", 0.25);
+    for (int i = 0; i < 17000; ++i) y = y * tape.constant(0.999) + tape.constant(1e-3 * (i % 7));
+    y = y + last;  // the numbers of its operands are beyond 2^15
+    return Recorded{{sum_over_time(y), y}};
+  };
+  CHECK(difference(build, {.length = 130}, gpu) == "");
+}
+
+TEST_CASE("work space that an int cannot count is a DeviceError, not a place before its start") {
+  WorkspaceLayout layout;
+  CHECK(layout.take(100) == 0);
+  CHECK(layout.take(std::size_t{1} << 30) == 112);
+  CHECK_THROWS_WITH_AS(layout.take(std::size_t{1} << 30), doctest::Contains("work space"), DeviceError);
+  CHECK_THROWS_AS(layout.take(std::size_t{1} << 40), DeviceError);
+  CHECK(layout.take(16) == 112 + (1 << 30));
+}
+
+TEST_CASE("what a causal node keeps for each row is as large as the node says") {
+  CHECK(memory_of(node_type<Adsr>).state == 16);
+  CHECK(memory_of(node_type<Adsr>).carry >= 64);  // an envelope's two groups
+  CHECK(memory_of(node_type<CumulativeSum>).state == 16);
+  CHECK(memory_of(node_type<Oscillation<Sinusoid>>).carry == 16);
+}
+
 namespace {
+
+// With a state of 64 bytes.
+struct Taps : OwnCausal<Taps, 1> {
+  static constexpr const char* name = "taps";
+  template <class T>
+  struct State {
+    T y[8]{};
+  };
+  template <class T>
+  T forward(State<T>& s, T x) const {
+    for (int i = 7; i > 0; --i) s.y[i] = s.y[i - 1];
+    s.y[0] = x;
+    return s.y[7];
+  }
+  template <class T>
+  std::array<T, 1> adjoint(State<T>& gs, const State<T>&, T gy, T) const {
+    const T gx = gs.y[0];
+    for (int i = 0; i < 7; ++i) gs.y[i] = gs.y[i + 1];
+    gs.y[7] = T(0);
+    gs.y[6] = gs.y[6] + gy;
+    return {gx};
+  }
+};
 
 struct Fold : OwnPointwise<Fold, 1> {
   static constexpr const char* name = "fold";
@@ -279,6 +343,13 @@ TEST_CASE("a node of one's own is a DeviceError that names it") {
   Tape tape({.device = Device::cuda, .length = 100, .gpu = &gpu});
   const Var y = pointwise(Fold{}, sinusoid(tape.parameter("f", 0.1)));
   CHECK_THROWS_WITH_AS(tape.play({y}), doctest::Contains("fold"), DeviceError);
+  const Var number = pointwise(Fold{}, tape.parameter("number", 0.1));
+  CHECK_THROWS_WITH_AS(tape.play({number}), doctest::Contains("[fold] is a node of your own"), DeviceError);
+  const Var taps = causal(Taps{}, tape.find("f"));
+  CHECK_THROWS_WITH_AS(tape.play({taps}), doctest::Contains("[taps] is a node of your own"), DeviceError);
+  const Var folded = oscillation(Fold{}, tape.find("f"));
+  CHECK_THROWS_WITH_AS(tape.play({folded}), doctest::Contains("[fold_oscillator] is a node of your own"),
+                       DeviceError);
 }
 
 TEST_CASE("a device without memory left is a DeviceError, and both backends stay usable") {

@@ -70,6 +70,8 @@ struct NodeDefaults {
   static constexpr std::span<const InputDomain> input_domains{};
   static constexpr OperatorPart operator_part = OperatorPart::none;
   static constexpr unsigned matrix_inputs = 0;  ///< see NodeType
+  /// Of a waveform: its value at the sum of two phases comes from a `part` of each, as nodes/sinusoid.hpp has it.
+  static constexpr bool adds_phases = false;
 };
 
 /// This sample's inputs give this sample's output. One to five inputs.

@@ -48,8 +48,9 @@ struct Oscillation : Causal<2> {
   static constexpr OperatorPart operator_part =
       adjoint_reads_inputs ? OperatorPart::wave : OperatorPart::none;
   static constexpr double turns_per_radian = 0.15915494309189535;
-  /// Whether the waveform knows its value at a sum of two phases: a block's and a lane's.
-  static constexpr bool adds_phases = requires { &Waveform::template part<float>; };
+  /// Whether the waveform knows its value at a sum of two phases: a block's and a lane's. It says so itself: where a
+  /// compiler was asked whether it has such a function, nvcc's front end said no and GCC yes.
+  static constexpr bool adds_phases = Waveform::adds_phases;
 
   double period = 1.0;
   Waveform waveform{};

@@ -20,6 +20,7 @@ struct Sinusoid : Pointwise<1> {
   /// The addition theorem: the wave at the sum of two phases from what is known of each. So an oscillator of
   /// steady frequency needs no polynomial per sample (nodes/oscillation.hpp). Worst absolute error 4e-7, in
   /// double 8e-16.
+  static constexpr bool adds_phases = true;
   template <class T>
   struct Part {
     T sine, cosine;

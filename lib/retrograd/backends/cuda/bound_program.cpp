@@ -2,25 +2,36 @@
 #include <retrograd/backends/cuda/causal_lanes.hpp>
 
 #include <algorithm>
+#include <limits>
 
 namespace retrograd::cuda {
 
 using Place = TileOperand::Place;
 
+int WorkspaceLayout::take(std::size_t bytes) {
+  const std::size_t at = end;
+  constexpr std::size_t most = std::numeric_limits<int>::max();
+  if (bytes > most || at + (bytes + 15) / 16 * 16 > most)
+    raise<DeviceError>("a stage needs more than " + std::to_string(most) +
+                       " bytes of work space for each block on device cuda; the CPU plays it");
+  end += (bytes + 15) / 16 * 16;
+  return static_cast<int>(at);
+}
+
 StatesOf::StatesOf(const Plan& plan, int stage)
     : offset(plan.nodes.size(), -1), reduction_of(plan.nodes.size(), -1) {
-  constexpr int state_bytes = 16;
+  WorkspaceLayout layout;
   for (const int n : plan.stages[static_cast<std::size_t>(stage)].nodes) {
     const NodeType& node = *plan.nodes[static_cast<std::size_t>(n)].type;
     if (node.keeps_state) {
-      offset[static_cast<std::size_t>(n)] = bytes;
-      bytes += state_bytes;
+      offset[static_cast<std::size_t>(n)] = layout.take(static_cast<std::size_t>(memory_of(node).state));
     }
     if (node.kind == NodeKind::reduction) {
       reduction_of[static_cast<std::size_t>(n)] = static_cast<int>(reductions.size());
       reductions.push_back(n);
     }
   }
+  bytes = static_cast<int>(layout.end);
 }
 
 OperandTables::OperandTables(Gpu& gpu, const Plan& plan, int stage, Storage& storage)
@@ -57,12 +68,8 @@ BoundProgram::BoundProgram(Gpu& gpu, TileProgram program, const Plan& plan, Oper
                            NodeFields& fields, const StatesOf& states, ElementType type, int tile,
                            std::int64_t most_tasks, std::span<void* const> row_adjoints)
     : program_(std::move(program)), most_blocks_(most_tasks) {
-  std::size_t end = 0;
-  const auto take = [&](std::size_t bytes) {
-    const std::size_t at = end;
-    end += (bytes + 15) / 16 * 16;
-    return static_cast<int>(at);
-  };
+  WorkspaceLayout layout, carries;
+  const auto take = [&](std::size_t bytes) { return layout.take(bytes); };
   const std::size_t sample_bytes = bytes_of(type), tile_bytes = static_cast<std::size_t>(tile) * sample_bytes,
                     lanes_bytes = math::block * sample_bytes;
 
@@ -114,10 +121,9 @@ BoundProgram::BoundProgram(Gpu& gpu, TileProgram program, const Plan& plan, Oper
       puts_samples_by = puts_samples_by || needs_samples(step, *node.type);
     }
     if (step.kind == TileStep::Kind::adjoint && node.type->kind == NodeKind::causal) {
-      at.carry = carry_bytes_;
+      at.carry = carries.take(static_cast<std::size_t>(memory_of(*node.type).carry));
       const bool is_joined = movement_of(node).moves == Moves::by_gate;
-      if (is_joined) joins_.push_back({static_cast<int>(steps.size()), carry_bytes_});
-      carry_bytes_ += is_joined ? static_cast<int>(sizeof(EnvelopeCarry)) : 16;
+      if (is_joined) joins_.push_back({static_cast<int>(steps.size()), at.carry});
       // Of an oscillator only the adjoint of a frequency that varies is a running sum.
       if (!is_joined && (movement_of(node).moves == Moves::by_values || at.mode[0] == AdjointMode::overwrite))
         groups_are_independent_ = false;
@@ -129,15 +135,16 @@ BoundProgram::BoundProgram(Gpu& gpu, TileProgram program, const Plan& plan, Oper
   at_.states = take(static_cast<std::size_t>(states.bytes));
   at_.states_at_start = take(static_cast<std::size_t>(states.bytes));
   at_.work = take(work_bytes + (puts_samples_by ? tile_bytes : 0));
-  at_.workspace_bytes = end;
+  at_.workspace_bytes = layout.end;
+  carry_bytes_ = static_cast<int>(carries.end);
 
   operands_ = on_device(gpu, operands);
   steps_ = on_device(gpu, steps);
   at_.operands = operands_.as<const OperandAt>();
   at_.steps = steps_.as<const StepAt>();
-  if (end > gpu.shared_bytes()) {
+  if (layout.end > gpu.shared_bytes()) {
     most_blocks_ = std::min<std::int64_t>(most_tasks, 2 * gpu.multiprocessors());
-    workspaces_ = DeviceMemory(gpu, static_cast<std::size_t>(most_blocks_) * end);
+    workspaces_ = DeviceMemory(gpu, static_cast<std::size_t>(most_blocks_) * layout.end);
     at_.workspaces = workspaces_.as<std::byte>();
   }
 }

@@ -8,7 +8,13 @@
 
 namespace retrograd::cuda {
 
-/// Where each causal node's state lies in the states of a row: 16 bytes each.
+/// Parts of a block's workspace, one after the other. DeviceError where an int has no room for where one lies.
+struct WorkspaceLayout {
+  std::size_t end = 0;  ///< bytes so far
+  int take(std::size_t bytes);
+};
+
+/// Where each causal node's state lies in the states of a row: see memory_of.
 struct StatesOf {
   std::vector<int> offset;                    ///< by plan node; -1
   std::vector<int> reductions, reduction_of;  ///< the stage's reduction nodes; by plan node: which; -1

@@ -43,6 +43,9 @@ struct EnvelopeCarry {
 template <>
 struct OnLanes<Adsr> {
   using State = envelope::State;
+  using Carry = EnvelopeCarry;
+  static constexpr Moves moves = Moves::by_gate;
+  static double unit(const Adsr& node) { return node.samples_per_unit; }
   using Piece = envelope::Piece;
 
   template <class Real, class Lanes>
@@ -141,6 +144,9 @@ struct OnLanes<Adsr> {
 template <class Oscillator>
 struct OscillationOnLanes {
   using State = typename Oscillator::State;
+  using Carry = double;  // a running sum's
+  static constexpr Moves moves = Moves::by_frequency;
+  static double unit(const Oscillator& node) { return node.period; }
 
   template <class Real, class Lanes>
   RETROGRAD_INLINE static void forward(const Lanes& lanes) {
@@ -337,6 +343,11 @@ struct OnLanes<Phase> : OscillationOnLanes<Phase> {};
 /// One sample after the other, since its sum is defined so: one thread adds, the others wait.
 template <>
 struct OnLanes<CumulativeSum> {
+  using State = CumulativeSum::State;
+  using Carry = double;  // a running sum's
+  static constexpr Moves moves = Moves::by_values;
+  static double unit(const CumulativeSum&) { return 1.0; }
+
   template <class Real, class Lanes>
   RETROGRAD_INLINE static void forward(const Lanes& lanes) {
     const Input<Real> x = lanes.input(1);

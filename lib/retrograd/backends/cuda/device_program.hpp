@@ -6,6 +6,13 @@
 
 namespace retrograd::cuda {
 
+/// What makes a causal node's state move.
+enum class Moves {
+  by_values,     ///< one sample after the other
+  by_frequency,  ///< an oscillator: by its input 0, with its period
+  by_gate,       ///< an envelope: by its input 0, with its samples per unit of time
+};
+
 /// Where the samples of an operand are.
 struct OperandAt {
   TileOperand::Place place = TileOperand::Place::none;
@@ -20,10 +27,10 @@ struct StepAt {
   int opcode = 0;  ///< the node's place in TileNodes; -1: a copy
   TileStep::Kind kind = TileStep::Kind::forward;
   AdjointMode mode[most_inputs] = {};
-  std::int16_t operand[most_operands] = {};
-  const void* node = nullptr;  ///< its own fields
-  std::int32_t state = -1;     ///< bytes into the states
-  std::int32_t carry = -1;     ///< bytes into the carries
+  std::int32_t operand[most_operands] = {};  ///< of the program's: a stage may have more than 16 bits count
+  const void* node = nullptr;                ///< its own fields
+  std::int32_t state = -1;                   ///< bytes into the states
+  std::int32_t carry = -1;                   ///< bytes into the carries
   std::int32_t reduction = -1;
 };
 

@@ -6,7 +6,9 @@
 
 namespace retrograd::cuda {
 
-/// How node N runs on a tile; what is here is for the pointwise ones, causal nodes and reductions specialise it.
+/// How node N runs on a tile; what is here is for the pointwise ones, causal nodes and reductions specialise it. A causal
+/// node's says besides what it keeps for each row (State; Carry, what its adjoint carries from tile to tile: each
+/// trivially copyable, all zeros at first), what moves its state (Moves), and in which unit.
 template <class N>
 struct OnLanes {
   template <class Real, class Lanes>

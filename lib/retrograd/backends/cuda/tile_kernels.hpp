@@ -65,6 +65,14 @@ RETROGRAD_INLINE void run_one_of(NodeList<Nodes...>, Run&& run) {
   (void)(run.template operator()<Nodes>() || ...);
 }
 
+template <class N>
+constexpr bool is_oscillator() {
+  if constexpr (N::kind == NodeKind::causal)
+    return OnLanes<N>::moves == Moves::by_frequency;
+  else
+    return false;
+}
+
 /// How far the oscillators of steady frequency move in each sample of the row, whose operands are placed.
 struct IncrementOf {
   const StepAt& step;
@@ -74,7 +82,7 @@ struct IncrementOf {
   template <class N>
   RETROGRAD_INLINE bool operator()() {
     if (step.opcode != opcode++) return false;
-    if constexpr (requires { OnLanes<N>::increment; })
+    if constexpr (is_oscillator<N>())
       increment = OnLanes<N>::increment(*static_cast<const N*>(step.node),
                                         placed[step.operand[step.kind == TileStep::Kind::adjoint ? 2 : 1]]);
     return true;
@@ -152,7 +160,7 @@ RETROGRAD_INLINE void run_steps(Block& block, const Workspace<Block>& workspace,
   }
 }
 
-/// Copies a row's states at the start of a tile, 16 bytes each.
+/// Copies a row's states at the start of a tile, a multiple of 16 bytes.
 template <class Block>
 RETROGRAD_ANYWHERE void copy_states(Block& block, std::byte* to, const std::byte* from, int bytes) {
   for (int i = block.thread(); i < bytes / 8; i += threads)

@@ -1,6 +1,9 @@
 #include <retrograd/backends/cuda/tile_kernels.hpp>
 #include <retrograd/backends/cuda/tile_nodes.hpp>
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <string_view>
 
 namespace retrograd::cuda {
@@ -23,27 +26,56 @@ bool visit_node(const NodeType& type, const Visit& visit) {
   return found;
 }
 
+[[noreturn]] void fail_own(const NodeType& type) {
+  raise<DeviceError>(
+      std::string("[") + type.name +
+      "] is a node of your own, which has no code on the device; device cuda runs the library's "
+      "nodes, and the CPU yours too");
+}
+
+// What the kernels take for granted of what a node keeps: it is copied as it is, and all its bytes are 0 at first.
+template <class X>
+constexpr bool begins_at_zero() {
+  const auto bytes = std::bit_cast<std::array<std::byte, sizeof(X)>>(X{});
+  return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
+}
+template <class X>
+constexpr int bytes_kept() {
+  static_assert(std::is_trivially_copyable_v<X> && alignof(X) <= 16);
+  return static_cast<int>((sizeof(X) + 15) / 16 * 16);
+}
+
 }  // namespace
 
 int opcode_of(const NodeType& type) {
   int opcode = -1;
-  if (!visit_node(type, [&]<class N>(int at) { opcode = at; }))
-    raise<DeviceError>(
-        std::string("[") + type.name +
-        "] is a node of your own, which has no code on the device; device cuda runs the library's "
-        "nodes, and the CPU yours too");
+  if (!visit_node(type, [&]<class N>(int at) { opcode = at; })) fail_own(type);
   return opcode;
 }
 
 Movement movement_of(const PlanNode& node) {
   Movement movement;
   visit_node(*node.type, [&]<class N>(int) {
-    if constexpr (requires(N n) { n.period; })
-      movement = {Moves::by_frequency, static_cast<const N*>(node.data)->period};
-    else if constexpr (requires(N n) { n.samples_per_unit; })
-      movement = {Moves::by_gate, static_cast<const N*>(node.data)->samples_per_unit};
+    if constexpr (N::kind == NodeKind::causal)
+      movement = {OnLanes<N>::moves, OnLanes<N>::unit(*static_cast<const N*>(node.data))};
   });
   return movement;
+}
+
+CausalMemory memory_of(const NodeType& type) {
+  CausalMemory memory{};
+  const bool is_known = visit_node(type, [&]<class N>(int) {
+    if constexpr (N::kind == NodeKind::causal) {
+      using State = typename OnLanes<N>::State;
+      using Carry = typename OnLanes<N>::Carry;
+      static_assert(begins_at_zero<State>());
+      static_assert(OnLanes<N>::moves == Moves::by_gate ||
+                    begins_at_zero<Carry>());  // a group's is begun as such
+      memory = {bytes_kept<State>(), bytes_kept<Carry>()};
+    }
+  });
+  if (!is_known) fail_own(type);
+  return memory;
 }
 
 const void* NodeFields::of(const PlanNode& node) {

@@ -1,6 +1,7 @@
 // What the host knows of the nodes that run in tiles on the device: their opcodes and their fields.
 #pragma once
 
+#include <retrograd/backends/cuda/device_program.hpp>
 #include <retrograd/backends/cuda/gpu.hpp>
 #include <retrograd/tape/plan.hpp>
 
@@ -12,17 +13,18 @@ namespace retrograd::cuda {
 /// which has no code on the device.
 int opcode_of(const NodeType& type);
 
-/// What makes a causal node's state move.
-enum class Moves {
-  by_values,     ///< one sample after the other
-  by_frequency,  ///< an oscillator: by its input 0, with its period
-  by_gate,       ///< an envelope: by its input 0, with its samples per unit of time
-};
 struct Movement {
   Moves moves = Moves::by_values;
   double unit = 1.0;
 };
 Movement movement_of(const PlanNode& node);
+
+/// Bytes that a causal node keeps for each row on the device, multiples of 16: as its OnLanes says. DeviceError for a
+/// user's own node.
+struct CausalMemory {
+  int state, carry;
+};
+CausalMemory memory_of(const NodeType& type);
 
 /// The fields of nodes on the device, each once.
 class NodeFields {
