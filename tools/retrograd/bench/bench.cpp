@@ -43,9 +43,17 @@ std::string command_line(const BenchOptions& options) {
   return text;
 }
 
+// Those with `filter` in their name; the one alone whose name it is.
+void keep_asked_for(Rows& rows, const std::string& filter) {
+  const bool is_a_name = std::ranges::find(rows, filter, &Row::name) != rows.end();
+  std::erase_if(rows, [&](const Row& row) {
+    return is_a_name ? row.name != filter : row.name.find(filter) == std::string::npos;
+  });
+}
+
 ExitCode bench(const BenchOptions& options) {
   Rows rows = all_rows(options, available_device(options.compute));
-  std::erase_if(rows, [&](const Row& row) { return row.name.find(options.filter) == std::string::npos; });
+  keep_asked_for(rows, options.filter);
   if (rows.empty()) {
     std::cerr << "retrograd: no benchmark has '" << options.filter << "' in its name\n";
     return ExitCode::bad_usage;
@@ -61,6 +69,8 @@ ExitCode bench(const BenchOptions& options) {
         measured.push_back({rows[i].name, rows[i].unit, rows[i].goal, rows[i].measure()});
       } catch (const LeftOut& left_out) {
         if (std::ranges::find(reasons, left_out.why) == reasons.end()) reasons.push_back(left_out.why);
+      } catch (const std::exception& error) {  // the other rows can be measured all the same
+        reasons.push_back(rows[i].name + ": " + error.what());
       }
     }
   }
@@ -73,6 +83,9 @@ ExitCode bench(const BenchOptions& options) {
   else if (!measured.empty())
     print_text(std::cout, measured);
   for (const std::string& reason : reasons) std::cerr << "left out: " << reason << '\n';
+  for (const Measured& row : measured)
+    if (!row.figure.disagreement.empty())
+      std::cerr << "disagrees: " << row.name << ": " << row.figure.disagreement << '\n';
   if (!options.json && !options.markdown)
     std::cerr << machine.processor << ", SIMD level " << machine.simd << "; times are medians of at least "
               << repetitions << " runs, memory is of one\n";
@@ -84,8 +97,9 @@ ExitCode bench(const BenchOptions& options) {
 void add_bench(Program& program) {
   const auto options = std::make_shared<BenchOptions>();
   Command command = program.add("bench", "Measure speed and memory, each beside its goal");
-  command.option("FILTER", options->filter,
-                 "Only the benchmarks with this in their name: \"memory\", \"forward\"");
+  command.option(
+      "FILTER", options->filter,
+      "Only the benchmarks with this in their name (\"memory\", \"forward\"), or the one of this name");
   add_json_option(command, options->json);
   command.flag("--markdown", options->markdown, "Print the table as Markdown, with what it was measured on")
       .excludes("--json");

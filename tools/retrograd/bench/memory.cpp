@@ -49,8 +49,12 @@ Memory memory_of(int operators) {
   const pid_t child = fork();
   if (child < 0) raise<Error>("[bench] no process for the memory benchmark");
   if (child == 0) {
-    const Memory memory = play_and_rewind(operators);
-    const bool told = write(channel[1], &memory, sizeof(memory)) == static_cast<ssize_t>(sizeof(memory));
+    bool told = false;
+    try {
+      const Memory memory = play_and_rewind(operators);
+      told = write(channel[1], &memory, sizeof(memory)) == static_cast<ssize_t>(sizeof(memory));
+    } catch (const std::exception&) {  // the parent says so
+    }
     _exit(told ? 0 : 1);
   }
   close(channel[1]);

@@ -25,7 +25,7 @@ std::string processor_model() {
 }
 
 // Three digits: more would be noise.
-std::string figure(double value) {
+std::string digits(double value) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.3g", value);
   return text.data();
@@ -44,8 +44,9 @@ std::string text_of(const Goal& goal) {
 }
 
 const char* verdict(const Measured& row) {
+  if (!row.figure.disagreement.empty()) return "disagrees";
   if (row.goal.better == Goal::Better::neither) return "";
-  return row.goal.is_met_by(row.value) ? "met" : "missed";
+  return row.goal.is_met_by(row.figure.value) ? "met" : "missed";
 }
 
 const char* name(Goal::Better better) {
@@ -62,7 +63,7 @@ Machine this_machine() {
 void print_text(std::ostream& out, const std::vector<Measured>& rows) {
   std::vector<std::vector<std::string>> cells;
   for (const Measured& row : rows)
-    cells.push_back({row.name, figure(row.value), text_of(row.goal), verdict(row), row.unit});
+    cells.push_back({row.name, digits(row.figure.value), text_of(row.goal), verdict(row), row.unit});
   print_table(out, {{"benchmark"}, {"measured", true}, {"goal", true}, {""}, {"unit"}}, cells);
 }
 
@@ -72,7 +73,7 @@ void print_markdown(std::ostream& out, const std::vector<Measured>& rows, const 
       << count(machine.cores, "core") << ", SIMD level " << machine.simd << ", " << compiler << ":\n\n"
       << "| what | measured | goal | | unit |\n|---|---|---|---|---|\n";
   for (const Measured& row : rows)
-    out << "| " << row.name << " | " << figure(row.value) << " | " << text_of(row.goal) << " | "
+    out << "| " << row.name << " | " << digits(row.figure.value) << " | " << text_of(row.goal) << " | "
         << verdict(row) << " | " << row.unit << " |\n";
 }
 
@@ -82,10 +83,13 @@ void print_json(std::ostream& out, const std::vector<Measured>& rows, const Mach
     const bool has_goal = row.goal.better != Goal::Better::neither;
     Json entry = Json::object({{"name", row.name},
                                {"unit", row.unit},
-                               {"value", row.value},
+                               {"value", row.figure.value},
                                {"goal", has_goal ? Json(row.goal.value) : Json()},
                                {"better", name(row.goal.better)}});
-    if (has_goal) entry.add("met", row.goal.is_met_by(row.value));
+    const std::string& disagreement = row.figure.disagreement;
+    if (has_goal)
+      entry.add("met", disagreement.empty() ? Json(row.goal.is_met_by(row.figure.value)) : Json());
+    if (!disagreement.empty()) entry.add("disagrees", disagreement);
     list.add(entry);
   }
   out << Json::object({{"version", version},

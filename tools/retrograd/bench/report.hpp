@@ -12,7 +12,7 @@ namespace retrograd::tool {
 struct Measured {
   std::string name, unit;
   Goal goal;
-  double value;
+  Figure figure;
 };
 
 /// What the figures were measured on.

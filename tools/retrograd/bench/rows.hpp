@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../compute_options.hpp"
@@ -40,10 +41,19 @@ struct LeftOut {
   std::string why;
 };
 
+/// What was measured; and where a yardstick computes something else than it should, what: the figure is then worth
+/// no verdict, and the row says so.
+struct Figure {
+  Figure(double figure, std::string of_yardstick = "")
+      : value(figure), disagreement(std::move(of_yardstick)) {}
+  double value;
+  std::string disagreement;
+};
+
 struct Row {
   std::string name, unit;
   Goal goal;
-  std::function<double()> measure;
+  std::function<Figure()> measure;
 };
 using Rows = std::vector<Row>;
 
