@@ -58,7 +58,7 @@ enum {
   RG_NOT_PREPARED = 1,   ///< a stream or an instrument that is played before it was prepared
   RG_BAD_BLOCK = 2,      ///< fewer than 0 frames or more than prepare was told, or no outputs
   RG_BAD_INPUT = 3,      ///< an input signal has a sample that is NaN or infinite
-  RG_NOT_FINITE = 4,     ///< what was computed is NaN or infinite; the states are as at the start again
+  RG_NOT_FINITE = 4,     ///< what was computed is NaN or infinite: those rows are silent and start again
   RG_BAD_HANDLE = 16,    ///< a handle that was closed, was never opened or is of another kind
   RG_BUSY = 17,          ///< another call is at work on the same handle
   RG_BAD_ARGUMENT = 18,  ///< a null pointer, an index or a name that is not there, an option that cannot be
@@ -336,13 +336,18 @@ RG_API rg_status rg_stream_close(rg_stream stream);
 /// values that parameters have. May be called again. Allocates.
 RG_API rg_status rg_stream_prepare(rg_stream stream, double sample_rate, int max_block);
 /// The next `frames` samples (0 to max_block), planar. `inputs` holds a pointer for each input channel; where
-/// one is null, or `inputs` is, the channel holds the value of its last event. With any other status than RG_OK
-/// the outputs are silence and the stream stays where it was; with RG_BAD_HANDLE they are not touched, since
-/// nothing says how many there are. Audio thread.
+/// one is null, or `inputs` is, the channel holds the value of its last event. With RG_NOT_FINITE the rows that
+/// rg_stream_bad_rows names are silent in this block and start again in the next, and all others play on. With any
+/// other status than these two and RG_OK the outputs are silence and the stream stays where it was; with RG_BAD_HANDLE
+/// they are not touched, since nothing says how many there are. Audio thread.
 RG_API rg_status rg_stream_process(rg_stream stream, const float* const* inputs, float* const* outputs,
                                    int frames);
 /// What the last rg_stream_process returned; the handle's own mistakes excepted. Audio thread.
 RG_API rg_status rg_stream_status(rg_stream stream);
+/// The rows that the last rg_stream_process found to be NaN or infinite and silenced, the lowest first: `count` of
+/// them, as many of these as there is room for in `rows` (capacity), which may be null where the capacity is 0. Audio
+/// thread.
+RG_API rg_status rg_stream_bad_rows(rg_stream stream, int* rows, int capacity, int* count);
 /// Takes an event for the next block. RG_NOT_TAKEN where there is no room, or it names what is not there or a
 /// value outside the domain. Audio thread.
 RG_API rg_status rg_stream_schedule(rg_stream stream, const rg_stream_event* event);
@@ -351,7 +356,8 @@ RG_API rg_status rg_stream_schedule(rg_stream stream, const rg_stream_event* eve
 RG_API rg_status rg_stream_reset(rg_stream stream);
 /// Gradients of sum(seeds * outputs) over the last block, with the states it began with as constants. `seeds`
 /// holds a pointer to the block's frames for each output channel; a null one is zero. Wants
-/// rg_stream_options.gradients. Audio thread.
+/// rg_stream_options.gradients, and a last block that was RG_OK. RG_NOT_FINITE where a gradient is NaN or infinite;
+/// rg_stream_gradient gives them as they are. Audio thread.
 RG_API rg_status rg_stream_rewind(rg_stream stream, const float* const* seeds);
 /// What the last rg_stream_rewind found for a parameter of a row. Audio thread.
 RG_API rg_status rg_stream_gradient(rg_stream stream, int parameter, int row, double* gradient);
@@ -397,7 +403,8 @@ RG_API rg_status rg_instrument_open(rg_patch patch, const rg_instrument_options*
 RG_API rg_status rg_instrument_close(rg_instrument instrument);
 /// Gets ready, as rg_stream_prepare.
 RG_API rg_status rg_instrument_prepare(rg_instrument instrument, double sample_rate, int max_block);
-/// The next `frames` samples of the sum of the voices; statuses and promises as rg_stream_process. Audio thread.
+/// The next `frames` samples of the sum of the voices; statuses and promises as rg_stream_process. With RG_NOT_FINITE
+/// the notes of the voices that were NaN or infinite have ended, and the others sound on. Audio thread.
 RG_API rg_status rg_instrument_process(rg_instrument instrument, float* output, int frames);
 /// Back to silence and the first sample. Audio thread.
 RG_API rg_status rg_instrument_reset(rg_instrument instrument);

@@ -141,6 +141,49 @@ TEST_CASE("rows of a stream are channels, and each has its own parameters") {
   rg_stream_close(stream);
 }
 
+TEST_CASE("a row that is not finite is silent and starts again, and the call says which") {
+  Fixture f;
+  rg_stream_options options;
+  REQUIRE(rg_stream_options_init(&options, sizeof options) == RG_OK);
+  options.rows = 3;
+  options.glide = 0.0;
+  rg_stream stream, alone;
+  REQUIRE(rg_stream_open(f.patch, &options, &stream) == RG_OK);
+  options.rows = 1;
+  REQUIRE(rg_stream_open(f.patch, &options, &alone) == RG_OK);
+  REQUIRE(rg_stream_prepare(stream, rate, 256) == RG_OK);
+  REQUIRE(rg_stream_prepare(alone, rate, 256) == RG_OK);
+  const std::vector<float> gate(256, 1.0f);
+  const float* inputs[] = {gate.data(), gate.data(), gate.data()};
+  std::vector<float> sounds[3]{std::vector<float>(256), std::vector<float>(256), std::vector<float>(256)},
+      lone(256);
+  float *outputs[] = {sounds[0].data(), sounds[1].data(), sounds[2].data()}, *lone_output[] = {lone.data()};
+  int bad[3] = {-1, -1, -1}, count = -1;
+  for (int number = 0; number < 5; ++number) {
+    if (number == 2) CHECK(rg_stream_set(stream, gain, 1, 1e300) == RG_OK);
+    if (number == 3) CHECK(rg_stream_set(stream, gain, 1, 1.0) == RG_OK);
+    const rg_status status = number == 2 ? RG_NOT_FINITE : RG_OK;
+    CHECK(rg_stream_process(stream, inputs, outputs, 256) == status);
+    CHECK(rg_stream_status(stream) == status);
+    REQUIRE(rg_stream_process(alone, inputs, lone_output, 256) == RG_OK);
+    CHECK(sounds[0] == lone);
+    CHECK(sounds[2] == lone);
+    CHECK((sounds[1] == std::vector<float>(256)) == (number == 2));
+    CHECK(rg_stream_bad_rows(stream, bad, 3, &count) == RG_OK);
+    CHECK(count == (number == 2 ? 1 : 0));
+    CHECK(bad[0] == (number < 2 ? -1 : 1));
+    CHECK(bad[1] == -1);
+    CHECK(rg_stream_bad_rows(stream, nullptr, 0, &count) == RG_OK);
+    CHECK(count == (number == 2 ? 1 : 0));
+  }
+  CHECK(rg_stream_bad_rows(stream, nullptr, 3, &count) == RG_BAD_ARGUMENT);
+  CHECK(rg_stream_bad_rows(stream, bad, 3, nullptr) == RG_BAD_ARGUMENT);
+  CHECK(rg_stream_bad_rows(stream, bad, -1, &count) == RG_BAD_ARGUMENT);
+  CHECK(rg_stream_close(stream) == RG_OK);
+  CHECK(rg_stream_close(alone) == RG_OK);
+  CHECK(rg_stream_bad_rows(stream, bad, 3, &count) == RG_BAD_HANDLE);
+}
+
 TEST_CASE("a stream's parameters are the patch's") {
   const Fixture f;
   for (int index = 0; index < 13; ++index) {

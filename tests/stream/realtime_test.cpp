@@ -210,6 +210,12 @@ TEST_CASE("a million blocks allocate nothing, lock nothing and make no system ca
     failures += stream.process(inputs, outputs, 513) != StreamStatus::bad_block;
     gate[0] = NAN;
     failures += stream.process(inputs, outputs, 512) != StreamStatus::bad_input;
+    // And a row that goes wrong.
+    gate[0] = 1.0f;
+    stream.schedule({StreamEvent::Kind::jump, 100, gain, 1, 1e300});
+    failures += stream.process(inputs, outputs, 512) != StreamStatus::not_finite;
+    failures += stream.bad_channels().size() != 1 || stream.bad_channels()[0] != 1;
+    failures += stream.rewind(seeds) != StreamStatus::not_finite;
   });
   is_done = true;
   other.join();

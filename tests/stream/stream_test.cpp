@@ -358,7 +358,7 @@ TEST_CASE("bad calls give silence and a status, and the stream stays where it wa
   CHECK_THROWS_WITH_AS(stream.parameter("pitch"), doctest::Contains("note.frequency"), TapeError);
 }
 
-TEST_CASE("an output that is not finite is silence, and the stream starts again") {
+TEST_CASE("an output that is not finite is silence, and its row starts again") {
   Stream stream([](Tape& tape) -> std::vector<Var> {
     return {1.0 / tape.input("x", Tensor(Shape{*tape.options().length}))};
   });
@@ -370,7 +370,7 @@ TEST_CASE("an output that is not finite is silence, and the stream starts again"
   x[3] = 0.0f;
   CHECK(stream.process(in, out, 64) == StreamStatus::not_finite);
   CHECK(std::ranges::count(y, 0.0f) == 64);
-  CHECK(stream.position() == 0);
+  CHECK(stream.position() == 128);
   x[3] = 2.0f;
   CHECK(stream.process(in, out, 64) == StreamStatus::ok);
   CHECK(y[0] == 0.5f);

@@ -60,10 +60,10 @@ struct Performance {
       if (!instrument.midi(message->bytes.data(), message->count)) break;  // it waits for the next block
     const StreamStatus status =
         file ? file->process(instrument, output, frames) : instrument.process(output, frames);
-    if (status != StreamStatus::ok) {
-      std::fill_n(output, frames, 0.0f);
+    if (status == StreamStatus::not_finite)
       was_not_finite.store(true, std::memory_order_relaxed);
-    }
+    else if (status != StreamStatus::ok)
+      std::fill_n(output, frames, 0.0f);
     if (file && file->is_done(instrument)) is_done.store(true, std::memory_order_relaxed);
   }
 };
@@ -94,7 +94,7 @@ ExitCode play(const PlayOptions& options) {
     std::cerr << count(output.underruns(), "gap")
               << ": the sound was not there in time; a larger --block helps\n";
   if (performance.was_not_finite.load(std::memory_order_relaxed))
-    std::cerr << "the sound was not finite at times, and silent there\n";
+    std::cerr << "notes were not finite at times, and ended there\n";
   return ExitCode::done;
 }
 

@@ -4,6 +4,7 @@
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
+#include <span>
 
 namespace retrograd::c {
 
@@ -96,6 +97,16 @@ rg_status rg_stream_process(rg_stream stream, const float* const* inputs, float*
 rg_status rg_stream_status(rg_stream stream) {
   const Use<StreamObject> use(stream.id, Sharing::one_at_a_time);
   return use.status() != RG_OK ? use.status() : static_cast<rg_status>(use->stream.status());
+}
+
+rg_status rg_stream_bad_rows(rg_stream stream, int* rows, int capacity, int* count) {
+  if (count == nullptr || capacity < 0 || (rows == nullptr && capacity > 0)) return RG_BAD_ARGUMENT;
+  const Use<StreamObject> use(stream.id, Sharing::one_at_a_time);
+  if (use.status() != RG_OK) return use.status();
+  const std::span<const int> bad = use->stream.bad_channels();
+  *count = static_cast<int>(bad.size());
+  std::copy_n(bad.data(), std::min(*count, capacity), rows);
+  return RG_OK;
 }
 
 rg_status rg_stream_schedule(rg_stream stream, const rg_stream_event* event) {

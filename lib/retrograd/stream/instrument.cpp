@@ -79,9 +79,10 @@ struct Instrument::State {
               return std::vector<Var>{audio * tape.parameter("note.velocity", full, unit_interval)};
             },
             {.glide = options.glide,
-             // An event here becomes five there, or one for each voice, or two: but only silence, and what resets
-             // what events before it changed, so that 2^20 are enough for 1024 voices.
-             .max_events = std::min((max_events + 1) * std::max(2 * options.voices, 5), 1 << 20)}),
+             // An event here becomes five there, or one for each voice, or two (but only silence, and what resets
+             // what events before it changed, so that 2^20 are enough for 1024 voices); a voice that is stopped
+             // two.
+             .max_events = std::min((max_events + 3) * std::max(2 * options.voices, 5), 1 << 20)}),
         gates(stream.input("note.gate")),
         frequency(stream.parameter("note.frequency")),
         velocity(stream.parameter("note.velocity")),
@@ -314,12 +315,19 @@ struct Instrument::State {
       }
     play_events(position + frames);
     const StreamStatus status = stream.process(nullptr, outputs.data(), frames);
-    if (status != StreamStatus::ok) {
+    if (status != StreamStatus::ok && status != StreamStatus::not_finite) {
       std::fill_n(output, frames, 0.0f);
       reset();
       return status;
     }
     position += frames;
+    for (const int voice : stream.bad_channels()) {
+      voices.stop(voice);
+      sound_of(voice) = {};
+      set_gate(voice, false, position);
+      send(StreamEvent::Kind::jump, position, frequency, voice,
+           options.tuning);  // its own may have been too high
+    }
     free_ended(position);
     std::copy_n(outputs[0], frames, output);
     for (std::size_t v = 1; v < outputs.size(); ++v)

@@ -57,7 +57,8 @@ class Instrument {
   void prepare(double sample_rate, int max_block);
 
   /// The sum of the voices, voice 0 first, `frames` samples (0 to max_block). Promises as Stream::process.
-  /// Where what was computed is not finite all notes have ended.
+  /// `not_finite`: voices whose sound is NaN or infinite (`stream().bad_channels()`) were silenced, and their notes have
+  /// ended; the others sound on.
   StreamStatus process(float* output, int frames) noexcept;
   /// As after `prepare`: no note, no event, every channel's controllers as at first. Parameters and the level
   /// keep their values.

@@ -1,3 +1,4 @@
+#include <retrograd/math/finite.hpp>
 #include <retrograd/math/floating_point.hpp>
 #include <retrograd/math/ordered_sum.hpp>
 #include <retrograd/patches/record.hpp>
@@ -6,13 +7,14 @@
 #include <retrograd/tape/backend.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <optional>
 
 namespace retrograd {
 
 namespace {
+
+using math::are_finite;
 
 // An input or a parameter, as the builder recorded it.
 struct Recorded {
@@ -25,15 +27,6 @@ struct Recorded {
     return name == other.name && rows == other.rows && first == other.first;
   }
 };
-
-// All samples of a block are numbers.
-bool are_finite(const float* samples, int count) {
-  constexpr std::uint32_t exponent = 0x7F800000u;
-  std::uint32_t others = 0;
-  for (int n = 0; n < count; ++n)
-    others |= (std::bit_cast<std::uint32_t>(samples[n]) & exponent) == exponent ? 1u : 0u;
-  return others == 0;
-}
 
 Stream::Builder builder_of(const Patch& patch, std::int64_t rows) {
   validate(patch, "the patch");
@@ -69,7 +62,8 @@ const char* to_string(StreamStatus status) {
     case StreamStatus::bad_input:
       return "an input is NaN or infinite";
     case StreamStatus::not_finite:
-      return "the output was NaN or infinite; the stream is at its start again";
+      return "what was computed was NaN or infinite: those rows are silent and start again, the others play "
+             "on";
   }
   return "an unknown status";
 }
@@ -138,11 +132,16 @@ struct Stream::State final : LiveConstants {
       if (!var.is_signal())
         raise<TapeError>("[stream] output " + std::to_string(ids.size()) +
                          " is constant over time; the outputs of a stream are signals");
+      if (var.shape().length() != length && graph.nodes[static_cast<std::size_t>(var.id())].leaf < 0)
+        raise<TapeError>("[stream] output " + std::to_string(ids.size()) + ", of '" +
+                         graph.nodes[static_cast<std::size_t>(var.id())].type->name + "', has " +
+                         std::to_string(var.shape().length()) + " samples of the " + std::to_string(length) +
+                         " that the tape has; a stream's outputs have the tape's length");
       ids.push_back(var.id());
       found_outputs.push_back({"", var.id(), static_cast<int>(var.shape().rows()),
                                static_cast<int>(channels(found_outputs)), real});
     }
-    auto live = compile_live(graph, make_plan(graph, ids), ids, *this, options.gradients);
+    auto live = compile_live(graph, make_plan(graph, ids), ids, length, *this, options.gradients);
     if (tape && !(found_inputs == inputs && found_parameters == parameters && found_outputs == outputs))
       raise<TapeError>("[stream] at " + std::to_string(at_rate) +
                        " Hz the builder recorded other inputs, parameters or outputs than at first");
@@ -175,6 +174,8 @@ struct Stream::State final : LiveConstants {
     if (options.gradients)
       collect(
           outputs, [&](const Recorded& output) { return plan->adjoint(output.id); }, seed_rows, length);
+    bad_channels.clear();
+    bad_channels.reserve(output_rows.size());
   }
 
   // LiveConstants: every parameter as it is at a sample.
@@ -273,6 +274,7 @@ struct Stream::State final : LiveConstants {
   StreamStatus process(const float* const* host_inputs, float* const* host_outputs, int frames) noexcept {
     const math::DefaultFloatingPoint environment;
     last_frames = 0;
+    bad_channels.clear();
     status = check(host_inputs, host_outputs, frames);
     if (status != StreamStatus::ok) {
       silence(host_outputs, frames);
@@ -310,16 +312,17 @@ struct Stream::State final : LiveConstants {
   }
 
   StreamStatus give(float* const* host_outputs, int frames) {
-    for (const float* row : output_rows)
-      if (!are_finite(row + LivePlan::history, frames)) {
-        silence(host_outputs, frames);
-        reset();
-        return StreamStatus::not_finite;
-      }
+    if (!std::ranges::all_of(output_rows,
+                             [&](const float* row) { return are_finite(row + LivePlan::history, frames); })) {
+      plan->restart_not_finite();
+      for (const Recorded& output : outputs)
+        for (int row = 0; row < output.rows; ++row)
+          if (plan->was_not_finite(output.id, row)) bad_channels.push_back(output.first + row);
+    }
     for (std::size_t channel = 0; channel < output_rows.size() && frames > 0; ++channel)
       if (host_outputs[channel] != nullptr)
         std::copy_n(output_rows[channel] + LivePlan::history, frames, host_outputs[channel]);
-    return StreamStatus::ok;
+    return bad_channels.empty() ? StreamStatus::ok : StreamStatus::not_finite;
   }
 
   void silence(float* const* host_outputs, int frames) const {
@@ -331,6 +334,7 @@ struct Stream::State final : LiveConstants {
   void reset() noexcept {
     position = block_start = 0;
     last_frames = 0;
+    bad_channels.clear();
     events.clear();
     std::fill(held.begin(), held.end(), 0.0f);
     glides->rest();
@@ -350,7 +354,17 @@ struct Stream::State final : LiveConstants {
       for (int n = 0; n < last_frames; ++n) of_block[n] += seeds[channel][n];
     }
     plan->rewind();
-    return StreamStatus::ok;
+    return gradients_are_finite() ? StreamStatus::ok : StreamStatus::not_finite;
+  }
+
+  bool gradients_are_finite() const {
+    const Graph& graph = graph_of(static_cast<const TapeState*>(tape->state()));
+    for (const Recorded& parameter : parameters) {
+      const std::optional<Tensor>& gradient = leaf_of(graph, parameter).gradient;
+      for (int row = 0; gradient && row < parameter.rows; ++row)
+        if (!math::is_finite(gradient->view().at(row))) return false;
+    }
+    return true;
   }
 
   Builder builder;
@@ -368,6 +382,7 @@ struct Stream::State final : LiveConstants {
   StreamStatus status = StreamStatus::not_prepared;
   std::int64_t position = 0, block_start = 0;
   int last_frames = 0;
+  std::vector<int> bad_channels;         // never more than there are channels
   std::vector<float> held;               // [input channel]
   std::vector<StreamEvent> events;       // by offset; never grows beyond its capacity
   std::optional<detail::Glides> glides;  // every row of every parameter
@@ -427,6 +442,7 @@ StreamStatus Stream::process(const float* const* inputs, float* const* outputs, 
   return state_->process(inputs, outputs, frames);
 }
 StreamStatus Stream::status() const noexcept { return state_->status; }
+std::span<const int> Stream::bad_channels() const noexcept { return state_->bad_channels; }
 bool Stream::schedule(const StreamEvent& event) noexcept { return state_->schedule(event); }
 void Stream::reset() noexcept { state_->reset(); }
 std::int64_t Stream::position() const noexcept { return state_->position; }

@@ -14,8 +14,8 @@
 // samples, and a call that ends inside one computes its part again in the next call.
 //
 // Threads: `prepare` while nothing else runs, `set` and `value` included; these two on any thread at any other
-// time; `process`, `schedule`, `reset`, `rewind` and what they left behind (`status`, `gradient`) on the audio
-// thread.
+// time; `process`, `schedule`, `reset`, `rewind` and what they left behind (`status`, `bad_channels`, `gradient`) on the
+// audio thread.
 #pragma once
 
 #include <retrograd/tape/tape.hpp>
@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,13 +32,15 @@ namespace retrograd {
 
 struct Patch;
 
-/// What a call found. With anything but `ok` the outputs are silence and the stream stays where it was.
+/// What a call found. With anything but `ok` and `not_finite` the outputs are silence and the stream stays where it was.
 enum class StreamStatus {
   ok,            ///< it was done
   not_prepared,  ///< no `prepare` yet; of `rewind`: none with `gradients`
   bad_block,     ///< fewer than 0 frames, or more than `prepare` was told; or no outputs
   bad_input,     ///< an input that is NaN or infinite
-  not_finite,    ///< what was computed is NaN or infinite; the states are as at the start again
+  /// Something computed is NaN or infinite. Of `process`: the rows that are (`bad_channels` says which) are silent in
+  /// this block and start again in the next; all others play on. Of `rewind`: a gradient is.
+  not_finite,
 };
 
 /// "ok", "an input is NaN or infinite": for people.
@@ -115,11 +118,16 @@ class Stream {
   /// null, or `inputs` is, the channel holds the value of its last event. Never allocates, locks, waits,
   /// throws or makes a system call.
   StreamStatus process(const float* const* inputs, float* const* outputs, int frames) noexcept;
-  StreamStatus status() const noexcept;  ///< of the last call
+  StreamStatus status() const noexcept;  ///< of the last `process`
+  /// The output channels that the last `process` found to be NaN or infinite and silenced, in their order; empty but
+  /// after `not_finite`. Such a row's states are as at the start from the next block on, as after a restart event of that
+  /// row; its parameters, held inputs and events are what they were. The states of rows that are no output start again
+  /// too where they went wrong. No other row's bits change.
+  std::span<const int> bad_channels() const noexcept;
 
   /// False where there is no room, or the event names what is not there or a value outside the domain. Events
   /// at one sample happen in the order in which they were scheduled; one beyond the next block waits for its
-  /// sample. What `prepare`, `reset` or an output that is not finite finds waiting is dropped.
+  /// sample. What `prepare` or `reset` finds waiting is dropped.
   bool schedule(const StreamEvent& event) noexcept;
 
   /// Back to the first sample: states, held inputs, glides and events. Parameters keep their values.
@@ -131,7 +139,8 @@ class Stream {
   /// Gradients of sum(seed * output) over the last block for all parameters, with the states the block began
   /// with as constants; `seeds` holds a pointer to the last call's frames for each output channel, a null one
   /// is zero. Of a row that an event restarted or whose parameters one changed, the part since then counts;
-  /// a parameter that glides is taken at the value it has reached. Wants `gradients`.
+  /// a parameter that glides is taken at the value it has reached. Wants `gradients`, and a last block that was `ok`.
+  /// `not_finite` where one of the gradients is NaN or infinite: `gradient` gives them as they are.
   StreamStatus rewind(const float* const* seeds) noexcept;
   /// What the last `rewind` found; 0 before one, and for what is not there.
   double gradient(int parameter, int row = 0) const noexcept;

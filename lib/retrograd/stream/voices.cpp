@@ -48,6 +48,11 @@ void Voices::end(int voice) noexcept {
   if (ended.phase == VoicePhase::released) enter(ended, VoicePhase::free);
 }
 
+void Voices::stop(int voice) noexcept {
+  Voice& stopped = voices_[static_cast<std::size_t>(voice)];
+  if (stopped.phase != VoicePhase::free) enter(stopped, VoicePhase::free);
+}
+
 void Voices::reset() noexcept {
   changes_ = 0;
   pedal_is_down_.fill(false);

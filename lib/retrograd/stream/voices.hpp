@@ -78,6 +78,8 @@ class Voices {
 
   /// The sound of a released voice has ended.
   void end(int voice) noexcept;
+  /// Its sound has ended, whatever it did: the key, where it is down, has no voice any more.
+  void stop(int voice) noexcept;
 
   /// As when it was made.
   void reset() noexcept;

@@ -69,6 +69,11 @@ class LivePlan {
   virtual void restart(int id, std::int64_t row) = 0;
   /// Plays on up to sample `to`.
   virtual void play(std::int64_t to) = 0;
+  /// Looks at all that was computed since the block began. A row that has a sample that is NaN or infinite is restarted,
+  /// as `restart` does, and its samples in this block become 0.
+  virtual void restart_not_finite() = 0;
+  /// Whether the last restart_not_finite did so with this row of an output.
+  virtual bool was_not_finite(int id, std::int64_t row) const = 0;
 
   /// The adjoint of an output, to be filled like signal(); then the gradients of all parameters over the
   /// block, in the graph's leaves.
@@ -76,10 +81,10 @@ class LivePlan {
   virtual void rewind() = 0;
 };
 
-/// `graph` (recorded at a length of `history` + a block, f32) and `constants` outlive what is returned. Throws
+/// `graph` (recorded at a `length` of `history` + a block, f32) and `constants` outlive what is returned. Throws
 /// TapeError where a node of the plan cannot run block by block. `outputs`: ids; `has_gradients`: rewind will
 /// be called.
 std::unique_ptr<LivePlan> compile_live(Graph& graph, Plan plan, std::span<const int> outputs,
-                                       LiveConstants& constants, bool has_gradients);
+                                       std::int64_t length, LiveConstants& constants, bool has_gradients);
 
 }  // namespace retrograd

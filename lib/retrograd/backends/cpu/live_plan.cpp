@@ -1,6 +1,7 @@
 // The CPU's live plan: the stages of a stream, one after the other, a stretch of samples at a time.
 #include <retrograd/backends/cpu/live_stage.hpp>
 #include <retrograd/backends/cpu/storage.hpp>
+#include <retrograd/math/finite.hpp>
 #include <retrograd/tape/backend.hpp>
 
 #include <algorithm>
@@ -13,10 +14,12 @@ namespace cpu {
 namespace {
 
 // Says which node of the plan cannot run block by block, and why.
-void check_streams(const Plan& plan, std::int64_t length) {
-  const auto refuse = [](const PlanNode& node, const std::string& why) {
-    raise<TapeError>(std::string("[stream] '") + node.type->name + "' of shape " + to_string(node.shape) +
-                     " cannot stream: " + why);
+void check_streams(const Graph& graph, const Plan& plan, std::int64_t length) {
+  const auto refuse = [&](const PlanNode& node, const std::string& why) {
+    const std::string name = node.leaf >= 0
+                                 ? "input '" + graph.leaves[static_cast<std::size_t>(node.leaf)].name
+                                 : "'" + std::string(node.type->name);
+    raise<TapeError>("[stream] " + name + "' of shape " + to_string(node.shape) + " cannot stream: " + why);
   };
   for (const PlanNode& node : plan.nodes) {
     if (node.type->kind == NodeKind::whole)
@@ -33,13 +36,13 @@ void check_streams(const Plan& plan, std::int64_t length) {
 
 class CpuLivePlan final : public LivePlan, public ConstantsAt {
  public:
-  CpuLivePlan(Graph& graph, Plan plan, std::span<const int> outputs, LiveConstants& constants,
-              bool has_gradients)
+  CpuLivePlan(Graph& graph, Plan plan, std::span<const int> outputs, std::int64_t length,
+              LiveConstants& constants, bool has_gradients)
       : plan_(std::move(plan)),
         storage_(graph, plan_, ElementType::f32),
         constants_(constants),
-        length_(plan_.nodes[index(outputs[0])].shape.length()) {
-    check_streams(plan_, length_);
+        length_(length) {
+    check_streams(graph, plan_, length_);
     const StageContext context{plan_, storage_, executor_, ElementType::f32, 0};
     for (int stage = 0; stage < static_cast<int>(plan_.stages.size()); ++stage)
       if (plan_.stages[static_cast<std::size_t>(stage)].kind == StageKind::constants)
@@ -49,6 +52,11 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
     for (std::size_t n = 0; n < plan_.nodes.size(); ++n) {
       const PlanNode& node = plan_.nodes[n];
       if (node.signal && node.stored) signals_.push_back({static_cast<int>(n), node.shape.rows()});
+    }
+    for (const Signal& signal : signals_) {
+      auto same_rows = std::ranges::find(groups_, signal.rows, &RowGroup::rows);
+      if (same_rows == groups_.end())
+        groups_.push_back({signal.rows, std::vector<char>(static_cast<std::size_t>(signal.rows))});
     }
     if (has_gradients) prepare_rewind(outputs);
   }
@@ -97,6 +105,27 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
     position_ = to;
   }
 
+  void restart_not_finite() override {
+    const std::int64_t count = position_ - (buffer_start_ + history);
+    for (RowGroup& group : groups_) {
+      std::ranges::fill(group.is_bad, char{0});
+      for_each_row_of(group, [&](const float* row, char& is_bad) {
+        is_bad |= char{!math::are_finite(row + history, count)};
+      });
+      for_each_row_of(group, [&](float* row, char& is_bad) {
+        if (is_bad != 0) std::fill_n(row, length_, 0.0f);
+      });
+      for (LiveStage& stage : stages_)
+        for (std::int64_t row = 0; row < group.rows && stage.rows() == group.rows; ++row)
+          if (group.is_bad[static_cast<std::size_t>(row)] != 0) stage.restart(row);
+    }
+  }
+
+  bool was_not_finite(int id, std::int64_t row) const override {
+    const std::int64_t rows = plan_.nodes[index(id)].shape.rows();
+    return std::ranges::find(groups_, rows, &RowGroup::rows)->is_bad[static_cast<std::size_t>(row)] != 0;
+  }
+
   float* adjoint(int id) override { return storage_.adjoint(static_cast<int>(index(id))).as<float>().data(); }
 
   void rewind() override {
@@ -124,6 +153,20 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
     int node;
     std::int64_t rows;
   };
+
+  // The rows of all signals with so many of them: those of one number are played, and restarted, together.
+  struct RowGroup {
+    std::int64_t rows;
+    std::vector<char> is_bad;  // [row]
+  };
+
+  template <class Visit>
+  void for_each_row_of(RowGroup& group, const Visit& visit) {
+    for (const Signal& signal : signals_)
+      for (std::int64_t row = 0; row < signal.rows && signal.rows == group.rows; ++row)
+        if (plan_.nodes[static_cast<std::size_t>(signal.node)].type->kind != NodeKind::leaf)
+          visit(samples(signal.node) + row * length_, group.is_bad[static_cast<std::size_t>(row)]);
+  }
 
   std::size_t index(int id) const {
     return static_cast<std::size_t>(plan_.index_of[static_cast<std::size_t>(id)]);
@@ -171,6 +214,7 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
   std::vector<std::unique_ptr<StageRunner>> constant_stages_;
   std::deque<LiveStage> stages_;
   std::vector<Signal> signals_;
+  std::vector<RowGroup> groups_;
   std::vector<int> prepared_;
   std::vector<Tensor*> to_zero_;
   std::vector<float> kept_;
@@ -181,8 +225,9 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
 }  // namespace cpu
 
 std::unique_ptr<LivePlan> compile_live(Graph& graph, Plan plan, std::span<const int> outputs,
-                                       LiveConstants& constants, bool has_gradients) {
-  return std::make_unique<cpu::CpuLivePlan>(graph, std::move(plan), outputs, constants, has_gradients);
+                                       std::int64_t length, LiveConstants& constants, bool has_gradients) {
+  return std::make_unique<cpu::CpuLivePlan>(graph, std::move(plan), outputs, length, constants,
+                                            has_gradients);
 }
 
 }  // namespace retrograd
