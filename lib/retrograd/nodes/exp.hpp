@@ -1,4 +1,4 @@
-// e to the power x.
+// e to the power x, which is its slope too. Where it overflows and no adjoint comes in, none goes out.
 #pragma once
 
 #include <retrograd/math/functions.hpp>
@@ -16,7 +16,7 @@ struct Exp : Pointwise<1> {
   }
   template <class T>
   RETROGRAD_INLINE std::array<T, 1> adjoint(T gy, T y, T) const {
-    return {gy * y};
+    return {gy == T(0) ? gy : gy * y};
   }
   static Check check() { return {.inputs = {anything}}; }
 };

@@ -1,4 +1,5 @@
-// Natural logarithm.
+// Natural logarithm, its slope 1/x. At 0 the slope is infinite; where no adjoint comes in, none goes out, so that a
+// select which takes another value there has finite gradients.
 #pragma once
 
 #include <retrograd/math/functions.hpp>
@@ -14,7 +15,7 @@ struct Log : Pointwise<1> {
   }
   template <class T>
   RETROGRAD_INLINE std::array<T, 1> adjoint(T gy, T, T x) const {
-    return {gy / x};
+    return {gy == T(0) ? gy : gy / x};
   }
   static Check check() { return {.inputs = {{0.2, 3.0}}}; }
 };

@@ -1,4 +1,15 @@
 // x where the condition is 0.5 or above, else y. No derivative flows to the condition.
+//
+// Both are computed. What is not taken changes no value, whatever it is, and an adjoint of 0 goes there: divide, exp,
+// log, pow and sqrt pass it on as 0 even where their slope is infinite or no number, as that of sqrt(x) at 0 is. Other
+// nodes multiply it by what they read, so that a *factor* that is NaN or infinite where it is not taken makes a NaN of
+// the other factor's gradient: 0 * NaN. In
+//
+//     select(x > 0.0, gain * log(x), 0.0)
+//
+// the gain's gradient is NaN where some x is below 0. Choose the argument, then the value:
+//
+//     select(x > 0.0, gain * log(select(x > 0.0, x, 1.0)), 0.0)
 #pragma once
 
 #include <retrograd/nodes/node.hpp>

@@ -1,4 +1,5 @@
-// Square root. Its derivative at 0 is infinite.
+// Square root, its slope 1/(2*y). At 0 the slope is infinite; where no adjoint comes in, none goes out, so that a
+// select which takes another value at 0 has finite gradients.
 #pragma once
 
 #include <retrograd/math/functions.hpp>
@@ -16,7 +17,7 @@ struct Sqrt : Pointwise<1> {
   }
   template <class T>
   RETROGRAD_INLINE std::array<T, 1> adjoint(T gy, T y, T) const {
-    return {gy / (y + y)};
+    return {gy == T(0) ? gy : gy / (y + y)};
   }
   static Check check() { return {.inputs = {{0.2, 3.0}}}; }
 };
