@@ -358,8 +358,8 @@ TEST_CASE("one value per row has one gradient per row; a number's is summed over
     const Var y = number * per_row * shared * blocks;  // (2, 3, 4)
     REQUIRE(y.shape() == Shape{2, 3, 4});
     tape.play({y});
-    tape.rewind(y, Tensor{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2}.reshaped(
-                       Shape{2, 3, 4}));
+    tape.rewind(y, Tensor::signal({1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2})
+                       .reshaped(Shape{2, 3, 4}));
     CHECK(tape.gradient(number).item() == 3.75 * (6.0 - 2.0 * 3.0));
     CHECK(numbers(tape.gradient(per_row)) == Numbers{3.75, 3.75, 3.75 - 7.5});
     CHECK(tape.gradient(per_row).shape == Shape{3, 1});

@@ -1008,6 +1008,20 @@ TEST_CASE("info tells the program's build, SIMD level, devices and threads") {
   CHECK(contains(plain.out, "SIMD level       plain"));
 }
 
+TEST_CASE("a SIMD level that there is not is said, with the ones that there are") {
+  const Workplace place;
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"info"}, {"render", "-o", "a.wav"}}) {
+    const Outcome outcome = run_after([] { ::setenv("RETROGRAD_SIMD", "v9", 1); }, place, arguments);
+    CHECK(outcome.code == 2);
+    CHECK(contains(outcome.err, "RETROGRAD_SIMD is 'v9'"));
+    CHECK(contains(outcome.err, "plain, v3 or v4"));
+    CHECK_FALSE(std::filesystem::exists(place / "a.wav"));
+  }
+  CHECK(run_after([] { ::setenv("RETROGRAD_SIMD", "", 1); }, place, {"info"}).code == 0);
+  CHECK(run_after([] { ::setenv("RETROGRAD_SIMD", "v4", 1); }, place, {"info"}).code == 0);
+}
+
 TEST_CASE("info tells what a patch holds and how it will run") {
   const Workplace place;
   std::filesystem::copy(place / "small.toml", place / "nameless");

@@ -1,6 +1,7 @@
 // The program: reads the command line, runs what it asks for, and turns what goes wrong into one message and
 // an exit code.
 #include <retrograd/files/partial_files.hpp>
+#include <retrograd/math/simd.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <exception>
@@ -45,6 +46,8 @@ ExitCode run(int argc, char** argv) {
   add_bench(program);
   add_info(program);
   program.footer(examples);  // last, or the subcommands would have it too
+  if (const std::string wrong = math::wrong_simd_wish(); !wrong.empty())
+    return complain(wrong, ExitCode::bad_usage);
   return program.run(argc, argv);
 }
 

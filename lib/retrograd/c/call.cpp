@@ -43,6 +43,8 @@ rg_status report_exception() noexcept {
     return report(RG_BAD_VALUE, error.what());
   } catch (const FileError& error) {
     return report(RG_BAD_FILE, error.what());
+  } catch (const OutOfMemoryError& error) {
+    return report(RG_NO_MEMORY, error.what());
   } catch (const std::bad_alloc&) {
     return report(RG_NO_MEMORY, rg_status_text(RG_NO_MEMORY));
   } catch (const std::length_error&) {

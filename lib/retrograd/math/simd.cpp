@@ -38,12 +38,16 @@ SimdLevel best_simd_level() {
 
 namespace {
 
+// What the environment asks for; empty: nothing.
+std::string_view wished_level() {
+  const char* wish = std::getenv("RETROGRAD_SIMD");
+  return wish != nullptr ? wish : "";
+}
+
 SimdLevel level_from_environment() {
   const SimdLevel best = best_simd_level();
-  const char* wish = std::getenv("RETROGRAD_SIMD");
-  if (wish == nullptr) return best;
-  const std::string_view text = wish;
-  const SimdLevel level = text == "plain" ? SimdLevel::plain : text == "v3" ? SimdLevel::v3 : best;
+  const std::string_view wish = wished_level();
+  const SimdLevel level = wish == "plain" ? SimdLevel::plain : wish == "v3" ? SimdLevel::v3 : best;
   return level < best ? level : best;
 }
 
@@ -55,6 +59,17 @@ std::atomic<SimdLevel>& current_level() {
 }  // namespace
 
 SimdLevel simd_level() { return current_level().load(std::memory_order_relaxed); }
+
+std::string wrong_simd_wish() {
+  // Once: the environment is not to be read while a host changes it.
+  static const bool is_wrong = [] {
+    const std::string_view wish = wished_level();
+    return !wish.empty() && wish != "plain" && wish != "v3" && wish != "v4";
+  }();
+  if (!is_wrong) return {};
+  return "RETROGRAD_SIMD is '" + std::string(wished_level()) +
+         "' in the environment; it may be plain, v3 or v4, or not be set: then the best level is used";
+}
 
 bool set_simd_level(SimdLevel level) {
   if (level > best_simd_level()) return false;

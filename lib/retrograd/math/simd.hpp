@@ -16,6 +16,8 @@
 
 #include <retrograd/math/scalar.hpp>
 
+#include <string>
+
 namespace retrograd::math {
 
 enum class SimdLevel { plain, v3, v4 };
@@ -37,6 +39,10 @@ SimdLevel best_simd_level();
 /// The level in use: the best one, or what RETROGRAD_SIMD=plain|v3|v4 in the environment asks for (never
 /// above the best), or what `set_simd_level` set last.
 SimdLevel simd_level();
+
+/// What is wrong with RETROGRAD_SIMD in the environment, in words: it asks for a level that there is not. Empty where
+/// nothing is. Making a tape throws it as a DomainError.
+std::string wrong_simd_wish();
 
 /// For tests: use `level` from now on. Call it while no tape is playing; returns false where the processor
 /// lacks it.

@@ -1,8 +1,10 @@
 #include <retrograd/math/floating_point.hpp>
+#include <retrograd/math/simd.hpp>
 #include <retrograd/tape/backend.hpp>
 #include <retrograd/tape/tape.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <string_view>
 #include <unordered_map>
 
@@ -135,6 +137,7 @@ bool Var::is_signal() const {
 
 Tape::Tape(const TapeOptions& options) : state_(std::make_unique<TapeState>()) {
   check_device(options);
+  if (const std::string wrong = math::wrong_simd_wish(); !wrong.empty()) raise<DomainError>(wrong);
   if (options.sample_rate && !(*options.sample_rate > 0 && *options.sample_rate - *options.sample_rate == 0))
     raise<DomainError>("the sample rate is " + std::to_string(*options.sample_rate) +
                        " Hz, but must be positive and finite");
@@ -419,6 +422,9 @@ Var record(TapeState* tape, const NodeType& type, NodeData data, std::span<const
     if (Leaf* leaf = leaf_of(allowed)) check_input(type, allowed, value_of(*leaf));
   for (const InputDomain& allowed : type.input_domains)
     if (Leaf* leaf = leaf_of(allowed)) leaf->readers.push_back({&type, &allowed});
+  if (shape.rows() > std::numeric_limits<int>::max())
+    raise<ShapeError>(std::string("[") + type.name + "] a value of shape " + to_string(shape) + " has " +
+                      std::to_string(shape.rows()) + " rows; what is computed has 2147483647 at most");
   Graph& graph = tape->graph;
   const std::size_t first_input = graph.inputs.size();
   for (const Var input : inputs) graph.inputs.push_back(input.id());

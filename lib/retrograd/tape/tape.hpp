@@ -51,7 +51,8 @@ struct TapeOptions {
 /// One thread at a time uses a tape; two tapes share nothing.
 class Tape {
  public:
-  /// Throws DeviceError where the device is not there, DomainError for a rate, length or tile that cannot be.
+  /// Throws DeviceError where the device is not there, DomainError for a rate, length or tile that cannot be, or where
+  /// RETROGRAD_SIMD in the environment is no SIMD level.
   explicit Tape(const TapeOptions& options = {});
   ~Tape();
   /// Moving a tape keeps its Vars valid.

@@ -14,6 +14,7 @@ template void raise<TapeError>(const std::string&);
 template void raise<DeviceError>(const std::string&);
 template void raise<DomainError>(const std::string&);
 template void raise<RoutingError>(const std::string&);
+template void raise<OutOfMemoryError>(const std::string&);
 template void raise<FileError>(const std::string&);
 
 }  // namespace retrograd

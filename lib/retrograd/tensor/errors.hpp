@@ -46,6 +46,11 @@ class [[gnu::visibility("default")]] RoutingError : public Error {
   using Error::Error;
 };
 
+/// Memory that is not there: of a tensor, or of what a plan stores.
+class [[gnu::visibility("default")]] OutOfMemoryError : public Error {
+  using Error::Error;
+};
+
 /// A file that cannot be read or written, or does not hold what it should. Names the file, line and key.
 class [[gnu::visibility("default")]] FileError : public Error {
   using Error::Error;
@@ -62,6 +67,7 @@ extern template void raise<TapeError>(const std::string&);
 extern template void raise<DeviceError>(const std::string&);
 extern template void raise<DomainError>(const std::string&);
 extern template void raise<RoutingError>(const std::string&);
+extern template void raise<OutOfMemoryError>(const std::string&);
 extern template void raise<FileError>(const std::string&);
 
 }  // namespace retrograd

@@ -20,7 +20,7 @@ struct FreeSamples {
 };
 using SampleMemory = std::unique_ptr<void, FreeSamples>;
 
-/// `bytes` of zeros.
+/// `bytes` of zeros. Throws OutOfMemoryError, which says how many, where they are not there.
 SampleMemory allocate_samples(std::size_t bytes);
 /// `bytes` with anything in them.
 SampleMemory allocate_samples_on(cuda::Gpu& gpu, std::size_t bytes);

@@ -10,8 +10,19 @@ Shape::Shape(std::span<const std::int64_t> axes) : axes_(static_cast<int>(axes.s
   if (axes.size() > max_axes)
     raise<ShapeError>("a shape has at most 8 axes; this one has " + std::to_string(axes.size()));
   std::copy(axes.begin(), axes.end(), extent_.begin());
-  for (const std::int64_t extent : axes)
+  check_extents();
+}
+
+void Shape::check_extents() const {
+  std::int64_t elements = 1;
+  for (int axis = 0; axis < axes_; ++axis) {
+    const std::int64_t extent = (*this)[axis];
     if (extent < 1) raise<ShapeError>("an empty tensor: shape " + to_string(*this) + " has an axis under 1");
+    if (extent > max_elements / elements)
+      raise<ShapeError>("a tensor of shape " + to_string(*this) +
+                        " has more elements than a tensor can have, " + std::to_string(max_elements));
+    elements *= extent;
+  }
 }
 
 std::int64_t Shape::rows() const {
@@ -23,6 +34,7 @@ std::int64_t Shape::rows() const {
 Shape Shape::with_length(std::int64_t length) const {
   Shape shape = *this;
   shape.extent_[static_cast<std::size_t>(axes_ - 1)] = length;
+  shape.check_extents();
   return shape;
 }
 

@@ -15,10 +15,12 @@ namespace retrograd {
 class Shape {
  public:
   static constexpr int max_axes = 8;  ///< the most it can have
+  /// The most elements it can have. More would fill no memory, and their bytes could not be counted.
+  static constexpr std::int64_t max_elements = std::int64_t{1} << 48;
 
   /// That of a number, (1).
   Shape() : Shape({1}) {}
-  /// Throws ShapeError for no axis, more than `max_axes`, or an axis under 1.
+  /// Throws ShapeError for no axis, more than `max_axes`, an axis under 1, or more than `max_elements`.
   Shape(std::initializer_list<std::int64_t> axes) : Shape(std::span(axes.begin(), axes.size())) {}
   /// The same for extents in an array.
   explicit Shape(std::span<const std::int64_t> axes);
@@ -33,7 +35,7 @@ class Shape {
   std::int64_t rows() const;
   /// The product of all axes.
   std::int64_t elements() const { return rows() * length(); }
-  /// The same batch axes with another length.
+  /// The same batch axes with another length; ShapeError as above.
   Shape with_length(std::int64_t length) const;
 
   bool operator==(const Shape&) const = default;
@@ -41,6 +43,8 @@ class Shape {
   auto operator<=>(const Shape&) const = default;
 
  private:
+  void check_extents() const;
+
   int axes_;
   std::array<std::int64_t, max_axes> extent_{};
 };

@@ -6,6 +6,7 @@
 #include <retrograd/tensor/memory.hpp>
 #include <retrograd/tensor/shape.hpp>
 
+#include <concepts>
 #include <initializer_list>
 #include <span>
 
@@ -52,12 +53,17 @@ struct TensorView {
 /// Owns its elements, aligned to 64 bytes where there are as many. On a GPU they are read and written there alone.
 class Tensor {
  public:
-  /// A tensor of zeros on the CPU.
+  /// A tensor of zeros on the CPU. OutOfMemoryError where it does not fit there.
   explicit Tensor(const Shape& shape, ElementType type = ElementType::f64);
   /// One number: shape (1).
   Tensor(double value);  // NOLINT: a number is a tensor wherever one is wanted
   /// A signal: shape (values.size()).
   Tensor(std::initializer_list<double> values);
+  /// Whole numbers in braces may be meant as a shape or as samples, so that neither is taken: say which.
+  template <std::integral Whole>
+  Tensor(std::initializer_list<Whole>) = delete;  // Tensor(Shape{64, 8}), or Tensor::signal({64, 8})
+  /// A signal of these samples: shape (values.size()).
+  static Tensor signal(std::initializer_list<double> values) { return Tensor(values); }
   /// A signal: shape (values.size()).
   explicit Tensor(std::span<const double> values)
       : Tensor(values, Shape{static_cast<std::int64_t>(values.size())}) {}
