@@ -67,6 +67,28 @@ TEST_CASE("sine and cosine in radians stay within their errors at every level") 
   }
 }
 
+TEST_CASE(
+    "sine and cosine keep their absolute error up to the largest angle they take, and are 0 from there on") {
+  const auto check = [](auto zero, double limit, double bound) {
+    using T = decltype(zero);
+    for (double x = 1e5; x < limit; x *= 1.0 + 1e-4) {
+      for (const double angle : {x, -x, std::nextafter(limit, 0.0)}) {
+        const T radians = static_cast<T>(angle);
+        if (std::abs(static_cast<double>(radians)) >= limit) continue;
+        CAPTURE(angle);
+        REQUIRE(std::abs(math::sin(radians) - std::sin(static_cast<long double>(radians))) <= bound);
+        REQUIRE(std::abs(math::cos(radians) - std::cos(static_cast<long double>(radians))) <= bound);
+      }
+    }
+    for (const double x : {limit, 2.0 * limit, 1e30}) {
+      CHECK(math::sin(static_cast<T>(x)) == T(0));
+      CHECK(math::cos(static_cast<T>(-x)) == T(0));
+    }
+  };
+  check(0.0f, 1048576.0, 1.5e-7);
+  check(0.0, 1099511627776.0, 2.5e-16);
+}
+
 TEST_CASE("wrapping removes whole turns exactly") {
   for (const double reach : {1.0, 1000.0, 4e6}) {
     sweep::check<WrapTurns, float>({-reach, reach, 0.0, 0.0, true});

@@ -101,9 +101,9 @@ RETROGRAD_INLINE constexpr T sin_with_parity(T r, T rounded) {
 }  // namespace detail
 
 /// Sine of an angle in radians. Worst relative error 1.7e-7, in double 2.5e-16, for |x| <= 1e5, also close to
-/// multiples of pi (there an Unfused scalar keeps only the absolute error). Above, the error grows with the
-/// angle (never beyond the rounding of x itself); from 2^20 (double: 2^40) on the result is 0. NaN and
-/// infinity give NaN.
+/// multiples of pi (there an Unfused scalar keeps only the absolute error). Above, the relative error grows with the
+/// angle (never beyond the rounding of x itself), the absolute one stays at 1.5e-7, in double 2.5e-16 (an Unfused scalar's
+/// grows); from 2^20 (double: 2^40) on the result is 0. NaN and infinity give NaN.
 template <PlainScalar T>
 RETROGRAD_INLINE constexpr T sin(T x) {
   const T magic = Format<real_t<T>>::round_magic;

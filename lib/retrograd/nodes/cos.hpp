@@ -1,4 +1,5 @@
-// Cosine of an angle in radians.
+// Cosine of an angle in radians, its slope -sin(x). Of a huge angle, from 2^20 on (f64: 2^40), both are 0, as those of
+// sin.
 #pragma once
 
 #include <retrograd/math/functions.hpp>

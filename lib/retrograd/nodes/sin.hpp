@@ -1,4 +1,5 @@
-// Sine of an angle in radians.
+// Sine of an angle in radians, its slope cos(x). Of a huge angle, from 2^20 on (f64: 2^40), whose neighbours in the
+// number format are a good part of a turn apart in f32, both are 0: an oscillator keeps its phase in turns instead.
 #pragma once
 
 #include <retrograd/math/functions.hpp>
