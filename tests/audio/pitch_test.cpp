@@ -146,6 +146,90 @@ TEST_CASE("noise gives a pitch nobody should be confident in") {
   CHECK(pitch.confidence < 0.4);
 }
 
+TEST_CASE("a low note is found whose tenth partial is the strongest") {
+  // 75 Hz with a formant at 750 Hz was found as 750 Hz, with confidence 0.71.
+  for (const double fundamental : {41.2, 75.0, 110.0}) {
+    std::vector<Partial> partials;
+    for (int k = 1; k <= 20; ++k) {
+      partials.push_back({k * fundamental, 0.02 + std::exp(-0.5 * std::pow((k - 10) / 2.0, 2))});
+    }
+    const auto pitch = detect_pitch(sound(0.6, 44100, partials), 44100);
+    CHECK(cents(pitch.frequency, fundamental) < 3);
+    CHECK(pitch.confidence > 0.9);
+  }
+}
+
+TEST_CASE("a vibrato has its mean pitch") {
+  // 50 cents at 440 Hz was found as a sideband, 446 Hz, with confidence 0.97.
+  for (const double frequency : {220.0, 440.0}) {
+    for (const double depth : {20.0, 50.0, 100.0}) {
+      for (const int partials : {1, 8}) {
+        std::vector<double> x(66150);
+        double turns = 0;
+        for (std::size_t i = 0; i < x.size(); ++i) {
+          const double bend = depth * std::sin(2 * std::numbers::pi * 5.5 * static_cast<double>(i) / 44100);
+          turns += frequency * std::pow(2, bend / 1200) / 44100;
+          for (int k = 1; k <= partials; ++k) x[i] += std::sin(2 * std::numbers::pi * k * turns + k) / k;
+        }
+        CAPTURE(frequency);
+        CAPTURE(depth);
+        CAPTURE(partials);
+        const auto pitch = detect_pitch(x, 44100);
+        CHECK(cents(pitch.frequency, frequency) < (depth > 50 ? 15 : 8));
+        CHECK(pitch.confidence > 0.8);
+      }
+    }
+  }
+}
+
+TEST_CASE("tones with spectra drawn at random have their own pitch, or no confidence") {
+  std::mt19937 generator(5);
+  const auto between = [&](double low, double high) {
+    return low + (high - low) * std::generate_canonical<double, 53>(generator);
+  };
+  for (int trial = 0; trial < 20; ++trial) {
+    const double rate = trial % 2 == 0 ? 44100 : 22050;
+    const double fundamental = std::exp(between(std::log(27.5), std::log(4000)));
+    const int count = std::min(30, static_cast<int>(0.45 * rate / fundamental));
+    std::vector<Partial> partials;
+    for (int k = 1; k <= count; ++k) {
+      const double level = trial % 3 == 0 ? between(-40, 0) : trial % 3 == 1 ? between(-20, 0) : -6.0 * k / 5;
+      const bool is_missing = trial % 5 == 4 && k == 1 && count > 4;
+      if (!is_missing)
+        partials.push_back({k * fundamental, std::pow(10, level / 20), trial % 4 == 1 ? 0.3 : 1e9});
+    }
+    CAPTURE(trial);
+    CAPTURE(fundamental);
+    const auto pitch = detect_pitch(sound(std::max(0.3, 12 / fundamental), rate, partials), rate);
+    CHECK((cents(pitch.frequency, fundamental) < 3 || pitch.confidence < 0.5));
+  }
+}
+
+TEST_CASE("even harmonics alone, tremolo and a stiff string have the pitch of their period") {
+  std::vector<Partial> even, stiff;
+  for (int k = 1; k <= 12; ++k) {
+    even.push_back({2 * k * 110.0, 1.0 / k});
+    stiff.push_back({82.4 * k * std::sqrt(1 + 2e-4 * k * k), 1 / std::sqrt(k)});
+  }
+  auto x = sound(0.5, 44100, even);
+  CHECK(cents(detect_pitch(x, 44100).frequency, 220) < 3);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    x[i] *= 1 + 0.9 * std::sin(2 * std::numbers::pi * 6 * static_cast<double>(i) / 44100);
+  }
+  CHECK(cents(detect_pitch(x, 44100).frequency, 220) < 3);
+  CHECK(cents(detect_pitch(sound(0.5, 44100, stiff), 44100).frequency, 82.4) < 5);
+}
+
+TEST_CASE("a glide of an octave has no pitch to be confident in") {
+  std::vector<double> x(44100);
+  double turns = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    turns += 220 * std::pow(2, static_cast<double>(i) / 44100) / 44100;
+    x[i] = std::sin(2 * std::numbers::pi * turns) + 0.5 * std::sin(4 * std::numbers::pi * turns);
+  }
+  CHECK(detect_pitch(x, 44100).confidence < 0.5);
+}
+
 TEST_CASE("the pitch does not depend on the recording's level") {
   auto x = sound(0.2, 44100, {{300, 0.5}, {600, 0.8}});
   const auto pitch = detect_pitch(x, 44100);
