@@ -60,6 +60,10 @@ ExitCode reported(Body body) {
     return complain(error.what(), ExitCode::no_device);
   } catch (const TapeError& error) {
     return complain(std::string("a mistake in the program itself: ") + error.what(), ExitCode::broken);
+  } catch (const OutOfMemoryError& error) {
+    return complain(std::string("out of memory: ") + error.what() +
+                        "; the patch or recording is too long, or there are too many rows",
+                    ExitCode::bad_input);
   } catch (const Error& error) {
     return complain(error.what(), ExitCode::bad_input);
   } catch (const UsageError& error) {
