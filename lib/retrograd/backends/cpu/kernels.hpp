@@ -9,6 +9,7 @@
 #include <retrograd/nodes/tile.hpp>
 #include <retrograd/nodes/whole.hpp>
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -255,17 +256,31 @@ struct SampleAdjoint<N, std::index_sequence<I...>> {
     const Tile<Real> tile = adjoint_tile<N, Real>(call);
     const auto sample = [](const Input<Real>& x, int n) RETROGRAD_INLINE_LAMBDA { return T(x.sample(n)); };
 
-    State before[Tile<Real>::max_samples];  // each sample
+    // The states before each sample are on the stack, which a host's thread may have little of: of large states those of
+    // a part of the tile, computed once more from the state before that part.
+    constexpr int most = Tile<Real>::max_samples;
+    constexpr int part = std::min<int>(most, std::max(16, static_cast<int>(16384 / sizeof(State))));
+    State before[part], before_part[(most + part - 1) / part];
     State state = *static_cast<const State*>(call.state);
-    for (int n = 0; n < tile.count; ++n) {
-      before[n] = state;
-      node.forward(state, sample(tile.x[I], n)...);
+    const int parts = (tile.count + part - 1) / part;
+    for (int p = 0; p + 1 < parts; ++p) {
+      before_part[p] = state;
+      for (int n = p * part; n < (p + 1) * part; ++n) node.forward(state, sample(tile.x[I], n)...);
     }
-    alignas(64) Real gx[sizeof...(I)][Tile<Real>::max_samples] = {};
+    alignas(64) Real gx[sizeof...(I)][most] = {};
     State& gs = *static_cast<State*>(call.carry);
-    for (int n = tile.count; n-- > 0;) {
-      const auto adjoints = node.adjoint(gs, before[n], sample(tile.gy, n), sample(tile.x[I], n)...);
-      ((gx[I][n] = Real(adjoints[I])), ...);
+    for (int p = parts; p-- > 0;) {
+      const int first = p * part, end = std::min(tile.count, first + part);
+      if (p + 1 < parts) state = before_part[p];
+      for (int n = first; n < end; ++n) {
+        before[n - first] = state;
+        node.forward(state, sample(tile.x[I], n)...);
+      }
+      for (int n = end; n-- > first;) {
+        const auto adjoints =
+            node.adjoint(gs, before[n - first], sample(tile.gy, n), sample(tile.x[I], n)...);
+        ((gx[I][n] = Real(adjoints[I])), ...);
+      }
     }
     (give<T>(tile.gx[I], tile,
              [&](int b, int l) RETROGRAD_INLINE_LAMBDA { return gx[I][b * math::block + l]; }),
