@@ -227,6 +227,14 @@ RG_API rg_status rg_tape_close(rg_tape tape);
 /// Sets all parameters of all rows: `values` (rows, parameters), and `count` their product. RG_BAD_VALUE, and
 /// nothing changed, where one lies outside its domain.
 RG_API rg_status rg_tape_set(rg_tape tape, const double* values, int64_t count);
+/// The values that all parameters of all rows have: as rg_tape_set takes them.
+RG_API rg_status rg_tape_get(rg_tape tape, double* values, int64_t count);
+/// Writes all parameters of all rows to a file, whole or not at all: safetensors, a tensor of doubles, (rows, 1) or of
+/// one row (1), for each parameter, under its name. RG_BAD_FILE where it cannot be written.
+RG_API rg_status rg_tape_save_parameters(rg_tape tape, const char* path);
+/// Sets them to what such a file has. RG_BAD_FILE, and nothing changed, where there is none, or where a name, a shape or a
+/// value does not fit the tape; what an optimiser has left there is passed over.
+RG_API rg_status rg_tape_load_parameters(rg_tape tape, const char* path);
 /// Plays all rows: `samples` (rows, length), and `count` their product. No memory is allocated from the second
 /// time on.
 RG_API rg_status rg_tape_play(rg_tape tape, float* samples, int64_t count);

@@ -11,6 +11,7 @@
 #include <retrograd/nodes/all.hpp>
 #include <retrograd/nodes/gate.hpp>
 #include <retrograd/optimizers/optimizer.hpp>
+#include <retrograd/optimizers/saved_parameters.hpp>
 #include <retrograd/patches/record.hpp>
 #include <retrograd/patches/toml.hpp>
 #include <retrograd/stream/instrument.hpp>

@@ -1,8 +1,11 @@
 // Renders, gradients and tapes through the C interface, held against the library and against differences.
 #include <doctest/doctest.h>
 #include <retrograd/c.h>
+#include <retrograd/files/tensor_file.hpp>
 #include <retrograd/losses/losses.hpp>
 #include <retrograd/patches/record.hpp>
+
+#include "../tools/scratch.hpp"
 
 #include <cmath>
 #include <cstring>
@@ -215,6 +218,36 @@ TEST_CASE("a sound of one sample is rendered, and has a gradient") {
   double value = 0.0, gradients[parameters];
   CHECK(rg_gradient(patch, RG_MEAN_SQUARED, &target, 1, &value, gradients, parameters) == RG_OK);
   CHECK(value == doctest::Approx((sample - 0.5) * (sample - 0.5)));
+  rg_patch_close(patch);
+}
+
+TEST_CASE(
+    "a tape's parameters are saved to a file and loaded from it, and one that does not fit changes nothing") {
+  const Scratch place;
+  const std::string path = (place / "rows.safetensors").string();
+  const rg_patch patch = short_patch();
+  const rg_tape one = open_tape(patch, 2), other = open_tape(patch, 2), single = open_tape(patch, 1);
+  std::vector<double> values(2 * parameters), loaded(2 * parameters), alone(parameters);
+  REQUIRE(rg_tape_get(one, values.data(), 2 * parameters) == RG_OK);
+  for (double& value : values) value *= 0.75;
+  REQUIRE(rg_tape_set(one, values.data(), 2 * parameters) == RG_OK);
+  REQUIRE(rg_tape_save_parameters(one, path.c_str()) == RG_OK);
+  REQUIRE(rg_tape_load_parameters(other, path.c_str()) == RG_OK);
+  REQUIRE(rg_tape_get(other, loaded.data(), 2 * parameters) == RG_OK);
+  CHECK(loaded == values);
+  const rg::TensorFile file = rg::load_tensors(path);
+  CHECK(file.tensors.size() == parameters);
+  CHECK(file.tensors.at("note.frequency").shape() == rg::Shape{2, 1});
+  CHECK(rg_tape_load_parameters(single, path.c_str()) == RG_BAD_FILE);
+  CHECK(std::string(rg_last_error()).find("has the shape (2, 1), and on the tape (1)") !=
+        std::string::npos);
+  CHECK(rg_tape_load_parameters(one, (place / "none").c_str()) == RG_BAD_FILE);
+  CHECK(rg_tape_save_parameters(one, (place / "none" / "x").c_str()) == RG_BAD_FILE);
+  CHECK(rg_tape_save_parameters(one, nullptr) == RG_BAD_ARGUMENT);
+  CHECK(rg_tape_load_parameters(one, nullptr) == RG_BAD_ARGUMENT);
+  CHECK(rg_tape_get(one, values.data(), 13) == RG_BAD_SHAPE);
+  CHECK(rg_tape_get(one, nullptr, 2 * parameters) == RG_BAD_ARGUMENT);
+  for (const rg_tape tape : {one, other, single}) rg_tape_close(tape);
   rg_patch_close(patch);
 }
 

@@ -55,7 +55,6 @@ constexpr void add_node(Table& table) {
 template <class Oscillator>
 constexpr void add_oscillator(Table& table) {
   using Steady = typename Oscillator::template SteadyPhase<float>;
-  table.add(Oscillator::name, "has_own_kernels", Oscillator::has_own_kernels);
   table.add(Oscillator::name, "steady wave is_steady",
             Oscillator::template Wave<float, Steady, false>::is_steady);
   table.add(Oscillator::name, "steady wave adds_modulation",

@@ -960,9 +960,12 @@ TEST_CASE("a yardstick that disagrees is a row that says so, and the others are 
   };
   const std::string rows = "against eager PyTorch, fm 2 operators";
   const Arguments bench{"bench", rows, "--json", "--python"};
-  const Outcome outcome =
-      run(place, with(bench, {stand_in(R"({"audio_error": 0.0017, "gradient_error": 1e-4, "forward": 1.0,
- "forward_and_backward": 2.0})")}));
+  const Outcome outcome = run(
+      place,
+      with(
+          bench,
+          {stand_in(
+              R"({"audio_error": 0.0017, "gradient_error": 1e-4, "forward": 1.0, "forward_and_backward": 2.0})")}));
   CHECK(outcome.code == 0);
   const Json measured = json_of(outcome.out)["rows"];
   REQUIRE(measured.size() == 2);

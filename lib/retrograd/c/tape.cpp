@@ -1,6 +1,7 @@
 // rg_tape_..., and what needs one tape for one call.
 #include <retrograd/c/call.hpp>
 #include <retrograd/losses/losses.hpp>
+#include <retrograd/optimizers/saved_parameters.hpp>
 #include <retrograd/patches/record.hpp>
 #include <retrograd/tensor/errors.hpp>
 
@@ -53,6 +54,23 @@ class TapeObject {
     for (std::int64_t p = 0; p < parameters_; ++p)
       check_domain(domain_at(p), values_of(values, p), name_at(p));
     for (std::int64_t p = 0; p < parameters_; ++p) tape_.set(parameter_at(p), values_of(values, p));
+  }
+
+  void get(double* values, std::int64_t count) const {
+    require(values, "values");
+    require_count(count, rows_ * parameters_, "values", "rows times parameters");
+    for (std::int64_t p = 0; p < parameters_; ++p)
+      for (std::int64_t row = 0; row < rows_; ++row)
+        values[row * parameters_ + p] = tape_.value(parameter_at(p)).at(row);
+  }
+
+  void save_parameters(const char* path) const {
+    require(path, "path");
+    retrograd::save_parameters(path, tape_);
+  }
+  void load_parameters(const char* path) {
+    require(path, "path");
+    retrograd::load_parameters(path, tape_);
   }
 
   void play(float* samples, std::int64_t count) {
@@ -176,6 +194,18 @@ rg_status rg_tape_close(rg_tape tape) { return close<TapeObject>(tape.id); }
 
 rg_status rg_tape_set(rg_tape tape, const double* values, int64_t count) {
   return with_tape(tape, [&](TapeObject& object) { object.set(values, count); });
+}
+
+rg_status rg_tape_get(rg_tape tape, double* values, int64_t count) {
+  return with_tape(tape, [&](TapeObject& object) { object.get(values, count); });
+}
+
+rg_status rg_tape_save_parameters(rg_tape tape, const char* path) {
+  return with_tape(tape, [&](TapeObject& object) { object.save_parameters(path); });
+}
+
+rg_status rg_tape_load_parameters(rg_tape tape, const char* path) {
+  return with_tape(tape, [&](TapeObject& object) { object.load_parameters(path); });
 }
 
 rg_status rg_tape_play(rg_tape tape, float* samples, int64_t count) {

@@ -7,28 +7,35 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <memory>
 
 namespace retrograd {
 
-std::string read_text(const std::filesystem::path& path, std::size_t limit) {
-  const auto fail = [&](const std::string& why) {
-    raise<FileError>("cannot read '" + path.string() + "': " + why);
-  };
+InputFile::InputFile(const std::filesystem::path& path) : path_(path), file_(nullptr, &std::fclose) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) fail("it is a directory");
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
-  if (!file) fail(errno == ENOENT ? "there is no such file" : std::strerror(errno));
-  std::string text;
+  file_.reset(std::fopen(path.c_str(), "rb"));
+  if (!file_) fail(errno == ENOENT ? "there is no such file" : std::strerror(errno));
+}
+
+void InputFile::fail(const std::string& why) const {
+  raise<FileError>("cannot read '" + path_.string() + "': " + why);
+}
+
+std::string InputFile::read(std::size_t most) {
+  std::string bytes;
   std::array<char, 65536> block{};
-  while (text.size() < limit) {
-    const std::size_t wanted = std::min(block.size(), limit - text.size());
-    const std::size_t read = std::fread(block.data(), 1, wanted, file.get());
-    text.append(block.data(), read);
+  while (bytes.size() < most) {
+    const std::size_t wanted = std::min(block.size(), most - bytes.size());
+    const std::size_t read = std::fread(block.data(), 1, wanted, file_.get());
+    bytes.append(block.data(), read);
     if (read == 0) break;
   }
-  if (std::ferror(file.get()) != 0) fail(std::strerror(errno));
-  return text;
+  if (std::ferror(file_.get()) != 0) fail(std::strerror(errno));
+  return bytes;
+}
+
+std::string read_text(const std::filesystem::path& path, std::size_t limit) {
+  return InputFile(path).read(limit);
 }
 
 }  // namespace retrograd
