@@ -22,7 +22,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 NodeReport check_node(const gradcheck::CheckedNode& node, int seeds, const CheckedOn& on) {
-  return gradcheck::check_node(node, gradcheck::checked_nodes(), seeds, on);
+  return check_node(node, gradcheck::checked_nodes(), seeds, on);
 }
 
 std::vector<std::string> checkable_nodes() {

@@ -360,15 +360,15 @@ Case shared_signal_case(const Check& check, int seed) {
 
 }  // namespace
 
-std::span<const CheckedNode> gradcheck::nodes_around_own() {
-  static constexpr CheckedNode nodes[] = {checked_node<Reshape>, checked_node<Phase>,
-                                          checked_node<Add>,     checked_node<Multiply>,
-                                          checked_node<Negate>,  checked_node<Subtract>};
+std::span<const CheckedNode> nodes_around_own() {
+  static constexpr CheckedNode nodes[] = {
+      gradcheck::checked_node<Reshape>,  gradcheck::checked_node<Phase>,  gradcheck::checked_node<Add>,
+      gradcheck::checked_node<Multiply>, gradcheck::checked_node<Negate>, gradcheck::checked_node<Subtract>};
   return nodes;
 }
 
-NodeReport gradcheck::check_node(const CheckedNode& node, std::span<const CheckedNode> library, int seeds,
-                                 const CheckedOn& on) {
+NodeReport check_node(const CheckedNode& node, std::span<const CheckedNode> library, int seeds,
+                      const CheckedOn& on) {
   NodeReport report;
   report.node = node.name;
   const Check check = node.check();

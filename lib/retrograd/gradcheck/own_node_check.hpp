@@ -45,16 +45,12 @@ struct CheckedOn {
   cuda::Gpu* gpu = nullptr;  ///< null: the machine's first
 };
 
-namespace gradcheck {
-
 /// Checks a node by its description. `library`: the library's nodes that it may be recorded with.
-NodeReport check_node(const CheckedNode& node, std::span<const CheckedNode> library,
+NodeReport check_node(const gradcheck::CheckedNode& node, std::span<const gradcheck::CheckedNode> library,
                       int seeds = default_gradcheck_seeds, const CheckedOn& on = {});
 
 /// Those that any node is recorded with.
-std::span<const CheckedNode> nodes_around_own();
-
-}  // namespace gradcheck
+std::span<const gradcheck::CheckedNode> nodes_around_own();
 
 /// Checks a user's own node: pointwise, causal or whole. It needs `static Check check()`, which says where its inputs are
 /// drawn from: `static rg::Check check() { return {.inputs = {{-1.0, 1.0}, {0.0, 1.0}}}; }` of two inputs. Kinks are
@@ -65,7 +61,7 @@ NodeReport check_own_node(int seeds = default_gradcheck_seeds) {
                 "a node is checked on inputs that it names: static retrograd::Check check() { return "
                 "{.inputs = {{-1.0, "
                 "1.0}}}; }, a low and a high for each input");
-  return gradcheck::check_node(gradcheck::checked_node<N>, gradcheck::nodes_around_own(), seeds);
+  return check_node(gradcheck::checked_node<N>, nodes_around_own(), seeds);
 }
 
 }  // namespace retrograd

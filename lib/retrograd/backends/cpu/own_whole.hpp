@@ -68,7 +68,8 @@ class WholeRows {
         for (std::size_t i = 0; i < inputs; ++i) {
           const std::int64_t length = call.x[i].shape.length();
           gx[i] = span_of(
-              rows.is_shared[i] ? memory.template shared<T>(i, row, length) : work.take<T>(length), length);
+              rows.is_shared[i] ? memory.template shared<T>(i, row, length) : work.template take<T>(length),
+              length);
           std::fill(gx[i].begin(), gx[i].end(), T(0));
         }
         apply(
