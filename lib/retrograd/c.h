@@ -122,6 +122,9 @@ RG_API rg_status rg_patch_save(rg_patch patch, const char* path);
 /// few. `length`, unless it is null, gets the text's length without that zero in either case. A null `text`
 /// with a capacity of 0 only asks for the length, and is RG_OK.
 RG_API rg_status rg_patch_text(rg_patch patch, char* text, size_t capacity, size_t* length);
+/// What is valid in the patch and yet hardly meant, a line each, as rg_patch_text: pairs of the gate that lie
+/// after its end. Empty where there is nothing.
+RG_API rg_status rg_patch_doubts(rg_patch patch, char* text, size_t capacity, size_t* length);
 /// Closes the handle. Waits for calls on it that are under way. One of zeros is RG_OK, one that was closed
 /// before RG_BAD_HANDLE.
 RG_API rg_status rg_patch_close(rg_patch patch);
@@ -146,7 +149,8 @@ RG_API rg_status rg_patch_set_duration(rg_patch patch, double duration);
 /// The gate: `times` (gate_pairs, 2) of on and off times in seconds. RG_BAD_SHAPE where `pairs` is another
 /// number than the patch's.
 RG_API rg_status rg_patch_get_gate(rg_patch patch, double* times, int pairs);
-/// Sets the gate: `pairs` pairs of on and off times, 1 or more, one after the other. RG_BAD_VALUE, and nothing
+/// Sets the gate: `pairs` pairs of on and off times, 1 or more, one after the other; each begins an attack, one
+/// that begins where the pair before ends, too. RG_BAD_VALUE, and nothing
 /// changed, where they overlap or end before they begin.
 RG_API rg_status rg_patch_set_gate(rg_patch patch, const double* times, int pairs);
 
@@ -391,6 +395,7 @@ typedef struct rg_instrument_options {
   double glide;       ///< seconds, of parameters, of the bend and of a voice taken over; by default 0.02
   double bend_range;  ///< semitones at a pitch bend of 1; by default 2
   double tuning;      ///< Hz of key 69; by default 440
+  double level;       ///< linear, of the sum of the voices, 0 to 1000; by default 1
 } rg_instrument_options;
 
 /// What an instrument has.
@@ -399,6 +404,7 @@ typedef struct rg_instrument_info {
   int parameters;      ///< the patch's, and two that are each note's own: note.frequency and note.velocity
   int max_block;       ///< frames; 0 before rg_instrument_prepare
   double sample_rate;  ///< Hz; 0 before rg_instrument_prepare
+  int64_t passed_over; ///< MIDI messages that mean nothing here, since prepare or reset, but for real-time ones
 } rg_instrument_info;
 
 /// Sets the defaults. `size`: sizeof(rg_instrument_options).
@@ -418,20 +424,42 @@ RG_API rg_status rg_instrument_process(rg_instrument instrument, float* output, 
 RG_API rg_status rg_instrument_reset(rg_instrument instrument);
 /// Begins a note `offset` samples into the next block: `key` as MIDI's (60: middle C), fractions between them;
 /// `velocity` 0 to 1, linear in amplitude. RG_NOT_TAKEN where the event cannot be taken. Audio thread, and so
-/// are all events below.
+/// are all events below. An instrument has MIDI's 16 channels; a call that names none is about the first.
 RG_API rg_status rg_instrument_note_on(rg_instrument instrument, double key, double velocity, int offset);
 /// Ends the note on `key`.
 RG_API rg_status rg_instrument_note_off(rg_instrument instrument, double key, int offset);
-/// Bends all notes, -1 to 1 of the options' range.
+/// Bends the channel's notes, -1 to 1 of its range: the options', until MIDI changes it.
 RG_API rg_status rg_instrument_pitch_bend(rg_instrument instrument, double bend, int offset);
-/// The sustain pedal: while it is down (not 0) notes that end are held.
+/// The sustain pedal: while it is down (not 0) notes of the channel that end are held.
 RG_API rg_status rg_instrument_sustain(rg_instrument instrument, int is_down, int offset);
-/// Ends all notes.
+/// The same four on a channel, 0 to 15.
+RG_API rg_status rg_instrument_channel_note_on(rg_instrument instrument, int channel, double key,
+                                               double velocity, int offset);
+/// Ends the note on `key` of a channel.
+RG_API rg_status rg_instrument_channel_note_off(rg_instrument instrument, int channel, double key,
+                                                int offset);
+/// Bends a channel's notes.
+RG_API rg_status rg_instrument_channel_pitch_bend(rg_instrument instrument, int channel, double bend,
+                                                  int offset);
+/// A channel's sustain pedal.
+RG_API rg_status rg_instrument_channel_sustain(rg_instrument instrument, int channel, int is_down,
+                                               int offset);
+/// Ends all notes of all channels, pedal or not.
 RG_API rg_status rg_instrument_all_notes_off(rg_instrument instrument, int offset);
-/// One MIDI message of 1 to 3 bytes: note on and off, pitch bend, sustain pedal, all notes off, on every
-/// channel. Others are passed over.
+/// Silence, the releases too, in the time of a glide.
+RG_API rg_status rg_instrument_all_sound_off(rg_instrument instrument, int offset);
+/// MIDI's bytes: one message or several, with running status, real-time bytes in between, and system exclusive
+/// that goes on in the next call. Per channel: notes; bend; volume and expression (7, 11, with 39, 43); the
+/// pedal (64); range of the bend and tunings (6, 38, 96, 97 with 100, 101); all sound off (120), reset (121), all
+/// notes off (123 to 127), which the pedal holds. Others are passed over. RG_NOT_TAKEN, and nothing happens,
+/// where a message is cut short, begins without a status, or there is no room.
 RG_API rg_status rg_instrument_midi(rg_instrument instrument, const unsigned char* bytes, int count,
                                     int offset);
+/// The level of the sum of the voices to glide to. RG_BAD_VALUE, and nothing changed, outside 0 to 1000. Any
+/// thread. Never waits.
+RG_API rg_status rg_instrument_set_level(rg_instrument instrument, double level);
+/// The level that the sum goes to or has. Any thread. Never waits.
+RG_API rg_status rg_instrument_get_level(rg_instrument instrument, double* level);
 /// Voices whose envelopes are not at rest. Audio thread.
 RG_API rg_status rg_instrument_sounding(rg_instrument instrument, int* voices);
 /// Fills in `info`, as far as its `size` goes. Audio thread.

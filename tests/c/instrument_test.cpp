@@ -87,6 +87,45 @@ TEST_CASE("notes, MIDI, pedal and bend reach the voices") {
   CHECK(is_silent(f.play(512)));
 }
 
+TEST_CASE("two messages in one call are two messages, on their channels") {
+  const Fixture f;
+  f.prepare();
+  const unsigned char two[] = {0x90, 60, 100, 0x91, 60, 100}, program[] = {0xc0, 5};
+  CHECK(rg_instrument_midi(f.instrument, two, 6, 0) == RG_OK);
+  CHECK(rg_instrument_midi(f.instrument, program, 2, 0) == RG_OK);
+  f.play(512);
+  CHECK(f.sounding() == 2);
+  rg_instrument_info info;
+  info.size = sizeof info;
+  REQUIRE(rg_instrument_get_info(f.instrument, &info) == RG_OK);
+  CHECK(info.passed_over == 1);
+  CHECK(rg_instrument_channel_sustain(f.instrument, 1, 1, 0) == RG_OK);
+  CHECK(rg_instrument_channel_pitch_bend(f.instrument, 1, 0.5, 0) == RG_OK);
+  CHECK(rg_instrument_channel_note_off(f.instrument, 1, 60.0, 0) == RG_OK);
+  CHECK(rg_instrument_channel_note_on(f.instrument, 2, 60.0, 0.5, 0) == RG_OK);
+  CHECK(rg_instrument_channel_note_on(f.instrument, 16, 60.0, 0.5, 0) == RG_NOT_TAKEN);
+  f.play(512);
+  CHECK(f.sounding() == 3);
+  CHECK(rg_instrument_all_sound_off(f.instrument, 0) == RG_OK);
+  f.play(1024);  // a glide is 882 samples
+  CHECK(f.sounding() == 0);
+  CHECK(is_silent(f.play(512)));
+}
+
+TEST_CASE("an instrument's level is its sum's") {
+  const Fixture f;
+  f.prepare();
+  double level = 0.0;
+  CHECK(rg_instrument_get_level(f.instrument, &level) == RG_OK);
+  CHECK(level == 1.0);
+  CHECK(rg_instrument_set_level(f.instrument, -1.0) == RG_BAD_VALUE);
+  CHECK(rg_instrument_set_level(f.instrument, 0.0) == RG_OK);
+  f.play(1024);
+  CHECK(rg_instrument_note_on(f.instrument, 69.0, 1.0, 0) == RG_OK);
+  CHECK(is_silent(f.play(512)));
+  CHECK(rg_instrument_get_level(f.instrument, nullptr) == RG_BAD_ARGUMENT);
+}
+
 TEST_CASE("an instrument's parameters are shared by its voices; the note's own are refused") {
   const Fixture f;
   f.prepare();
@@ -156,6 +195,7 @@ TEST_CASE("options of an instrument that cannot be are refused") {
   REQUIRE(rg_instrument_options_init(&options, sizeof options) == RG_OK);
   CHECK(options.voices == 16);
   CHECK(options.tuning == 440.0);
+  CHECK(options.level == 1.0);
   options.voices = 0;
   rg_instrument instrument{5};
   CHECK(rg_instrument_open(f.patch, &options, &instrument) == RG_BAD_VALUE);

@@ -284,3 +284,20 @@ TEST_CASE("a host of an older version gets no more than its struct has room for"
   CHECK(rg_patch_get_info(patch, &host.info) == RG_OK);
   CHECK(host.behind == 0x5A);
 }
+
+TEST_CASE("a gate after the end is a doubt, in words") {
+  rg_patch patch{};
+  REQUIRE(rg_patch_default(&patch) == RG_OK);
+  char text[200] = "x";
+  std::size_t length = 5;
+  CHECK(rg_patch_doubts(patch, text, sizeof text, &length) == RG_OK);
+  CHECK(length == 0);
+  CHECK(text[0] == 0);
+  const double gate[] = {2.0, 2.5};
+  REQUIRE(rg_patch_set_gate(patch, gate, 1) == RG_OK);
+  CHECK(rg_patch_doubts(patch, text, sizeof text, &length) == RG_OK);
+  CHECK(std::string(text) ==
+        "note.gate.0: [2, 2.5] lies after the end, at 1 s: it is not played, and the patch is silent\n");
+  CHECK(rg_patch_doubts(patch, text, 3, nullptr) == RG_BAD_SHAPE);
+  CHECK(rg_patch_close(patch) == RG_OK);
+}

@@ -112,7 +112,7 @@ struct Host {
 
 /// The library's instrument, played as the plugin plays it.
 struct Reference : Instrument {
-  Reference() : Instrument(default_patch_to_fit()) { prepare(rate, 1024); }
+  Reference() : Instrument(default_patch_to_fit(), {.level = 0.125}) { prepare(rate, 1024); }
   std::vector<float> run(int frames) {
     std::vector<float> sound(static_cast<std::size_t>(frames));
     for (int start = 0; start < frames; start += 1024)
@@ -133,12 +133,13 @@ TEST_CASE(
   Patch patch = default_patch_to_fit();
   const std::vector<PatchParameter> wanted = parameters(patch);
   const std::uint32_t count = lilv_plugin_get_num_ports(host.plugin);
-  REQUIRE(count == 5 + wanted.size() - 1);  // all but the frequency
+  REQUIRE(count == 5 + wanted.size() - 1 + 1);  // all but the frequency, and the volume
   std::vector<float> low(count), high(count), usual(count);
   lilv_plugin_get_port_ranges_float(host.plugin, low.data(), high.data(), usual.data());
   const char* before[] = {"notes", "out", "gate", "key", "velocity"};
   for (std::uint32_t i = 0; i < 5; ++i) CHECK(host.symbol(i) == before[i]);
-  for (std::uint32_t i = 5; i < count; ++i) {
+  CHECK(host.symbol(count - 1) == "volume");
+  for (std::uint32_t i = 5; i < count - 1; ++i) {
     const PatchParameter& parameter = wanted[i - 4];
     std::string symbol = parameter.name;
     std::ranges::replace(symbol, '.', '_');
@@ -191,9 +192,10 @@ TEST_CASE("MIDI plays the library's own sound, each message at its sample") {
     for (int i = 0; i < 20; ++i) {
       at = std::min(frames - 1, at + static_cast<int>(random() % 200));
       const unsigned char kinds[] = {0x90, 0x90, 0x80, 0xe0, 0xb0};
-      std::vector<unsigned char> bytes{kinds[random() % 5], static_cast<unsigned char>(random() % 128),
+      const auto kind = static_cast<unsigned char>(kinds[random() % 5] + random() % 16);
+      std::vector<unsigned char> bytes{kind, static_cast<unsigned char>(random() % 128),
                                        static_cast<unsigned char>(random() % 128)};
-      if (bytes[0] == 0xb0) bytes[1] = 64;
+      if ((bytes[0] & 0xf0) == 0xb0) bytes[1] = 64;
       host.add_midi(at, bytes);
       REQUIRE(instrument.midi(bytes.data(), 3, at));
     }
@@ -250,6 +252,33 @@ TEST_CASE(
   CHECK(is_heard(host.run(24000)));
   for (int second = 0; second < 10; ++second) host.run(48000);
   CHECK_FALSE(is_heard(host.run(4800)));  // every note has ended
+}
+
+TEST_CASE("a note at full velocity peaks at a third of full scale, and the volume is in decibels") {
+  const auto peak = [](float decibels, int notes) {
+    Host host;
+    host.controls["volume"] = decibels;
+    for (int i = 0; i < notes; ++i) host.add_midi(0, {0x90, static_cast<unsigned char>(60 + 4 * i), 127});
+    float most = 0.0f;
+    for (const float y : host.run(96000)) most = std::max(most, std::abs(y));
+    return most;
+  };
+  const float one = peak(0.0f, 1);
+  CHECK(one > 0.2f);
+  CHECK(one < 0.4f);
+  CHECK(peak(0.0f, 3) < 1.0f);
+  CHECK(peak(6.0f, 1) == doctest::Approx(one * std::pow(10.0, 0.3)).epsilon(1e-5));
+  CHECK(peak(-60.0f, 1) == 0.0f);
+  CHECK(peak(500.0f, 1) == doctest::Approx(one * std::pow(10.0, 0.9)).epsilon(1e-5));  // its end
+}
+
+TEST_CASE("an event of MIDI may hold several messages") {
+  Host host;
+  Reference instrument;
+  host.add_midi(7, {0x90, 60, 100, 64, 100, 0xf8});
+  instrument.note_on(60, 100 / 127.0, 7);
+  instrument.note_on(64, 100 / 127.0, 7);
+  CHECK(host.run(3000) == instrument.run(3000));
 }
 
 TEST_CASE("activate begins anew, and instances do not meet") {

@@ -188,3 +188,26 @@ TEST_CASE("validate names the place, and every problem on a line of its own") {
           "restart 3: fm.operator.1.gain: is -1; a gain is a finite number, 0 or more");
   }
 }
+
+TEST_CASE("gate pairs after the end are doubts, and operators from half the sample rate on are aliases") {
+  Patch patch = default_patch();
+  CHECK(find_doubts(patch).empty());
+  CHECK(find_aliases(patch).empty());
+  patch.note.gate = {{0.0, 0.5}, {0.9, 3.0}, {3.0, 4.0}};
+  REQUIRE(find_doubts(patch).size() == 1);
+  CHECK(find_doubts(patch)[0].key == "note.gate.2");
+  CHECK(find_doubts(patch)[0].message == "[3, 4] lies after the end, at 1 s: it is not played");
+  patch.note.gate = {{2.0, 2.5}};
+  REQUIRE(find_doubts(patch).size() == 1);
+  CHECK(find_doubts(patch)[0].message ==
+        "[2, 2.5] lies after the end, at 1 s: it is not played, and the patch is silent");
+  patch.note.frequency = 11025.0;  // times 2 is half of 44100
+  REQUIRE(find_aliases(patch).size() == 1);
+  CHECK(find_aliases(patch)[0].key == "fm.operator.1.ratio");
+  patch.note.frequency = 15000.0;
+  CHECK(find_aliases(patch)[0].message ==
+        "makes 30000 Hz, half the sample rate (22050 Hz) or more: it aliases to 14100 Hz");
+  patch.fm.operators[0].gain = -1.0;  // what is not valid has problems, and those are said
+  CHECK(find_doubts(patch).empty());
+  CHECK(find_aliases(patch).empty());
+}

@@ -226,13 +226,16 @@ TEST_CASE("render --notes refuses what it cannot play, and writes nothing") {
   const std::string header = midi_header(0, 1, 96);
   put(place / "words.mid", "this is no tune\n");
   put(place / "cut.mid", header + midi_track(note_on(0, 60, 100)).substr(0, 10));
+  put(place / "drums.mid",
+      header + midi_track(midi_event(0, {0x99, 36, 100}) + midi_event(9, {0x89, 36, 0})));
   put(place / "silent.mid", header + midi_track(tempo(0, 500000)));
   put(place / "endless.mid",
       header + midi_track(note_on(0, 60, 100) + tempo(0, 0xffffff) + note_on(0xfffffff, 60, 0)));
   const std::size_t files = place.files();
   for (const auto& [name, problem] : std::vector<std::pair<std::string, std::string>>{
            {"words.mid", "words.mid: byte 0: this is no MIDI file; one begins with 'MThd'"},
-           {"cut.mid", "cut.mid: byte 14: a track of 8 bytes, of which the file has 2"},
+           {"cut.mid", "cut.mid: holds no notes\ncut.mid: byte 24: a message is cut short"},
+           {"drums.mid", "drums.mid: holds no notes but drums; --drums plays them"},
            {"silent.mid", "silent.mid: holds no notes"},
            {"endless.mid", "a.wav"},
            {"missing.mid", "missing.mid"}}) {
@@ -241,6 +244,47 @@ TEST_CASE("render --notes refuses what it cannot play, and writes nothing") {
     CHECK_MESSAGE(contains(outcome.err, problem), outcome.err);
     CHECK(place.files() == files);
   }
+}
+
+TEST_CASE("render --notes says what it mended and what it passes over, and plays the rest") {
+  const Workplace place;
+  const std::string notes = note_on(0, 60, 127) + midi_event(0, {0xff, 1, 1, 'A'}) + variable_length(96) +
+                            std::string{60, 0} + midi_event(0, {0xc0, 5}) + midi_event(0, {0x99, 36, 100}) +
+                            midi_event(10, {0x89, 36, 0}) + midi_event(480000, {0xff, 1, 1, 'A'});
+  put(place / "tune.mid", midi_header(0, 1, 480) + midi_track(notes));
+  const Outcome outcome = run(place, {"render", "small.toml", "--notes", "tune.mid", "-o", "a.wav"});
+  CHECK(outcome.code == 0);
+  CHECK(contains(outcome.err, "tune.mid: 1 note, 0.1 s\n"));
+  CHECK(contains(outcome.err, "tune.mid: byte 32: a message without its status byte after a meta event"));
+  CHECK(contains(outcome.err,
+                 "tune.mid: passed over: 1 drum note (channel 10; --drums plays them as any other), "
+                 "1 program change\n"));
+  CHECK(read_sound(place / "a.wav").samples.size() < 8000);
+  const Outcome drums = run(place, {"render", "small.toml", "--notes", "tune.mid", "-o", "a.wav", "--drums"});
+  CHECK(contains(drums.err, "tune.mid: 2 notes, "));
+}
+
+TEST_CASE("a gate after the end is said wherever the patch is rendered, aliases by info") {
+  const Workplace place;
+  put(place / "late.toml", replaced(small_patch, "[[0.0, 0.05]]", "[[0.2, 0.3]]"));
+  for (const Arguments& arguments : std::vector<Arguments>{{"render", "late.toml", "-o", "a.wav"},
+                                                           {"gradient", "late.toml", "--target", "bell.wav"},
+                                                           {"gradcheck", "late.toml"},
+                                                           {"info", "late.toml"}}) {
+    const Outcome outcome = run(place, arguments);
+    CHECK_MESSAGE(contains(outcome.err,
+                           "late.toml: note.gate.0: [0.2, 0.3] lies after the end, at 0.1 s: it is "
+                           "not played, and the patch is silent\n"),
+                  outcome.err);
+    const Outcome usual = run(place, {"info", "small.toml"});
+    CHECK(usual.err.empty());
+  }
+  put(place / "high.toml", replaced(small_patch, "frequency = 300.0", "frequency = 5000.0"));
+  const Outcome high = run(place, {"info", "high.toml"});
+  CHECK_MESSAGE(contains(high.err,
+                         "high.toml: fm.operator.0.ratio: makes 5000 Hz, half the sample rate (4000 Hz) "
+                         "or more: it aliases to 3000 Hz\n"),
+                high.err);
 }
 
 TEST_CASE("play without a device, or with one that is not there, says so and exits with 4") {

@@ -14,7 +14,9 @@ TEST_CASE("a queue gives what it was given, in order, and refuses more than it h
     for (std::size_t i = 0; i < MessageQueue::capacity; ++i)
       REQUIRE(
           queue.push({{0x90, static_cast<unsigned char>(i % 128), static_cast<unsigned char>(i / 128)}, 3}));
+    CHECK_FALSE(queue.was_full());
     CHECK_FALSE(queue.push({{0x80, 0, 0}, 3}));
+    CHECK_FALSE(queue.was_full());  // not before those that came earlier are taken
     for (std::size_t i = 0; i < MessageQueue::capacity; ++i) {
       REQUIRE(queue.front() != nullptr);
       REQUIRE(queue.front()->bytes[1] == i % 128);
@@ -22,6 +24,8 @@ TEST_CASE("a queue gives what it was given, in order, and refuses more than it h
       queue.pop();
     }
     CHECK(queue.front() == nullptr);
+    CHECK(queue.was_full());
+    CHECK_FALSE(queue.was_full());
   }
 }
 

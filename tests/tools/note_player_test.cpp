@@ -72,3 +72,11 @@ TEST_CASE("more messages than an instrument holds are all played") {
 TEST_CASE("notes that a file leaves on end with it") {
   played({{message(0.0, 0x90, 60, 100), message(0.0, 0xb0, 64, 127)}, 0.1}, 8000.0, 2, 64, 2000);
 }
+
+TEST_CASE("what comes after the last note lengthens nothing: the sound ends with its release") {
+  MidiFile file{{message(0.0, 0x90, 60, 100), message(0.05, 0x80, 60, 0), message(500.0, 0xb0, 7, 100)},
+                0.05};
+  played(file, 8000.0, 2, 64, 2000);
+  file.duration = 500.0;  // a pedal that nobody lets go of, with no note on it
+  played(file, 8000.0, 2, 64, 2000);
+}

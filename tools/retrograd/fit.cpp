@@ -195,6 +195,7 @@ ExitCode run_fit(FitCommand command) {
   check_outputs(command);
   const FitTarget target = read_target(command, initial.sample_rate);
   const Patch before = tuned_to(target, initial);
+  say_doubts(before, command.target);
   SavedFit saved{fingerprint(target), command.fit.seed, before, {}};
   const std::optional<FitState> resumed = state_to_resume(command, saved);
   describe(command, target);

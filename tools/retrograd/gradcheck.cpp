@@ -92,6 +92,7 @@ ExitCode check_nodes(const std::vector<std::string>& names, bool json, Device de
 
 ExitCode check_patch(const std::string& path, const GradcheckOptions& options, Device device) {
   const Patch patch = load_patch(path);
+  say_doubts(patch, path);
   ThreadPool threads(options.compute.threads);
   TapeOptions tape_of = tape_options(patch);
   tape_of.type = ElementType::f64;

@@ -56,6 +56,7 @@ std::vector<double> target_for(const Patch& patch, const std::string& path) {
 ExitCode gradient(const GradientOptions& options) {
   const Device device = available_device(options.compute);
   Patch patch = patch_or_default(options.patch);
+  say_doubts(patch, options.patch);
   const std::vector<double> target = target_for(patch, options.target);
 
   ThreadPool threads(options.compute.threads);

@@ -137,6 +137,9 @@ void print_fit(const SavedFit& fit) {
 void print_patch_file(const std::string& path, const Patch& patch) {
   std::cout << path << ": an FM patch\n\n";
   print_patch(patch);
+  say_doubts(patch, path);
+  for (const PatchProblem& alias : find_aliases(patch))
+    std::cerr << path << ": " << alias.key << ": " << alias.message << '\n';
   print_plans(patch);
 }
 

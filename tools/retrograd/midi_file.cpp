@@ -1,232 +1,305 @@
-// Standard MIDI files. Source of the format: "Standard MIDI Files 1.0", MIDI Manufacturers Association.
+// The events of a MIDI file's tracks as one list in the order of time.
 #include "midi_file.hpp"
 
 #include <retrograd/files/text_file.hpp>
+#include <retrograd/stream/midi_channels.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
+#include <set>
+#include <span>
+
+#include "midi_tracks.hpp"
+#include "text.hpp"
 
 namespace retrograd::tool {
 namespace {
 
 constexpr std::size_t largest_file = std::size_t{64} << 20;
+constexpr int drum_channel = 9;
 
-/// Walks over bytes, never beyond their end.
-class Reader {
- public:
-  Reader(std::string_view bytes, const std::string& name) : bytes_(bytes), name_(name), end_(bytes.size()) {}
+bool is_message(const TrackEvent& event) { return event.tempo == 0; }
+bool is_on(const TrackEvent& event) { return (event.bytes[0] & 0xf0) == 0x90 && event.bytes[2] > 0; }
+bool is_off(const TrackEvent& event) {
+  return (event.bytes[0] & 0xf0) == 0x80 || ((event.bytes[0] & 0xf0) == 0x90 && event.bytes[2] == 0);
+}
+std::size_t key_of(const TrackEvent& event) { return (event.bytes[0] & 15u) * 128u + event.bytes[1]; }
 
-  std::size_t position() const { return position_; }
-  bool is_at_end() const { return position_ == end_; }
-  std::size_t left() const { return end_ - position_; }
-  void end_at(std::size_t end) { end_ = end; }
-  void go_to(std::size_t position) { position_ = position; }
-
-  [[noreturn]] void fail(std::size_t at, const std::string& what) const {
-    raise<FileError>(name_ + ": byte " + std::to_string(at) + ": " + what);
-  }
-
-  unsigned char byte(const char* what) {
-    need(1, what);
-    return static_cast<unsigned char>(bytes_[position_++]);
-  }
-  unsigned char peek(const char* what) const {
-    need(1, what);
-    return static_cast<unsigned char>(bytes_[position_]);
-  }
-  /// A data byte, 0 to 127.
-  unsigned char data(const char* what) {
-    const unsigned char value = byte(what);
-    if (value > 127)
-      fail(position_ - 1, std::string(what) + " is " + std::to_string(value) + "; a data byte is 0 to 127");
-    return value;
-  }
-  /// `size` bytes, the most significant first.
-  std::uint32_t number(int size, const char* what) {
-    need(static_cast<std::size_t>(size), what);
-    std::uint32_t value = 0;
-    for (int i = 0; i < size; ++i) value = value << 8 | byte(what);
-    return value;
-  }
-  /// Seven bits in a byte, the eighth says that more follow.
-  std::uint32_t variable_length(const char* what) {
-    const std::size_t start = position_;
-    std::uint32_t value = 0;
-    for (int i = 0; i < 4; ++i) {
-      const unsigned char next = byte(what);
-      value = value << 7 | (next & 127u);
-      if (next < 128) return value;
+// The tracks of format 2 are pieces of their own: each begins where the one before ends, anew.
+void play_one_after_the_other(MidiTracks& tracks) {
+  std::vector<TrackEvent> events;
+  std::uint64_t start = 0;
+  std::size_t next = 0;
+  for (int track = 0; track < static_cast<int>(tracks.ends.size()); ++track) {
+    const auto end_of_piece = [&](unsigned char channel, unsigned char controller) {
+      events.push_back({start, track, 0, {static_cast<unsigned char>(0xb0 + channel), controller, 0}, 3});
+    };
+    if (track > 0) {
+      events.push_back({start, track, 500000});
+      for (unsigned char channel = 0; channel < midi_channels; ++channel) {
+        end_of_piece(channel, 121);
+        end_of_piece(channel, 123);
+      }
     }
-    fail(start, std::string(what) + " has more than four bytes; a variable-length number has at most four");
+    for (; next < tracks.events.size() && tracks.events[next].track == track; ++next) {
+      events.push_back(tracks.events[next]);
+      events.back().tick += start;
+    }
+    start = tracks.ends[static_cast<std::size_t>(track)] += start;
   }
-  std::string_view text(std::size_t size, const char* what) {
-    need(size, what);
-    position_ += size;
-    return bytes_.substr(position_ - size, size);
+  tracks.events = std::move(events);
+}
+
+/// What is passed over, and how many of each.
+class Tally {
+ public:
+  void count_drum() { ++drums_; }
+  void count_silent_note() { ++silent_notes_; }
+  void count_system(long long messages) { systems_ += messages; }
+  void count(const ChannelMessage& message) {
+    if (message.kind == ChannelMessage::Kind::program) ++programs_;
+    if (message.kind == ChannelMessage::Kind::key_pressure) ++pressures_;
+    if (message.kind == ChannelMessage::Kind::channel_pressure) ++pressures_;
+    if (message.kind != ChannelMessage::Kind::controller) return;
+    ++controllers_;
+    numbers_.insert(message.first);
+  }
+  long long drums() const { return drums_; }
+
+  std::string text() const {
+    std::string text;
+    const auto add = [&](long long many, const std::string& what, const std::string& more = "") {
+      if (many > 0) text += (text.empty() ? "" : ", ") + tool::count(many, what) + more;
+    };
+    add(drums_, "drum note", " (channel 10; --drums plays them as any other)");
+    add(programs_, "program change");
+    std::string numbers;
+    for (const int number : numbers_) numbers += (numbers.empty() ? " (" : ", ") + std::to_string(number);
+    add(controllers_, "controller", numbers + ")");
+    add(pressures_, "pressure message");
+    add(systems_, "system message");
+    add(silent_notes_, "note", " of no length");
+    return text;
   }
 
  private:
-  void need(std::size_t size, const char* what) const {
-    if (left() < size)
-      fail(position_, std::string(what) + " is cut short: " + std::to_string(size) +
-                          (size == 1 ? " byte is" : " bytes are") + " wanted, " + std::to_string(left()) +
-                          " left");
+  long long drums_ = 0, programs_ = 0, controllers_ = 0, pressures_ = 0, systems_ = 0, silent_notes_ = 0;
+  std::set<int> numbers_;
+};
+
+/// Which track holds which key, so that notes that meet on a key do not end each other.
+class Keys {
+ public:
+  explicit Keys(const std::vector<std::uint64_t>& ends) : ends_(ends), keys_(midi_channels * 128) {}
+
+  /// Puts the events of one tick in order: of a channel and key, what ends notes that began before comes before
+  /// what begins notes.
+  void order(std::span<TrackEvent> events) {
+    if (events.size() == 1) return;
+    std::vector<std::pair<std::pair<std::size_t, int>, TrackEvent>> ranked;
+    std::vector<std::size_t> touched;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      const TrackEvent& event = events[i];
+      std::pair<std::size_t, int> rank{i, 1};
+      if (is_message(event) && (is_on(event) || is_off(event))) {
+        Key& key = keys_[key_of(event)];
+        touched.push_back(key_of(event));
+        if (is_on(event)) {
+          key.begun.push_back(event.track);
+          key.first_on = std::min(key.first_on, i);
+        } else if (ends_earlier_note(key, event.track)) {
+          rank = {std::min(key.first_on, i), key.first_on < i ? 0 : 1};
+        }
+      }
+      ranked.push_back({rank, event});
+    }
+    std::ranges::stable_sort(ranked, {}, [](const auto& r) { return r.first; });
+    for (std::size_t i = 0; i < events.size(); ++i) events[i] = ranked[i].second;
+    for (const std::size_t key : touched) keys_[key].forget_tick();
   }
 
-  std::string_view bytes_;
-  const std::string& name_;
-  std::size_t position_ = 0, end_;
-};
-
-/// An event at its tick; `tempo` in microseconds per quarter, 0 for a message.
-struct Event {
-  std::uint64_t tick;
-  std::uint32_t tempo;
-  MidiMessage message;
-};
-
-struct Header {
-  int tracks;
-  double ticks_per_quarter;  ///< 0 where ticks are of a fixed length
-  double seconds_per_tick;   ///< then
-};
-
-Header read_header(Reader& reader) {
-  if (reader.left() < 4 || reader.text(4, "the header") != "MThd")
-    reader.fail(0, "this is no MIDI file; one begins with 'MThd'");
-  const std::uint32_t size = reader.number(4, "the header's size");
-  if (size < 6) reader.fail(4, "a header of " + std::to_string(size) + " bytes; a header has 6");
-  const std::size_t end = reader.position() + size;
-  const std::uint32_t format = reader.number(2, "the format");
-  if (format > 1)
-    reader.fail(8, "format " + std::to_string(format) + "; formats 0 and 1 can be played" +
-                       (format == 2 ? ", 2 is of pieces that are not played together" : ""));
-  const auto tracks = static_cast<int>(reader.number(2, "the number of tracks"));
-  if (tracks == 0 || (format == 0 && tracks != 1))
-    reader.fail(10, std::to_string(tracks) + " tracks in format " + std::to_string(format) +
-                        "; there is one in format 0, one or more in format 1");
-  const std::uint32_t division = reader.number(2, "the division");
-  reader.text(end - reader.position(), "the header");
-  if (division == 0) reader.fail(12, "0 ticks per quarter note; there is one or more");
-  if (division < 0x8000) return {tracks, static_cast<double>(division), 0.0};
-  const int frames = 256 - static_cast<int>(division >> 8);
-  const auto ticks = static_cast<int>(division & 255u);
-  if ((frames != 24 && frames != 25 && frames != 29 && frames != 30) || ticks == 0)
-    reader.fail(12, std::to_string(ticks) + " ticks in a frame, " + std::to_string(frames) +
-                        " frames per second; there are one or more ticks, and 24, 25, 29 (for 29.97) or 30 "
-                        "frames");
-  return {tracks, 0.0, 1.0 / (ticks * (frames == 29 ? 30000.0 / 1001.0 : frames))};
-}
-
-// The events of one track; returns the tick at which it ends.
-std::uint64_t read_track(Reader& reader, std::vector<Event>& events) {
-  std::uint64_t tick = 0;
-  unsigned char running = 0;  // the status of the message before, 0 for none
-  while (!reader.is_at_end()) {
-    tick += reader.variable_length("a time");
-    const std::size_t at = reader.position();
-    unsigned char status = reader.peek("an event");
-    if (status < 0x80) {
-      if (running == 0)
-        reader.fail(at, "the data byte " + std::to_string(status) +
-                            " without a message that it goes on from; an event begins with a status of 128 "
-                            "or more");
-      status = running;
-    } else {
-      reader.byte("an event");
-    }
-    if (status == 0xff) {
-      running = 0;
-      const unsigned char kind = reader.data("a meta event's kind");
-      const std::uint32_t size = reader.variable_length("a meta event's size");
-      if (kind == 0x2f) {
-        if (size != 0)
-          reader.fail(at, "an end of track with " + std::to_string(size) + " bytes; it has none");
-        return tick;
-      }
-      if (kind == 0x51) {
-        if (size != 3) reader.fail(at, "a tempo of " + std::to_string(size) + " bytes; it has 3");
-        const std::uint32_t tempo = reader.number(3, "a tempo");
-        if (tempo == 0) reader.fail(at, "a tempo of 0 us per quarter note; it is 1 or more");
-        events.push_back({tick, tempo, {}});
-      } else {
-        reader.text(size, "a meta event");
-      }
-    } else if (status == 0xf0 || status == 0xf7) {
-      running = 0;
-      reader.text(reader.variable_length("a system message's size"), "a system message");
-    } else if (status >= 0xf0) {
-      reader.fail(at, "the status " + std::to_string(status) +
-                          "; in a file there are channel messages (128 to 239), system exclusive (240, 247) "
-                          "and meta events (255)");
-    } else {
-      running = status;
-      const bool is_short = (status & 0xf0) == 0xc0 || (status & 0xf0) == 0xd0;  // program, pressure
-      Event event{tick, 0, {0.0, {status, reader.data("a message")}, is_short ? 2 : 3}};
-      if (!is_short) event.message.bytes[2] = reader.data("a message");
-      events.push_back(event);
-    }
+  /// A key goes down: whether it was down.
+  bool press(const TrackEvent& event) {
+    Key& key = keys_[key_of(event)];
+    players_.insert({event.track, event.bytes[0] & 15});
+    const bool was_down = !key.holders.empty();
+    std::erase(key.holders, event.track);
+    key.holders.push_back(event.track);
+    key.since = event.tick;
+    return was_down;
   }
-  reader.fail(reader.position(), "a track ends here without an end of track (0, 255, 47, 0)");
-}
+
+  /// A key goes up, as far as one track is concerned: whether it is up.
+  bool release(const TrackEvent& event) {
+    Key& key = keys_[key_of(event)];
+    if (key.holders.empty()) return false;
+    const bool is_own = std::erase(key.holders, event.track) > 0;
+    const bool others_hold = std::ranges::any_of(
+        key.holders, [&](int track) { return ends_[static_cast<std::size_t>(track)] > event.tick; });
+    // A track that plays no notes there may end those of another; one that does ends its own.
+    if (others_hold && (is_own || players_.contains({event.track, event.bytes[0] & 15}))) return false;
+    key.holders.clear();
+    return true;
+  }
+  std::uint64_t pressed_at(const TrackEvent& event) const { return keys_[key_of(event)].since; }
+
+  void release_channel(int channel) {
+    for (std::size_t k = 0; k < 128; ++k) keys_[static_cast<std::size_t>(channel) * 128 + k].holders.clear();
+  }
+  bool any_is_down() const {
+    return std::ranges::any_of(keys_, [](const Key& key) { return !key.holders.empty(); });
+  }
+
+ private:
+  struct Key {
+    std::vector<int> holders;  // tracks
+    std::uint64_t since = 0;   // the tick at which it went down last
+    // Within a tick: the tracks that press it and have not let it go, those that let go a note of before, and
+    // where the first one presses it.
+    std::vector<int> begun, ended;
+    std::size_t first_on = static_cast<std::size_t>(-1);
+    void forget_tick() {
+      begun.clear();
+      ended.clear();
+      first_on = static_cast<std::size_t>(-1);
+    }
+  };
+
+  static bool contains(const std::vector<int>& tracks, int track) {
+    return std::ranges::find(tracks, track) != tracks.end();
+  }
+  // Whether a note off ends a note that began before this tick, or is nobody's; else it ends one of this tick.
+  static bool ends_earlier_note(Key& key, int track) {
+    if (contains(key.holders, track) && !contains(key.ended, track)) {
+      key.ended.push_back(track);
+      return true;
+    }
+    const auto own = std::ranges::find(key.begun, track);
+    if (own == key.begun.end()) return true;
+    key.begun.erase(own);
+    return false;
+  }
+
+  const std::vector<std::uint64_t>& ends_;
+  std::vector<Key> keys_;
+  std::set<std::pair<int, int>> players_;  // tracks, and the channels on which they play notes
+};
+
+/// Makes the list.
+class Performance {
+ public:
+  Performance(const MidiTracks& tracks, bool with_drums)
+      : tracks_(tracks), with_drums_(with_drums), keys_(tracks.ends) {}
+
+  MidiFile play(std::vector<TrackEvent> events) {
+    std::ranges::stable_sort(events, {}, &TrackEvent::tick);
+    seconds_per_tick_ =
+        tracks_.ticks_per_quarter > 0.0 ? 0.5 / tracks_.ticks_per_quarter : tracks_.seconds_per_tick;
+    for (std::size_t first = 0; first < events.size();) {
+      std::size_t last = first;
+      while (last < events.size() && events[last].tick == events[first].tick) ++last;
+      go_to(events[first].tick);
+      keys_.order(std::span(events).subspan(first, last - first));
+      for (; first < last; ++first) take(events[first]);
+    }
+    if (const auto end = std::ranges::max_element(tracks_.ends);
+        keys_.any_is_down() || std::ranges::count(pedals_, true) > 0) {
+      go_to(std::max(*end, tick_));
+      file_.duration = seconds_;
+    }
+    tally_.count_system(tracks_.system_messages);
+    file_.drum_notes = tally_.drums();
+    file_.mended = tracks_.mended.lines();
+    file_.passed_over = tally_.text();
+    return std::move(file_);
+  }
+
+ private:
+  void go_to(std::uint64_t tick) {
+    seconds_ += static_cast<double>(tick - tick_) * seconds_per_tick_;
+    tick_ = tick;
+  }
+
+  void take(const TrackEvent& event) {
+    if (!is_message(event)) {
+      if (tracks_.ticks_per_quarter > 0.0) seconds_per_tick_ = event.tempo * 1e-6 / tracks_.ticks_per_quarter;
+      return;
+    }
+    const int channel = event.bytes[0] & 15;
+    if (channel == drum_channel && !with_drums_) {
+      if (is_on(event)) tally_.count_drum();
+      return;
+    }
+    const ChannelMessage message = channel_message(event.bytes[0], event.bytes[1], event.bytes[2]);
+    const auto pedal = static_cast<std::size_t>(channel);
+    switch (channels_.take(message)) {
+      case MidiEffect::passed_over:
+        return tally_.count(message);
+      case MidiEffect::note_on:
+        // A key that is down is let go first, so that one that follows at the same sample ends the new note.
+        if (keys_.press(event)) add(event, {static_cast<unsigned char>(0x80 + channel), event.bytes[1], 0});
+        file_.duration = seconds_;
+        break;
+      case MidiEffect::note_off:
+        if (!keys_.release(event)) return;
+        if (keys_.pressed_at(event) == event.tick) tally_.count_silent_note();
+        file_.duration = seconds_;
+        break;
+      case MidiEffect::pedal_down:
+        pedals_[pedal] = true;
+        break;
+      case MidiEffect::pedal_up:
+      case MidiEffect::reset:
+        if (pedals_[pedal]) file_.duration = seconds_;
+        pedals_[pedal] = false;
+        break;
+      case MidiEffect::all_notes_off:
+      case MidiEffect::all_sound_off:
+        if (keys_.any_is_down()) file_.duration = seconds_;
+        keys_.release_channel(channel);
+        break;
+      case MidiEffect::none:
+      case MidiEffect::pitch:
+      case MidiEffect::gain:
+        break;
+    }
+    add(event, event.bytes);
+  }
+
+  void add(const TrackEvent& event, const std::array<unsigned char, 3>& bytes) {
+    file_.messages.push_back({seconds_, bytes, event.count});
+  }
+
+  const MidiTracks& tracks_;
+  bool with_drums_;
+  Keys keys_;
+  MidiChannels channels_;
+  Tally tally_;
+  std::array<bool, midi_channels> pedals_{};
+  double seconds_ = 0.0, seconds_per_tick_ = 0.0;
+  std::uint64_t tick_ = 0;
+  MidiFile file_;
+};
 
 }  // namespace
 
-MidiFile parse_midi_file(std::string_view bytes, const std::string& name_for_errors) {
-  Reader reader(bytes, name_for_errors);
-  const Header header = read_header(reader);
-  std::vector<Event> events;
-  std::uint64_t end = 0;
-  for (int track = 0; track < header.tracks;) {
-    const std::size_t start = reader.position();
-    if (reader.is_at_end())
-      reader.fail(start, "the file ends after " + std::to_string(track) + " of " +
-                             std::to_string(header.tracks) + " tracks");
-    const std::string_view kind = reader.text(4, "a track's head");
-    const std::uint32_t size = reader.number(4, "a track's size");
-    if (size > reader.left())
-      reader.fail(start, "a track of " + std::to_string(size) + " bytes, of which the file has " +
-                             std::to_string(reader.left()));
-    const std::size_t next = reader.position() + size;
-    if (kind == "MTrk") {  // others are of extensions, to be passed over
-      reader.end_at(next);
-      end = std::max(end, read_track(reader, events));
-      reader.end_at(bytes.size());
-      ++track;
-    }
-    reader.go_to(next);
-  }
-
-  std::ranges::stable_sort(events, {}, &Event::tick);
-  MidiFile file;
-  double seconds = 0.0;
-  double seconds_per_tick =
-      header.ticks_per_quarter > 0.0 ? 0.5 / header.ticks_per_quarter : header.seconds_per_tick;
-  std::uint64_t tick = 0;
-  const auto go_to = [&](std::uint64_t later) {
-    seconds += static_cast<double>(later - tick) * seconds_per_tick;
-    tick = later;
-  };
-  for (Event& event : events) {
-    go_to(event.tick);
-    if (event.tempo == 0) {
-      event.message.seconds = seconds;
-      file.messages.push_back(event.message);
-    } else if (header.ticks_per_quarter > 0.0) {
-      seconds_per_tick = event.tempo * 1e-6 / header.ticks_per_quarter;
-    }
-  }
-  go_to(end);
-  file.duration = seconds;
-  return file;
+std::vector<std::string> MidiFile::remarks() const {
+  std::vector<std::string> lines = mended;
+  if (!passed_over.empty()) lines.push_back("passed over: " + passed_over);
+  return lines;
 }
 
-MidiFile read_midi_file(const std::filesystem::path& path) {
+MidiFile parse_midi_file(std::string_view bytes, const std::string& name_for_errors, bool with_drums) {
+  MidiTracks tracks = read_midi_tracks(bytes, name_for_errors);
+  if (tracks.format == 2) play_one_after_the_other(tracks);
+  return Performance(tracks, with_drums).play(tracks.events);
+}
+
+MidiFile read_midi_file(const std::filesystem::path& path, bool with_drums) {
   const std::string bytes = read_text(path, largest_file + 1);
   if (bytes.size() > largest_file) raise<FileError>(path.string() + ": more than 64 MiB; no MIDI file is");
-  return parse_midi_file(bytes, path.string());
+  return parse_midi_file(bytes, path.string(), with_drums);
 }
 
 }  // namespace retrograd::tool

@@ -1,4 +1,4 @@
-// Standard MIDI files, formats 0 and 1: a list of messages, each with the time at which it is played.
+// Standard MIDI files, formats 0, 1 and 2: a list of messages, each with the time at which it is played.
 //
 // Debian's libsmf would read them too; it is orphaned, brings GLib, and speaks to stderr instead of its caller
 // about a file that is broken.
@@ -25,16 +25,26 @@ inline bool is_note_on(const MidiMessage& message) {
 }
 
 struct MidiFile {
-  /// Of all tracks, in the order of their times; at one time in the order of the tracks.
+  /// What an instrument plays of all tracks, in the order of their times; at one time in the order of the
+  /// tracks, but that a note that ends makes way for one that begins on the same key and channel. A key that
+  /// several tracks hold on one channel is let go by the last of them.
   std::vector<MidiMessage> messages;
-  double duration = 0.0;  ///< seconds, to the end of the last track
+  /// Seconds to the end of the last note; where a key or a pedal is left down, to the end of the last track.
+  double duration = 0.0;
+  long long drum_notes = 0;           ///< on channel 10, that were left out
+  std::vector<std::string> mended{};  ///< what was broken and how it was read, a line each
+  std::string passed_over{};          ///< what means nothing here, and how many of each; empty for none
+
+  /// For people: what was mended, and what was passed over.
+  std::vector<std::string> remarks() const;
 };
 
-/// Reads a file of at most 64 MiB. Raises a FileError that names the file, the byte, what is wrong there and
-/// what would be right.
-MidiFile read_midi_file(const std::filesystem::path& path);
+/// Reads a file of at most 64 MiB, broken ones as far as they go. General MIDI's channel 10 is drums, whose keys
+/// are no pitches: it is left out, unless `with_drums`. Raises a FileError that names the file, the byte, what
+/// is wrong there and what would be right, where nothing can be read.
+MidiFile read_midi_file(const std::filesystem::path& path, bool with_drums = false);
 
 /// Reads the bytes of a file; errors begin with `name_for_errors`.
-MidiFile parse_midi_file(std::string_view bytes, const std::string& name_for_errors);
+MidiFile parse_midi_file(std::string_view bytes, const std::string& name_for_errors, bool with_drums = false);
 
 }  // namespace retrograd::tool

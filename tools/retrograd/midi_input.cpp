@@ -75,8 +75,11 @@ struct MidiInput::State {
   }
 
   static void take(double, std::vector<unsigned char>* bytes, void* data) {
-    if (bytes == nullptr || bytes->size() != 3) return;  // notes, controllers and bends have three bytes
-    static_cast<State*>(data)->queue.push({{(*bytes)[0], (*bytes)[1], (*bytes)[2]}, 3});
+    if (bytes == nullptr || bytes->empty() || bytes->size() > 3)
+      return;  // a channel message has two or three
+    ShortMessage message{{}, static_cast<int>(bytes->size())};
+    std::ranges::copy(*bytes, message.bytes.begin());
+    static_cast<State*>(data)->queue.push(message);
   }
 };
 

@@ -11,7 +11,10 @@ NotePlayer::NotePlayer(const MidiFile& file, double sample_rate) {
     return static_cast<std::int64_t>(std::llround(std::min(seconds * sample_rate, 0x1p60)));
   };
   messages_.reserve(file.messages.size());
-  for (const MidiMessage& message : file.messages) messages_.push_back({sample_at(message.seconds), message});
+  for (const MidiMessage& message : file.messages) {
+    messages_.push_back({sample_at(message.seconds), message});
+    if (is_note_on(message)) notes_ = messages_.size();
+  }
   end_ = sample_at(file.duration);
 }
 
@@ -30,7 +33,7 @@ StreamStatus NotePlayer::process(Instrument& instrument, float* output, int fram
       else
         part = std::max<std::int64_t>(offset, 1);
     }
-    if (next_ == messages_.size() && !has_ended_ && end_ < position_ + part)
+    if (next_ >= notes_ && !has_ended_ && end_ < position_ + part)
       has_ended_ = instrument.all_notes_off(static_cast<int>(std::max<std::int64_t>(end_ - position_, 0)));
     status = instrument.process(output, static_cast<int>(part));
     if (status != StreamStatus::ok) return status;

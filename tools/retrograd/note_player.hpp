@@ -15,12 +15,12 @@ class NotePlayer {
   NotePlayer(const MidiFile& file, double sample_rate);
 
   /// The instrument's next `frames` samples, with each message at its own: none is left out, however many
-  /// there are. At the file's end every note ends. Allocates nothing.
+  /// there are. After the file's duration every note ends. Allocates nothing.
   StreamStatus process(Instrument& instrument, float* output, int frames) noexcept;
 
-  /// The file has been played, and nothing sounds any more.
+  /// All notes have been played, and nothing sounds any more, whatever else is in the file.
   bool is_done(const Instrument& instrument) const noexcept {
-    return has_ended_ && instrument.sounding() == 0;
+    return next_ >= notes_ && instrument.sounding() == 0;
   }
 
  private:
@@ -31,6 +31,7 @@ class NotePlayer {
 
   std::vector<Message> messages_;
   std::int64_t end_;
+  std::size_t notes_ = 0;  // messages up to the last that begins a note
   std::int64_t position_ = 0;
   std::size_t next_ = 0;
   bool has_ended_ = false;

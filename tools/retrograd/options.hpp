@@ -2,6 +2,7 @@
 #pragma once
 
 #include <retrograd/patches/patch.hpp>
+#include <retrograd/stream/instrument.hpp>
 #include <retrograd/tensor/element_type.hpp>
 
 #include <optional>
@@ -9,6 +10,7 @@
 
 #include "command_line.hpp"
 #include "compute_options.hpp"
+#include "midi_file.hpp"
 
 namespace retrograd::tool {
 
@@ -24,8 +26,21 @@ void add_compute_options(
 Option add_json_option(Command& command, bool& json,
                        const std::string& help = "Print one JSON object instead of a table");
 
-/// Adds --notes and --voices.
-void add_note_options(Command& command, std::optional<std::string>& notes, int& voices);
+/// A file of notes, and how it is played.
+struct NoteOptions {
+  std::optional<std::string> file;
+  int voices = InstrumentOptions{}.voices;
+  bool with_drums = false;
+};
+
+/// Adds --notes, --voices and --drums.
+void add_note_options(Command& command, NoteOptions& options);
+
+/// The file of notes. Raises a FileError as read_midi_file does, and where there is no note.
+MidiFile read_notes(const NoteOptions& options);
+
+/// Says on stderr how many notes there are, how long they last, what was mended and what is passed over.
+void say_notes(const NoteOptions& options, const MidiFile& file);
 
 /// The device asked for. Raises a DeviceError where this build or machine has none.
 Device available_device(const ComputeOptions& options);
@@ -33,5 +48,8 @@ Device available_device(const ComputeOptions& options);
 /// The patch in the file ("-": standard input), or default_patch() where none is named. Raises a FileError as
 /// load_patch does.
 Patch patch_or_default(const std::optional<std::string>& name);
+
+/// Says on stderr what a patch plays otherwise than it is likely meant (find_doubts), of the file it is from.
+void say_doubts(const Patch& patch, const std::optional<std::string>& path);
 
 }  // namespace retrograd::tool

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
+#include <cstdint>
 #include <iostream>
 #include <memory>
 #include <thread>
@@ -21,9 +23,9 @@ namespace retrograd::tool {
 namespace {
 
 struct PlayOptions {
-  std::optional<std::string> patch, notes;
+  std::optional<std::string> patch;
+  NoteOptions notes;
   std::optional<int> audio, midi;
-  int voices = InstrumentOptions{}.voices;
   int block = 256;
   bool list = false;
 };
@@ -54,16 +56,23 @@ struct Performance {
   MessageQueue keyboard{};
   std::atomic<bool> is_done{false};
   std::atomic<bool> was_not_finite{false};
+  std::atomic<std::int64_t> clipped{0}, passed_over{0};
 
   void play(float* output, int frames) noexcept {
     for (const ShortMessage* message; (message = keyboard.front()) != nullptr; keyboard.pop())
-      if (!instrument.midi(message->bytes.data(), message->count)) break;  // it waits for the next block
+      // Where there is no room it waits for the next block; what is broken is passed over.
+      if (!instrument.midi(message->bytes.data(), message->count) && instrument.room() < message->count)
+        break;
+    if (keyboard.was_full()) instrument.all_notes_off();  // a note off may be among what was lost
     const StreamStatus status =
         file ? file->process(instrument, output, frames) : instrument.process(output, frames);
     if (status == StreamStatus::not_finite)
       was_not_finite.store(true, std::memory_order_relaxed);
     else if (status != StreamStatus::ok)
       std::fill_n(output, frames, 0.0f);
+    const auto beyond = std::count_if(output, output + frames, [](float y) { return std::abs(y) > 1.0f; });
+    clipped.store(clipped.load(std::memory_order_relaxed) + beyond, std::memory_order_relaxed);
+    passed_over.store(instrument.passed_over(), std::memory_order_relaxed);
     if (file && file->is_done(instrument)) is_done.store(true, std::memory_order_relaxed);
   }
 };
@@ -72,9 +81,9 @@ ExitCode play(const PlayOptions& options) {
   if (options.list) return list_devices();
   const Patch patch = patch_or_default(options.patch);
   std::optional<MidiFile> notes;
-  if (options.notes) notes = read_midi_file(*options.notes);
+  if (options.notes.file) notes = read_notes(options.notes);
 
-  Performance performance{.instrument = Instrument(patch, {.voices = options.voices})};
+  Performance performance{.instrument = Instrument(patch, {.voices = options.notes.voices})};
   AudioOutput output(options.audio, patch.sample_rate, options.block);
   performance.instrument.prepare(output.sample_rate(), output.block());
   if (notes) performance.file.emplace(*notes, output.sample_rate());
@@ -83,7 +92,8 @@ ExitCode play(const PlayOptions& options) {
   std::cerr << output.name() << ": " << number(output.sample_rate()) << " Hz, blocks of " << output.block()
             << " (" << number(1000.0 * output.block() / output.sample_rate()) << " ms)\n";
   if (keyboard) std::cerr << keyboard->name() << ": listening\n";
-  if (notes) std::cerr << *options.notes << ": " << number(notes->duration) << " s\n";
+
+  if (notes) say_notes(options.notes, *notes);
 
   const Interrupt interrupt;
   std::cerr << "Ctrl-C ends\n";
@@ -95,6 +105,11 @@ ExitCode play(const PlayOptions& options) {
               << ": the sound was not there in time; a larger --block helps\n";
   if (performance.was_not_finite.load(std::memory_order_relaxed))
     std::cerr << "notes were not finite at times, and ended there\n";
+  if (const std::int64_t clipped = performance.clipped.load(std::memory_order_relaxed); clipped > 0)
+    std::cerr << count(clipped, "sample") << " beyond full scale: the device clipped them\n";
+  if (const std::int64_t passed_over = performance.passed_over.load(std::memory_order_relaxed);
+      keyboard && passed_over > 0)
+    std::cerr << count(passed_over, "MIDI message") << " that mean nothing here passed over\n";
   return ExitCode::done;
 }
 
@@ -104,7 +119,7 @@ void add_play(Program& program) {
   const auto options = std::make_shared<PlayOptions>();
   Command command = program.add("play", "Play a patch live, by a MIDI keyboard or a file of notes");
   add_patch_argument(command, options->patch);
-  add_note_options(command, options->notes, options->voices);
+  add_note_options(command, options->notes);
   command.option("--audio", options->audio, "The audio device; the system's usual one where not given")
       .value_name("N")
       .within(0, 1000000);

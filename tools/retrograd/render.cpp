@@ -20,8 +20,7 @@ namespace {
 
 struct RenderOptions {
   std::optional<std::string> patch;
-  std::optional<std::string> notes;
-  int voices = InstrumentOptions{}.voices;
+  NoteOptions notes;
   std::string output;
   std::string format = "f32";
   ComputeOptions compute;
@@ -30,25 +29,21 @@ struct RenderOptions {
 const std::map<std::string, WavFormat> formats{
     {"f32", WavFormat::f32}, {"pcm16", WavFormat::pcm16}, {"pcm24", WavFormat::pcm24}};
 
-Rendering render_notes(const RenderOptions& options, const Patch& patch) {
-  const MidiFile file = read_midi_file(*options.notes);
-  const auto notes = std::ranges::count_if(file.messages, is_note_on);
-  if (notes == 0) raise<FileError>(*options.notes + ": holds no notes");
-  std::cerr << *options.notes << ": " << count(notes, "note") << ", " << number(file.duration) << " s\n";
-  return render_notes_to_file(patch, file, options.voices, options.output, formats.at(options.format));
-}
-
 ExitCode render(const RenderOptions& options) {
   FilesInUse files;
-  files.reads("PATCH", options.patch).reads("--notes", options.notes).writes("--output", options.output);
+  files.reads("PATCH", options.patch).reads("--notes", options.notes.file).writes("--output", options.output);
   files.check();
   const Device device = available_device(options.compute);
-  if (options.notes && device != Device::cpu)
+  if (options.notes.file && device != Device::cpu)
     throw UsageError("render", "--notes plays block by block, which --device cpu alone does");
   const Patch patch = patch_or_default(options.patch);
+  if (!options.notes.file) say_doubts(patch, options.patch);
   Rendering written;
-  if (options.notes) {
-    written = render_notes(options, patch);
+  if (options.notes.file) {
+    const MidiFile notes = read_notes(options.notes);
+    say_notes(options.notes, notes);
+    written =
+        render_notes_to_file(patch, notes, options.notes.voices, options.output, formats.at(options.format));
   } else {
     ThreadPool threads(options.compute.threads);
     written = render_to_file(patch, options.output, formats.at(options.format), device, threads);
@@ -73,7 +68,7 @@ void add_render(Program& program) {
       .value_name("OUT.wav")
       .file({"wav"})
       .required();
-  add_note_options(command, options->notes, options->voices);
+  add_note_options(command, options->notes);
   command.option("--format", options->format, "Of the samples: f32, pcm16 or pcm24")
       .value_name("FORMAT")
       .one_of({"f32", "pcm16", "pcm24"})

@@ -22,6 +22,7 @@ rg_instrument_options default_options() {
   options.glide = defaults.glide;
   options.bend_range = defaults.bend_range;
   options.tuning = defaults.tuning;
+  options.level = defaults.level;
   return options;
 }
 
@@ -61,7 +62,7 @@ rg_status rg_instrument_open(rg_patch patch, const rg_instrument_options* option
     *instrument = {0};
     const rg_instrument_options read = read_struct(options, default_options(), "rg_instrument_options");
     const Patch played = patch_of(patch);
-    const InstrumentOptions chosen{read.voices, read.glide, read.bend_range, read.tuning};
+    const InstrumentOptions chosen{read.voices, read.glide, read.bend_range, read.tuning, read.level};
     auto object = std::unique_ptr<InstrumentObject>(new InstrumentObject{played, Instrument(played, chosen)});
     *instrument = open<rg_instrument>(std::move(object), 1);
   });
@@ -103,6 +104,27 @@ rg_status rg_instrument_sustain(rg_instrument instrument, int is_down, int offse
   return take(instrument, [&](Instrument& played) { return played.sustain(is_down != 0, offset); });
 }
 
+rg_status rg_instrument_channel_note_on(rg_instrument instrument, int channel, double key, double velocity,
+                                        int offset) {
+  return take(instrument, [&](Instrument& played) { return played.note_on(key, velocity, offset, channel); });
+}
+
+rg_status rg_instrument_channel_note_off(rg_instrument instrument, int channel, double key, int offset) {
+  return take(instrument, [&](Instrument& played) { return played.note_off(key, offset, channel); });
+}
+
+rg_status rg_instrument_channel_pitch_bend(rg_instrument instrument, int channel, double bend, int offset) {
+  return take(instrument, [&](Instrument& played) { return played.pitch_bend(bend, offset, channel); });
+}
+
+rg_status rg_instrument_channel_sustain(rg_instrument instrument, int channel, int is_down, int offset) {
+  return take(instrument, [&](Instrument& played) { return played.sustain(is_down != 0, offset, channel); });
+}
+
+rg_status rg_instrument_all_sound_off(rg_instrument instrument, int offset) {
+  return take(instrument, [&](Instrument& played) { return played.all_sound_off(offset); });
+}
+
 rg_status rg_instrument_all_notes_off(rg_instrument instrument, int offset) {
   return take(instrument, [&](Instrument& played) { return played.all_notes_off(offset); });
 }
@@ -124,6 +146,7 @@ rg_status rg_instrument_get_info(rg_instrument instrument, rg_instrument_info* i
     written.parameters = played.stream().parameters();
     written.max_block = played.stream().max_block();
     written.sample_rate = played.stream().sample_rate();
+    written.passed_over = played.passed_over();
     write_struct(written, info);
     return RG_OK;
   });
@@ -169,5 +192,19 @@ rg_status rg_instrument_get(rg_instrument instrument, int parameter, double* val
   if (use.status() != RG_OK) return use.status();
   if (value == nullptr || !has_parameter(*use, parameter)) return RG_BAD_ARGUMENT;
   *value = use->instrument.value(parameter);
+  return RG_OK;
+}
+
+rg_status rg_instrument_set_level(rg_instrument instrument, double level) {
+  const Use<InstrumentObject> use(instrument.id, Sharing::any_thread);
+  if (use.status() != RG_OK) return use.status();
+  return use->instrument.set_level(level) ? RG_OK : RG_BAD_VALUE;
+}
+
+rg_status rg_instrument_get_level(rg_instrument instrument, double* level) {
+  const Use<InstrumentObject> use(instrument.id, Sharing::any_thread);
+  if (use.status() != RG_OK) return use.status();
+  if (level == nullptr) return RG_BAD_ARGUMENT;
+  *level = use->instrument.level();
   return RG_OK;
 }

@@ -61,6 +61,17 @@ rg_status make(rg_patch* handle, Make make_patch) noexcept {
   });
 }
 
+/// Gives text to a host that has room for `capacity` bytes, its zero among them.
+void give_text(const std::string& written, char* text, std::size_t capacity, std::size_t* length) {
+  if (length != nullptr) *length = written.size();
+  if (text == nullptr && capacity == 0) return;
+  require(text, "text");
+  if (capacity <= written.size())
+    fail(RG_BAD_SHAPE, "text has room for " + std::to_string(capacity) + " bytes; " +
+                           std::to_string(written.size() + 1) + " are needed");
+  std::memcpy(text, written.c_str(), written.size() + 1);
+}
+
 }  // namespace
 
 Patch patch_of(rg_patch handle) {
@@ -131,15 +142,15 @@ rg_status rg_patch_save(rg_patch patch, const char* path) {
 }
 
 rg_status rg_patch_text(rg_patch patch, char* text, size_t capacity, size_t* length) {
+  return guarded([&] { give_text(format_patch(patch_of(patch)), text, capacity, length); });
+}
+
+rg_status rg_patch_doubts(rg_patch patch, char* text, size_t capacity, size_t* length) {
   return guarded([&] {
-    const std::string written = format_patch(patch_of(patch));
-    if (length != nullptr) *length = written.size();
-    if (text == nullptr && capacity == 0) return;
-    require(text, "text");
-    if (capacity <= written.size())
-      fail(RG_BAD_SHAPE, "text has room for " + std::to_string(capacity) + " bytes; " +
-                             std::to_string(written.size() + 1) + " are needed");
-    std::memcpy(text, written.c_str(), written.size() + 1);
+    std::string lines;
+    for (const PatchProblem& doubt : find_doubts(patch_of(patch)))
+      lines += doubt.key + ": " + doubt.message + "\n";
+    give_text(lines, text, capacity, length);
   });
 }
 

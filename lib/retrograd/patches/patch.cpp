@@ -216,6 +216,36 @@ std::vector<PatchProblem> find_problems(const Patch& patch) {
   return problems;
 }
 
+std::vector<PatchProblem> find_doubts(const Patch& patch) {
+  std::vector<PatchProblem> doubts;
+  if (!find_problems(patch).empty()) return doubts;
+  const auto length = static_cast<double>(length_in_samples(patch));
+  for (std::size_t i = 0; i < patch.note.gate.size(); ++i) {
+    const auto [on, off] = patch.note.gate[i];
+    if (std::round(on * patch.sample_rate) < length) continue;
+    doubts.push_back({"note.gate." + std::to_string(i), std::string("[") + written(on) + ", " + written(off) +
+                                                            "] lies after the end, at " +
+                                                            written(patch.duration) + " s: it is not played" +
+                                                            (i == 0 ? ", and the patch is silent" : "")});
+  }
+  return doubts;
+}
+
+std::vector<PatchProblem> find_aliases(const Patch& patch) {
+  std::vector<PatchProblem> aliases;
+  if (!find_problems(patch).empty()) return aliases;
+  for (std::size_t i = 0; i < patch.fm.operators.size(); ++i) {
+    const double frequency = patch.note.frequency * patch.fm.operators[i].ratio;
+    if (frequency < patch.sample_rate / 2.0) continue;
+    const double heard = std::abs(std::remainder(frequency, patch.sample_rate));
+    aliases.push_back({"fm.operator." + std::to_string(i) + ".ratio",
+                       "makes " + written(frequency) + " Hz, half the sample rate (" +
+                           written(patch.sample_rate / 2.0) + " Hz) or more: it aliases to " +
+                           written(heard) + " Hz"});
+  }
+  return aliases;
+}
+
 void validate(const Patch& patch, const std::string& where) {
   std::string lines;
   for (const PatchProblem& problem : find_problems(patch)) {

@@ -33,8 +33,8 @@ struct FMOperator {
   bool operator==(const FMOperator&) const = default;
 };
 
-/// What is played. The gate has at least one pair; pairs come one after the other. A pair that begins exactly
-/// where the one before it ends holds the note without a retrigger.
+/// What is played. The gate has at least one pair; pairs come one after the other, and each begins an attack,
+/// from the level that the release before it has reached.
 struct Note {
   double frequency = 440.0;    ///< Hz
   std::vector<GatePair> gate;  ///< seconds
@@ -113,6 +113,14 @@ struct PatchProblem {
 /// Everything wrong with a patch's values; empty when it is valid. Of a routing only the first problem is
 /// found.
 std::vector<PatchProblem> find_problems(const Patch& patch);
+
+/// What is valid and yet hardly meant: pairs of the gate that lie after the end, which are not played. Empty for
+/// a patch that is not valid.
+std::vector<PatchProblem> find_doubts(const Patch& patch);
+
+/// The operators whose frequency is half the sample rate or more: it aliases to the one below that the samples
+/// cannot tell from it. Empty for a patch that is not valid.
+std::vector<PatchProblem> find_aliases(const Patch& patch);
 
 /// Throws DomainError with a line "where: key: problem" for each problem of the patch. A patch that passes
 /// can be written to a file and read back.

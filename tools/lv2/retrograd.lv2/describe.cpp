@@ -55,7 +55,7 @@ void plugin(std::ostream& out) {
   out << prefixes << '<' << uri << ">\n    a lv2:InstrumentPlugin , lv2:Plugin ;\n"
       << "    doap:name \"Retrograd FM\" ;\n    doap:license <http://usefulinc.com/doap/licenses/mit> ;\n"
       << "    rdfs:comment \"Six operators of frequency modulation, in three pairs; 16 voices.\" ;\n"
-      << "    lv2:minorVersion 2 ;\n    lv2:microVersion 0 ;\n"
+      << "    lv2:minorVersion 4 ;\n    lv2:microVersion 0 ;\n"
       << "    lv2:optionalFeature lv2:hardRTCapable , urid:map ;\n    lv2:port ";
   const std::vector<Port> all = ports();
   for (std::size_t i = 0; i < all.size(); ++i) {

@@ -24,12 +24,14 @@ class Plugin {
  public:
   Plugin(double sample_rate, const LV2_URID_Map* map)
       : ports_(ports()),
-        instrument_(patch()),
+        instrument_(patch(), {.level = usual_level}),
         connected_(ports_.size(), nullptr),
         parameter_(ports_.size(), -1),
         taken_(ports_.size(), std::numeric_limits<double>::quiet_NaN()) {
-    for (std::size_t i = 0; i < ports_.size(); ++i)
+    for (std::size_t i = 0; i < ports_.size(); ++i) {
       if (ports_[i].kind == Port::Kind::parameter) parameter_[i] = instrument_.parameter(ports_[i].parameter);
+      if (ports_[i].kind == Port::Kind::volume) volume_port_ = static_cast<std::uint32_t>(i);
+    }
     if (map != nullptr) midi_event_ = map->map(map->handle, LV2_MIDI__MidiEvent);
     instrument_.prepare(sample_rate, static_cast<int>(longest_block));
   }
@@ -83,6 +85,10 @@ class Plugin {
       const double value = control(i);
       if (value != taken_[i] && instrument_.set(parameter_[i], value)) taken_[i] = value;
     }
+    // -60 dB, the control's end, is silence.
+    const double decibels = control(volume_port_);
+    const double level = decibels <= ports_[volume_port_].low ? 0.0 : std::pow(10.0, decibels / 20.0);
+    if (level * usual_level != instrument_.level()) instrument_.set_level(level * usual_level);
     // What the first run finds is there at once; later changes glide.
     if (is_first_) instrument_.reset();
     is_first_ = false;
@@ -100,10 +106,12 @@ class Plugin {
 
   // False where the instrument has no room. What is no MIDI, or broken, is passed over.
   bool take(const LV2_Atom_Event& event, int offset) noexcept {
+    if (midi_event_ == 0 || event.body.type != midi_event_) return true;
     const auto* bytes = static_cast<const unsigned char*>(LV2_ATOM_BODY_CONST(&event.body));
-    const bool is_short = event.body.size == 3 && bytes[1] < 0x80 && bytes[2] < 0x80;
-    if (midi_event_ == 0 || event.body.type != midi_event_ || !is_short || bytes[0] < 0x80) return true;
-    return instrument_.midi(bytes, 3, offset);
+    const int size = static_cast<int>(std::min(event.body.size, std::uint32_t{1} << 20));
+    // As many events as bytes are room enough for any message that is right.
+    return instrument_.midi(bytes, size, offset) ||
+           instrument_.room() >= std::min(size, Instrument::max_events);
   }
 
   std::vector<Port> ports_;
@@ -112,6 +120,7 @@ class Plugin {
   std::vector<int> parameter_;  // of each port, -1 for none
   std::vector<double> taken_;
   LV2_URID midi_event_ = 0;
+  std::uint32_t volume_port_ = 0;
   bool is_first_ = true, is_on_ = false;
   double key_ = 0.0;
 };

@@ -57,6 +57,13 @@ std::vector<Port> ports() {
     limit(port, parameter.kind);
     all.push_back(port);
   }
+  all.push_back({.kind = Port::Kind::volume,
+                 .symbol = "volume",
+                 .name = "Volume",
+                 .low = -60.0,
+                 .high = 18.0,
+                 .usual = 0.0,
+                 .unit = "db"});
   return all;
 }
 

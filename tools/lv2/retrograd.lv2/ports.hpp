@@ -15,6 +15,10 @@ inline constexpr const char* uri = "urn:retrograd:fm";
 /// What is played: the patch that fits begin with, so that what a fit found can be dialled in.
 inline Patch patch() { return default_patch_to_fit(); }
 
+/// Of the sum of the voices at a volume of 0 dB. One note of the patch at full velocity peaks at 2.67 by itself;
+/// so it peaks at 0.33, three such notes stay below full scale whatever their phases, and eight as a rule.
+inline constexpr double usual_level = 0.125;
+
 struct Port {
   enum class Kind {
     midi,       ///< MIDI messages, an atom sequence that need not be connected
@@ -23,6 +27,7 @@ struct Port {
     key,        ///< a control: which note, as a MIDI key
     velocity,   ///< a control: how loud the next note is
     parameter,  ///< a control: a parameter of the patch
+    volume,     ///< a control: dB that the sound is louder than `usual_level` makes it
   };
   Kind kind;
   std::string symbol{}, name{};
@@ -32,7 +37,7 @@ struct Port {
   std::string parameter{};  ///< of the patch, by path
 };
 
-/// In the order of their indices.
+/// In the order of their indices. New ones come last, so that what hosts have saved stays right.
 std::vector<Port> ports();
 
 inline constexpr std::uint32_t midi_port = 0, audio_port = 1, gate_port = 2, key_port = 3, velocity_port = 4;
