@@ -132,16 +132,16 @@ TEST_CASE("messages of all tracks come in the order of time, at one time in the 
 }
 
 TEST_CASE("what cannot be read is refused with its name, the byte, what is wrong and what would be right") {
-  for (const auto& [error, part] : std::vector<std::pair<std::string, std::string>>{
+  for (const auto& refused : std::vector<std::pair<std::string, std::string>>{
            {error_of(""), "tune.mid: byte 0: this is no MIDI file; one begins with 'MThd'"},
            {error_of("RIFF0000"), "byte 0: this is no MIDI file"},
            {error_of("MThd" + big_endian(4, 2) + "ab"), "byte 4: a header of 2 bytes; a header has 6"},
            {error_of(midi_header(0, 1, 0)), "byte 12: 0 ticks per quarter note"},
            {error_of(midi_header(0, 1, 0xe50a)), "10 ticks in a frame, 27 frames per second"},
            {error_of(midi_header(1, 2, 96)), "byte 14: there is no track; one begins with 'MTrk'"}}) {
-    CAPTURE(part);
-    CHECK_MESSAGE(contains(error, part), error);
-    CHECK(error.substr(0, 15) == "tune.mid: byte ");
+    CAPTURE(refused.second);
+    CHECK_MESSAGE(contains(refused.first, refused.second), refused.first);
+    CHECK(refused.first.substr(0, 15) == "tune.mid: byte ");
   }
 }
 
