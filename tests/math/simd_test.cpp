@@ -2,8 +2,11 @@
 
 #include <initializer_list>
 #include <limits>
+#include <retrograd/backends/processor.hpp>
 #include <retrograd/math/functions.hpp>
 #include <retrograd/math/simd.hpp>
+#include <retrograd/tensor/errors.hpp>
+#include <string>
 #include <type_traits>
 
 namespace {
@@ -29,7 +32,7 @@ void check_levels() {
     c[lane] = -1 - 2 * static_cast<Real>(lane) * tiny;
   }
   for (const math::SimdLevel level : {math::SimdLevel::plain, math::SimdLevel::v3, math::SimdLevel::v4}) {
-    if (level > math::best_simd_level()) continue;
+    if (!math::has_simd_level(level)) continue;
     CAPTURE(math::name(level));
     math::Kernel<MultiplyAdd, Real>::at(level)(a, c, y);
     for (int lane = 0; lane < 16; ++lane) {
@@ -55,9 +58,24 @@ TEST_CASE("a test can force a level, but none the processor lacks") {
   const math::SimdLevel before = math::simd_level();
   CHECK(before <= math::best_simd_level());
   for (const math::SimdLevel level : {math::SimdLevel::plain, math::SimdLevel::v3, math::SimdLevel::v4}) {
-    const bool available = level <= math::best_simd_level();
+    const bool available = math::has_simd_level(level);
     CHECK(math::set_simd_level(level) == available);
     if (available) CHECK(math::simd_level() == level);
   }
   CHECK(math::set_simd_level(before));
+}
+
+TEST_CASE("a build with the loops of one level says which it needs where the processor is a lesser one") {
+  using math::SimdLevel;
+  CHECK_NOTHROW(retrograd::check_processor(SimdLevel::v4, SimdLevel::v4));
+  CHECK_NOTHROW(retrograd::check_processor(SimdLevel::v4, SimdLevel::plain));
+  try {
+    retrograd::check_processor(SimdLevel::v3, SimdLevel::v4);
+    FAIL("no error");
+  } catch (const retrograd::DeviceError& error) {
+    const std::string text = error.what();
+    CAPTURE(text);
+    CHECK(text.find(math::name(SimdLevel::v4)) < text.find(math::name(SimdLevel::v3)));
+    CHECK(text.find("-Dsimd=v4") != std::string::npos);
+  }
 }

@@ -1,6 +1,7 @@
 // Which backend runs a plan.
 #include <retrograd/backends/cpu/cpu_plan.hpp>
 #include <retrograd/backends/cuda/gpu.hpp>
+#include <retrograd/backends/processor.hpp>
 #include <retrograd/tensor/on_gpu.hpp>
 
 namespace retrograd {
@@ -10,7 +11,17 @@ cuda::Gpu* gpu_of(const TapeOptions& options) {
   return options.gpu != nullptr ? options.gpu : &cuda::first_gpu();
 }
 
-void check_device(const TapeOptions& options) { gpu_of(options); }
+void check_device(const TapeOptions& options) {
+  check_processor(math::best_simd_level(), math::lowest_simd_level);
+  gpu_of(options);
+}
+
+void check_processor(math::SimdLevel processor, math::SimdLevel lowest) {
+  if (processor < lowest)
+    raise<DeviceError>(std::string("this build of retrograd has loops for ") + math::name(lowest) +
+                       " and nothing below, and this processor runs " + math::name(processor) +
+                       " at best; build it here, or with -Dsimd=v4, which serves every processor");
+}
 
 std::unique_ptr<LeafOnDevice> leaf_on_device(const TapeOptions& options, const Leaf& leaf) {
   return gpu_of(options)->leaf(leaf);
@@ -22,7 +33,8 @@ std::unique_ptr<CompiledPlan> compile(Graph& graph, Plan plan, const TapeOptions
 }
 
 std::unique_ptr<OptimizerOnDevice> optimizer_on_device(
-    const TapeOptions& options, std::span<const OptimizerOnDevice::Parameter> parameters, std::int64_t groups) {
+    const TapeOptions& options, std::span<const OptimizerOnDevice::Parameter> parameters,
+    std::int64_t groups) {
   return gpu_of(options)->optimizer(parameters, groups);
 }
 

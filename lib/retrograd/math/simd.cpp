@@ -1,4 +1,4 @@
-#include <retrograd/math/simd.hpp>
+#include <retrograd/math/processor.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -22,19 +22,9 @@ const char* name(SimdLevel level) {
   return "plain";
 }
 
-SimdLevel best_simd_level() {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                  __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-  const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-                  __builtin_cpu_supports("avx512vl");
-  return std::min(v4 ? SimdLevel::v4 : v3 ? SimdLevel::v3 : SimdLevel::plain, highest_simd_level);
-#else
-  return SimdLevel::plain;
-#endif
-}
+SimdLevel best_simd_level() { return std::min(processor_simd_level(), highest_simd_level); }
+
+bool has_simd_level(SimdLevel level) { return lowest_simd_level <= level && level <= best_simd_level(); }
 
 namespace {
 
@@ -48,7 +38,7 @@ SimdLevel level_from_environment() {
   const SimdLevel best = best_simd_level();
   const std::string_view wish = wished_level();
   const SimdLevel level = wish == "plain" ? SimdLevel::plain : wish == "v3" ? SimdLevel::v3 : best;
-  return level < best ? level : best;
+  return std::min(std::max(level, lowest_simd_level), best);
 }
 
 std::atomic<SimdLevel>& current_level() {
@@ -72,7 +62,7 @@ std::string wrong_simd_wish() {
 }
 
 bool set_simd_level(SimdLevel level) {
-  if (level > best_simd_level()) return false;
+  if (!has_simd_level(level)) return false;
   current_level().store(level, std::memory_order_relaxed);
   return true;
 }

@@ -22,22 +22,38 @@ namespace retrograd::math {
 
 enum class SimdLevel { plain, v3, v4 };
 
-// The highest level that the library's loops are compiled for: Meson's option `simd`. A host's own are compiled for all,
+// The levels that the library's loops are compiled for: Meson's option `simd`. A host's own are compiled for all,
 // and run at those that the library has.
 #if !defined(RETROGRAD_HIGHEST_SIMD_LEVEL)
 #define RETROGRAD_HIGHEST_SIMD_LEVEL v4
 #endif
+#if !defined(RETROGRAD_LOWEST_SIMD_LEVEL)
+#define RETROGRAD_LOWEST_SIMD_LEVEL plain
+#endif
 inline constexpr SimdLevel highest_simd_level = SimdLevel::RETROGRAD_HIGHEST_SIMD_LEVEL;
+inline constexpr SimdLevel lowest_simd_level = SimdLevel::RETROGRAD_LOWEST_SIMD_LEVEL;
+/// Whether there are loops of its own for `level`.
+constexpr bool has_loops(SimdLevel level) {
+#if defined(__x86_64__)
+  return lowest_simd_level <= level && level <= highest_simd_level;
+#else
+  return level == SimdLevel::plain;
+#endif
+}
 
 /// "plain", "x86-64-v3 (AVX2)" or "x86-64-v4 (AVX-512)"; on ARM "plain" is Neon, which has fused
 /// multiply-add.
 const char* name(SimdLevel level);
 
-/// The best level this processor runs, of those that the library was built for.
+/// The best level this processor runs, of those up to the highest that the library was built for. It may lie below
+/// `lowest_simd_level`: then no tape can be made.
 SimdLevel best_simd_level();
 
+/// Whether the library was built for `level` and this processor runs it.
+bool has_simd_level(SimdLevel level);
+
 /// The level in use: the best one, or what RETROGRAD_SIMD=plain|v3|v4 in the environment asks for (never
-/// above the best), or what `set_simd_level` set last.
+/// above the best nor below the lowest), or what `set_simd_level` set last.
 SimdLevel simd_level();
 
 /// What is wrong with RETROGRAD_SIMD in the environment, in words: it asks for a level that there is not. Empty where
@@ -45,7 +61,7 @@ SimdLevel simd_level();
 std::string wrong_simd_wish();
 
 /// For tests: use `level` from now on. Call it while no tape is playing; returns false where the processor
-/// lacks it.
+/// or the build lacks it.
 bool set_simd_level(SimdLevel level);
 
 // clang says of a loop that it did not vectorise, at the loop or at the function that it is part of: it need not concern a host.
@@ -75,12 +91,21 @@ struct KernelLevels<Loop, Real, void(Arguments...)> {
   static void plain(Arguments... arguments) { Loop::template run<Unfused<Real>>(arguments...); }
   RETROGRAD_V3 static void v3(Arguments... arguments) { Loop::template run<Real>(arguments...); }
   RETROGRAD_V4 static void v4(Arguments... arguments) { Loop::template run<Real>(arguments...); }
+  template <SimdLevel level>
+  static constexpr Function of() {
+    if constexpr (!has_loops(level))
+      return nullptr;
+    else if constexpr (level == SimdLevel::v4)
+      return &v4;
+    else if constexpr (level == SimdLevel::v3)
+      return &v3;
+    else
+      return &plain;
+  }
   static constexpr Function at(SimdLevel level) {
-    if constexpr (highest_simd_level >= SimdLevel::v4)
-      if (level == SimdLevel::v4) return &v4;
-    if constexpr (highest_simd_level >= SimdLevel::v3)
-      if (level >= SimdLevel::v3) return &v3;
-    return &plain;
+    return level == SimdLevel::v4   ? of<SimdLevel::v4>()
+           : level == SimdLevel::v3 ? of<SimdLevel::v3>()
+                                    : of<SimdLevel::plain>();
   }
 };
 #else
@@ -91,6 +116,10 @@ template <class Loop, class Real, class... Arguments>
 struct KernelLevels<Loop, Real, void(Arguments...)> {
   using Function = void (*)(Arguments...);
   static void plain(Arguments... arguments) { Loop::template run<Real>(arguments...); }
+  template <SimdLevel level>
+  static constexpr Function of() {
+    return has_loops(level) ? &plain : nullptr;
+  }
   static constexpr Function at(SimdLevel) { return &plain; }
 };
 #endif
@@ -99,7 +128,8 @@ struct KernelLevels<Loop, Real, void(Arguments...)> {
 #pragma clang diagnostic pop
 #endif
 
-/// `Loop::run` compiled for every level, for Real = float or double. `at(level)` is a plain function pointer.
+/// `Loop::run` compiled for every level, for Real = float or double. `at(level)` is a plain function pointer, null
+/// where the library has no loops for it; `of<level>()` compiles no other.
 template <class Loop, class Real>
 struct Kernel : KernelLevels<Loop, Real, std::remove_pointer_t<decltype(&Loop::template run<Real>)>> {};
 

@@ -2,6 +2,10 @@
 
 #include <Eigen/Core>
 
+#include <algorithm>
+#include <type_traits>
+#include <vector>
+
 namespace retrograd {
 
 namespace {
@@ -29,14 +33,54 @@ struct Products {
         b(batch(y), batch(out)) {}
 };
 
+// The matrices of one operand, each `rows` x `columns` as it is stored, as products take them: in their type, and
+// transposed where asked for. A matrix that is not stored like that is copied.
 template <class T>
-Eigen::Map<Matrix<T>> matrix(T* data, std::int64_t index, std::int64_t rows, std::int64_t columns) {
-  return {data + index * rows * columns, rows, columns};
-}
+class Factor {
+ public:
+  Factor(const TensorView& view, std::int64_t rows, std::int64_t columns, bool transposed)
+      : view_(view), rows_(rows), columns_(columns), transposed_(transposed) {}
+
+  const T* operator[](std::int64_t index) {
+    const T* stored = nullptr;
+    visit(view_, [&](const auto* data) {
+      using Stored = std::remove_cvref_t<decltype(*data)>;
+      const Stored* const from = data + index * rows_ * columns_;
+      if constexpr (std::is_same_v<Stored, T>)
+        if (!transposed_) {
+          stored = from;
+          return;
+        }
+      if (index != copied_) copy(from);
+      copied_ = index;
+      stored = copy_.data();
+    });
+    return stored;
+  }
+
+ private:
+  template <class Stored>
+  void copy(const Stored* from) {
+    copy_.resize(static_cast<std::size_t>(rows_ * columns_));
+    const std::int64_t to_row = transposed_ ? 1 : columns_, to_column = transposed_ ? rows_ : 1;
+    for (std::int64_t r = 0; r < rows_; ++r)
+      for (std::int64_t c = 0; c < columns_; ++c)
+        copy_[static_cast<std::size_t>(r * to_row + c * to_column)] = static_cast<T>(from[r * columns_ + c]);
+  }
+
+  const TensorView& view_;
+  std::int64_t rows_, columns_;
+  bool transposed_;
+  std::int64_t copied_ = -1;
+  std::vector<T> copy_;
+};
+
+// y += a b, y being m x n and a m x k. Eigen's product is large: it is compiled once for each type and for no other
+// layout.
 template <class T>
-Eigen::Map<const Matrix<T>> matrix(const T* data, std::int64_t index, std::int64_t rows,
-                                   std::int64_t columns) {
-  return {data + index * rows * columns, rows, columns};
+void add_product(const T* a, const T* b, T* y, std::int64_t m, std::int64_t k, std::int64_t n) {
+  Eigen::Map<Matrix<T>>(y, m, n).noalias() +=
+      Eigen::Map<const Matrix<T>>(a, m, k) * Eigen::Map<const Matrix<T>>(b, k, n);
 }
 
 // out (+)= a b for each product, computed in the type of `out`.
@@ -44,19 +88,10 @@ void multiply(const TensorView& a, const TensorView& b, const MutableView& out, 
   const Products p(a.shape, b.shape, out.shape);
   visit(out, [&](auto* y) {
     using Y = std::remove_pointer_t<decltype(y)>;
-    visit(a, [&](const auto* left) {
-      visit(b, [&](const auto* right) {
-        for (std::int64_t i = 0; i < p.count; ++i) {
-          const auto x = matrix(left, p.a(i), p.m, p.k).template cast<Y>();
-          const auto z = matrix(right, p.b(i), p.k, p.n).template cast<Y>();
-          auto result = matrix(y, i, p.m, p.n);
-          if (add)
-            result.noalias() += x * z;
-          else
-            result.noalias() = x * z;
-        }
-      });
-    });
+    if (!add) std::fill_n(y, p.count * p.m * p.n, Y(0.0));
+    Factor<Y> left(a, p.m, p.k, false), right(b, p.k, p.n, false);
+    for (std::int64_t i = 0; i < p.count; ++i)
+      add_product(left[p.a(i)], right[p.b(i)], y + i * p.m * p.n, p.m, p.k, p.n);
   });
 }
 
@@ -66,27 +101,20 @@ void Matmul::forward(const WholeCall& call) const { multiply(call.x[0], call.x[1
 
 void Matmul::adjoint(const WholeCall& call) const {
   const Products p(call.x[0].shape, call.x[1].shape, call.gy.shape);
-  const auto add = [&](const MutableView& target, bool is_left) {
-    if (target.data == nullptr) return;
-    visit(target, [&](auto* gx) {
-      using X = std::remove_pointer_t<decltype(gx)>;
-      visit(call.gy, [&](const auto* gy) {
-        visit(call.x[is_left ? 1 : 0], [&](const auto* other) {
-          for (std::int64_t i = 0; i < p.count; ++i) {
-            const auto g = matrix(gy, i, p.m, p.n).template cast<X>();
-            if (is_left)
-              matrix(gx, p.a(i), p.m, p.k).noalias() +=
-                  g * matrix(other, p.b(i), p.k, p.n).template cast<X>().transpose();
-            else
-              matrix(gx, p.b(i), p.k, p.n).noalias() +=
-                  matrix(other, p.a(i), p.m, p.k).template cast<X>().transpose() * g;
-          }
-        });
-      });
+  if (call.gx[0].data != nullptr)
+    visit(call.gx[0], [&](auto* ga) {
+      using A = std::remove_pointer_t<decltype(ga)>;
+      Factor<A> gy(call.gy, p.m, p.n, false), b(call.x[1], p.k, p.n, true);
+      for (std::int64_t i = 0; i < p.count; ++i)
+        add_product(gy[i], b[p.b(i)], ga + p.a(i) * p.m * p.k, p.m, p.n, p.k);
     });
-  };
-  add(call.gx[0], true);
-  add(call.gx[1], false);
+  if (call.gx[1].data != nullptr)
+    visit(call.gx[1], [&](auto* gb) {
+      using B = std::remove_pointer_t<decltype(gb)>;
+      Factor<B> a(call.x[0], p.m, p.k, true), gy(call.gy, p.m, p.n, false);
+      for (std::int64_t i = 0; i < p.count; ++i)
+        add_product(a[p.a(i)], gy[i], gb + p.b(i) * p.k * p.n, p.k, p.m, p.n);
+    });
 }
 
 void Matmul::tangent(const WholeCall& call) const {

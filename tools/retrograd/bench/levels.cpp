@@ -24,7 +24,7 @@ double at_level(math::SimdLevel level, const Measure& measure) {
 void add_level_rows(Rows& rows) {
   using math::SimdLevel;
   for (const SimdLevel level : {SimdLevel::plain, SimdLevel::v3, SimdLevel::v4}) {
-    if (level > math::best_simd_level()) continue;
+    if (!math::has_simd_level(level)) continue;
     const auto add = [&](const char* what, void (Synth::*run)()) {
       rows.push_back(
           {"SIMD level " + std::string(math::name(level)) + ", fm 2 operators, 16 rows x 1 s, " + what,

@@ -2,6 +2,8 @@
 // rows of one idea.
 #pragma once
 
+#include <retrograd/tensor/element_type.hpp>
+
 #include <functional>
 #include <string>
 #include <utility>
@@ -56,6 +58,9 @@ struct Row {
   std::function<Figure()> measure;
 };
 using Rows = std::vector<Row>;
+
+/// All of them. DeviceError in a build that leaves them out.
+Rows all_rows(const BenchOptions& options, Device device);
 
 void add_memory_rows(Rows& rows);
 void add_speed_rows(Rows& rows, const BenchOptions& options);

@@ -13,7 +13,9 @@ const Kernels& find_kernels(const NodeType& type) {
       if (kernels == nullptr) kernels = find_in<FunctionNodes>(type.name);
       break;
     case NodeKind::causal:
-      kernels = find_in<CausalNodes>(type.name);
+      for_each_node(CausalNodes(), [&]<class N>() {
+        if (kernels == nullptr) kernels = find_in<NodeList<N>>(type.name);
+      });
       break;
     case NodeKind::reduction:
       kernels = find_in<Reductions>(type.name);

@@ -1,5 +1,6 @@
 // The kernels of the library's own nodes, compiled in its objects and nowhere else, so that no flag of a host
-// can change them. One source file for each list of nodes/all.hpp keeps the compile times apart.
+// can change them. One source file for each list of nodes/all.hpp, for each of the large causal
+// nodes and for each level of an operator keeps the compile times apart.
 #pragma once
 
 #include <retrograd/backends/cpu/kernels.hpp>
@@ -21,7 +22,10 @@ const Kernels* find_in(std::string_view name) {
 
 extern template const Kernels* find_in<ArithmeticNodes>(std::string_view);
 extern template const Kernels* find_in<FunctionNodes>(std::string_view);
-extern template const Kernels* find_in<CausalNodes>(std::string_view);
+extern template const Kernels* find_in<NodeList<Adsr>>(std::string_view);
+extern template const Kernels* find_in<NodeList<CumulativeSum>>(std::string_view);
+extern template const Kernels* find_in<NodeList<Oscillation<Sinusoid>>>(std::string_view);
+extern template const Kernels* find_in<NodeList<Phase>>(std::string_view);
 extern template const Kernels* find_in<Reductions>(std::string_view);
 extern template const Kernels* find_in<WholeNodes>(std::string_view);
 

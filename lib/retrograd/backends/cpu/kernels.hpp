@@ -4,7 +4,6 @@
 
 #include <retrograd/math/simd.hpp>
 #include <retrograd/nodes/node.hpp>
-#include <retrograd/nodes/operator.hpp>
 #include <retrograd/nodes/reduction.hpp>
 #include <retrograd/nodes/tile.hpp>
 #include <retrograd/nodes/whole.hpp>
@@ -288,40 +287,6 @@ struct SampleAdjoint<N, std::index_sequence<I...>> {
   }
 };
 
-// --- operators -----------------------------------------------------------------------------------
-
-template <class Oscillator>
-struct OperatorForward {
-  template <class T>
-  RETROGRAD_INLINE static void run(const OperatorCall& call) {
-    using Real = real_t<T>;
-    const Operator<Oscillator> fm_operator{*static_cast<const Oscillator*>(call.wave.node),
-                                           *static_cast<const Adsr*>(call.envelope.node), call.next};
-    fm_operator.template forward<T>(
-        forward_tile<Oscillator, Real>(call.wave), *static_cast<typename Oscillator::State*>(call.wave.state),
-        forward_tile<Adsr, Real>(call.envelope), *static_cast<Adsr::State*>(call.envelope.state),
-        forward_tile<Product, Real>(call.product));
-  }
-};
-
-template <class Oscillator>
-struct OperatorAdjoint {
-  template <class T>
-  RETROGRAD_INLINE static void run(const OperatorCall& call) {
-    using Real = real_t<T>;
-    using Joined = Operator<Oscillator>;
-    const Joined fm_operator{*static_cast<const Oscillator*>(call.wave.node),
-                             *static_cast<const Adsr*>(call.envelope.node), call.next};
-    fm_operator.template adjoint<T>(
-        adjoint_tile<Oscillator, Real>(call.wave),
-        *static_cast<const typename Oscillator::State*>(call.wave.state),
-        *static_cast<typename Joined::template WaveCarry<T>*>(call.wave.carry),
-        adjoint_tile<Adsr, Real>(call.envelope), *static_cast<const Adsr::State*>(call.envelope.state),
-        *static_cast<typename Joined::template EnvelopeCarry<T>*>(call.envelope.carry),
-        adjoint_tile<Product, Real>(call.product));
-  }
-};
-
 // --- reductions and copies -----------------------------------------------------------------------
 
 template <class N>
@@ -413,6 +378,26 @@ constexpr void fill_levels(KernelFunction (&levels)[Kernels::levels]) {
     levels[level] = math::Kernel<Loop, Real>::at(static_cast<math::SimdLevel>(level));
 }
 
+/// An operator's loops at one level: each is compiled in a source file of its own, see operator_kernels.hpp.
+template <class Oscillator, math::SimdLevel level>
+struct OperatorLoops {
+  static void forward(const OperatorCall& call);
+  static void adjoint(const OperatorCall& call);
+};
+
+template <class Oscillator>
+constexpr void fill_operator_levels(Kernels::PerType& kernels) {
+  const auto fill = [&]<math::SimdLevel level>() {
+    if constexpr (math::has_loops(level)) {
+      kernels.operator_forward[static_cast<int>(level)] = &OperatorLoops<Oscillator, level>::forward;
+      kernels.operator_adjoint[static_cast<int>(level)] = &OperatorLoops<Oscillator, level>::adjoint;
+    }
+  };
+  fill.template operator()<math::SimdLevel::plain>();
+  fill.template operator()<math::SimdLevel::v3>();
+  fill.template operator()<math::SimdLevel::v4>();
+}
+
 template <class N, class Real>
 constexpr Kernels::PerType kernels_of_type() {
   Kernels::PerType kernels;
@@ -431,8 +416,7 @@ constexpr Kernels::PerType kernels_of_type() {
     fill_levels<TileAdjoint<N>, Real>(kernels.adjoint);
     if constexpr (N::advance_reads != 0) fill_levels<TileAdvance<N>, Real>(kernels.advance);
     if constexpr (N::operator_part == OperatorPart::wave && std::is_same_v<Real, float>) {
-      fill_levels<OperatorForward<N>, Real>(kernels.operator_forward);
-      fill_levels<OperatorAdjoint<N>, Real>(kernels.operator_adjoint);
+      fill_operator_levels<N>(kernels);
     }
     kernels.state_bytes = sizeof(State);
     kernels.carry_bytes = sizeof(Carry);

@@ -2,6 +2,6 @@
 
 namespace retrograd::cpu {
 
-template const Kernels* find_in<CausalNodes>(std::string_view);
+template const Kernels* find_in<NodeList<Oscillation<Sinusoid>>>(std::string_view);
 
 }  // namespace retrograd::cpu
