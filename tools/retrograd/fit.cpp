@@ -1,5 +1,4 @@
 // retrograd fit: a patch that sounds like a recording.
-#include <retrograd/audio/trim.hpp>
 #include <retrograd/files/atomic_file.hpp>
 #include <retrograd/fit/fit.hpp>
 #include <retrograd/patches/toml.hpp>
@@ -19,9 +18,9 @@
 #include "json.hpp"
 #include "options.hpp"
 #include "progress.hpp"
+#include "recording_input.hpp"
 #include "rendering.hpp"
 #include "sound_endings.hpp"
-#include "sound_file.hpp"
 #include "text.hpp"
 
 namespace retrograd::tool {
@@ -75,9 +74,9 @@ void check_outputs(const FitCommand& command) {
 }
 
 FitTarget read_target(const FitCommand& command, double patch_rate) {
-  const Sound sound = read_sound(command.target);
+  const Sound sound = read_recording(command.target);
   try {
-    const std::vector<double> mono = mix_to_mono(sound.samples, sound.channels);
+    const std::vector<double> mono = mono_of(sound, command.target);
     std::optional<double> frequency;
     std::optional<GatePair> gate;
     if (!command.frequency.empty()) frequency = parse_frequency(command.frequency);

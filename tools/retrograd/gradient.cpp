@@ -1,6 +1,5 @@
 // retrograd gradient: how a patch's distance from a recording changes with each of its parameters.
 #include <retrograd/audio/resample.hpp>
-#include <retrograd/audio/trim.hpp>
 #include <retrograd/losses/losses.hpp>
 #include <retrograd/patches/record.hpp>
 #include <retrograd/tape/tape.hpp>
@@ -11,8 +10,8 @@
 #include "command.hpp"
 #include "json.hpp"
 #include "options.hpp"
+#include "recording_input.hpp"
 #include "sound_endings.hpp"
-#include "sound_file.hpp"
 #include "text.hpp"
 
 namespace retrograd::tool {
@@ -30,8 +29,8 @@ struct GradientOptions {
 /// The recording as the patch could play it: mono, at its rate, of its length. What was changed is said on
 /// stderr.
 std::vector<double> target_for(const Patch& patch, const std::string& path) {
-  const Sound sound = read_sound(path);
-  std::vector<double> samples = mix_to_mono(sound.samples, sound.channels);
+  const Sound sound = read_recording(path);
+  std::vector<double> samples = mono_of(sound, path);
   if (sound.channels > 1) std::cerr << path << ": " << count(sound.channels, "channel") << " mixed to one\n";
   if (sound.sample_rate != patch.sample_rate) {
     try {

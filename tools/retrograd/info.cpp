@@ -1,7 +1,6 @@
 // retrograd info: the program itself, or what a file holds.
 #include <retrograd/audio/gate.hpp>
 #include <retrograd/audio/pitch.hpp>
-#include <retrograd/audio/trim.hpp>
 #include <retrograd/backends/cuda/gpu.hpp>
 #include <retrograd/files/text_file.hpp>
 #include <retrograd/losses/losses.hpp>
@@ -21,7 +20,7 @@
 #include "command.hpp"
 #include "fit_file.hpp"
 #include "options.hpp"
-#include "sound_file.hpp"
+#include "recording_input.hpp"
 #include "text.hpp"
 
 namespace retrograd::tool {
@@ -94,11 +93,11 @@ void print_plans(const Patch& patch) {
             << tape.describe_plan(std::span(&loss, 1));
 }
 
-void print_sound(const Sound& sound) {
+void print_sound(const std::string& path, const Sound& sound) {
   const auto frames = static_cast<long long>(sound.samples.size()) / sound.channels;
   double peak = 0.0;
   for (const double sample : sound.samples) peak = std::max(peak, std::abs(sample));
-  const std::vector<double> mono = mix_to_mono(sound.samples, sound.channels);
+  const std::vector<double> mono = mono_of(sound, path);
   // What cannot be found is told, and is no error: the file is what it is.
   const auto found = [](const std::function<std::string()>& find) {
     try {
@@ -147,7 +146,7 @@ void print_patch_file(const std::string& path, const Patch& patch) {
 void print_other_file(const std::string& path) {
   Sound sound;
   try {
-    sound = read_sound(path);
+    sound = read_recording(path);
   } catch (const FileError&) {
     std::optional<Patch> patch;
     try {
@@ -158,7 +157,7 @@ void print_other_file(const std::string& path) {
     return print_patch_file(path, *patch);
   }
   std::cout << path << ": a sound\n\n";
-  print_sound(sound);
+  print_sound(path, sound);
 }
 
 ExitCode print_file(const std::string& path) {

@@ -5,21 +5,22 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
-#include <string_view>
 #include <system_error>
 
 #include <retrograd/files/atomic_file.hpp>
 #include <retrograd/tensor/errors.hpp>
 
+#include "container.hpp"
 
 namespace retrograd::tool {
 namespace {
@@ -50,25 +51,36 @@ void check_readable(const fs::path& path) {
   if (fs::is_regular_file(status) && fs::file_size(path, error) == 0) cannot_read(path, "the file is empty");
 }
 
-/// libsndfile reads a WAV or AIFF file whose data ends early as if it were shorter, and only its log tells:
-/// "data : 2000 (should be 956)". A length that stands for "not known" (a recorder writing to a pipe) is no
-/// cut.
-void check_not_cut_short(const fs::path& path, SNDFILE* file) {
-  std::array<char, 16384> log{};
-  sf_command(file, SFC_GET_LOG_INFO, log.data(), static_cast<int>(log.size()));
-  std::istringstream lines(log.data());
-  for (std::string line; std::getline(lines, line);) {
-    char chunk[8] = {};
-    unsigned long long said = 0, there = 0;
-    if (std::sscanf(line.c_str(), " %4s : %llu (should be %llu)", chunk, &said, &there) != 3) continue;
-    const bool is_data = std::string_view(chunk) == "data" || std::string_view(chunk) == "SSND";
-    const bool unknown = said >= 0x7ffff000;
-    if (is_data && there < said && !unknown) {
-      cannot_read(path, "it is truncated: " + std::to_string(there) + " of " + std::to_string(said) +
-                            " bytes of samples are there");
-    }
+/// A file whose size field reads as another.
+struct MendedFile {
+  std::FILE* file;
+  SizeField size;
+
+  static MendedFile& of(void* self) { return *static_cast<MendedFile*>(self); }
+  static sf_count_t tell(void* self) { return ::ftello(of(self).file); }
+  static sf_count_t seek(sf_count_t offset, int whence, void* self) {
+    ::fseeko(of(self).file, offset, whence);
+    return tell(self);
   }
-}
+  static sf_count_t length(void* self) {
+    const sf_count_t at = tell(self);
+    seek(0, SEEK_END, self);
+    const sf_count_t end = tell(self);
+    seek(at, SEEK_SET, self);
+    return end;
+  }
+  static sf_count_t read(void* to, sf_count_t count, void* self) {
+    const MendedFile& mended = of(self);
+    const auto start = static_cast<std::uint64_t>(tell(self));
+    const std::size_t got = std::fread(to, 1, static_cast<std::size_t>(count), mended.file);
+    for (std::size_t i = 0; i < mended.size.width; ++i) {
+      const std::uint64_t at = mended.size.position + i;
+      if (at >= start && at < start + got) static_cast<unsigned char*>(to)[at - start] = mended.size.bytes[i];
+    }
+    return static_cast<sf_count_t>(got);
+  }
+  static sf_count_t write(const void*, sf_count_t, void*) { return 0; }
+};
 
 std::string describe(double value) {
   if (std::isnan(value)) return "NaN";
@@ -204,17 +216,36 @@ std::size_t write(const fs::path& path, std::span<const Sample> interleaved, int
 
 Sound read_sound(const fs::path& path) {
   check_readable(path);
+  const std::optional<SampleData> data = sample_data(path);
+  if (data && data->there < data->said) {
+    cannot_read(path, "it is truncated: " + std::to_string(data->there) + " of " +
+                          std::to_string(data->said) + " bytes of samples are there");
+  }
   SF_INFO info{};
-  const SoundFile file(sf_open(path.c_str(), SFM_READ, &info));
+  MendedFile mended{};
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> opened(nullptr, std::fclose);
+  SF_VIRTUAL_IO io{MendedFile::length, MendedFile::seek, MendedFile::read, MendedFile::write,
+                   MendedFile::tell};
+  if (data && data->mended) {
+    opened.reset(std::fopen(path.c_str(), "rb"));
+    if (!opened) cannot_read(path, std::strerror(errno));
+    mended = {opened.get(), *data->mended};
+  }
+  const SoundFile file(opened ? sf_open_virtual(&io, SFM_READ, &info, &mended)
+                              : sf_open(path.c_str(), SFM_READ, &info));
   if (!file)
     cannot_read(path, std::string("it is not a sound file that libsndfile reads: ") + sf_strerror(nullptr));
   if (info.channels < 1 || info.samplerate < 1) {
     cannot_read(path, "its header is damaged: " + std::to_string(info.channels) + " channels at " +
                           std::to_string(info.samplerate) + " Hz");
   }
-  check_not_cut_short(path, file.get());
+  if (info.samplerate < lowest_sample_rate || info.samplerate > highest_sample_rate) {
+    cannot_read(path, "its header says " + std::to_string(info.samplerate) +
+                          " Hz, which is no rate of sound: " + std::to_string(lowest_sample_rate) + " to " +
+                          std::to_string(highest_sample_rate) + " Hz are");
+  }
 
-  Sound sound{{}, info.channels, static_cast<double>(info.samplerate)};
+  Sound sound{{}, info.channels, static_cast<double>(info.samplerate), data && data->mended};
   const auto width = static_cast<std::size_t>(info.channels);
   constexpr std::size_t block = 4096;  // frames; a damaged header's length is not believed before it is read
   std::size_t frames = 0;
