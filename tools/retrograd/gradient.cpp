@@ -32,21 +32,23 @@ std::vector<double> target_for(const Patch& patch, const std::string& path) {
   const Sound sound = read_recording(path);
   std::vector<double> samples = mono_of(sound, path);
   if (sound.channels > 1) std::cerr << path << ": " << count(sound.channels, "channel") << " mixed to one\n";
+  const auto length = static_cast<std::size_t>(length_in_samples(patch));
+  std::size_t size = samples.size();
   if (sound.sample_rate != patch.sample_rate) {
     try {
-      samples = resample(samples, sound.sample_rate, patch.sample_rate);
+      size = resampled_size(samples.size(), sound.sample_rate, patch.sample_rate);
+      samples = resample(samples, sound.sample_rate, patch.sample_rate, length);
     } catch (const DomainError& error) {
       raise<FileError>("cannot use '" + path + "': " + error.what());
     }
     std::cerr << path << ": resampled from " << number(sound.sample_rate) << " to "
               << number(patch.sample_rate) << " Hz\n";
   }
-  const auto length = static_cast<std::size_t>(length_in_samples(patch));
-  if (samples.size() > length)
-    std::cerr << path << ": " << count(static_cast<long long>(samples.size()), "sample")
-              << " cut to the patch's " << length << '\n';
-  if (samples.size() < length)
-    std::cerr << path << ": " << count(static_cast<long long>(samples.size()), "sample")
+  if (size > length)
+    std::cerr << path << ": " << count(static_cast<long long>(size), "sample") << " cut to the patch's "
+              << length << '\n';
+  if (size < length)
+    std::cerr << path << ": " << count(static_cast<long long>(size), "sample")
               << " followed by silence, to the patch's " << length << '\n';
   samples.resize(length, 0.0);
   return samples;
