@@ -200,7 +200,8 @@ enum {
 RG_API rg_status rg_render(rg_patch patch, float* samples, int64_t length);
 
 /// The loss of the patch against `target` (length), and its slope along each parameter, `gradients`
-/// (parameters), which may be null.
+/// (parameters), which may be null. RG_NOT_FINITE where one of them is NaN or infinite; rg_last_error says
+/// which and why.
 RG_API rg_status rg_gradient(rg_patch patch, rg_loss loss, const float* target, int64_t length, double* value,
                              double* gradients, int count);
 
@@ -240,15 +241,16 @@ RG_API rg_status rg_tape_save_parameters(rg_tape tape, const char* path);
 /// value does not fit the tape; what an optimiser has left there is passed over.
 RG_API rg_status rg_tape_load_parameters(rg_tape tape, const char* path);
 /// Plays all rows: `samples` (rows, length), and `count` their product. No memory is allocated from the second
-/// time on.
+/// time on. RG_NOT_FINITE, and all samples written, where one is NaN or infinite; rg_last_error says which.
 RG_API rg_status rg_tape_play(rg_tape tape, float* samples, int64_t count);
 /// Gradients of sum(seeds * samples) of the last rg_tape_play: `seeds` (rows, length), `gradients` (rows,
 /// parameters). What a model that drives the synth, or a loss of the host's own, needs. RG_BAD_CALL before a
-/// play, or after an rg_tape_set without one.
+/// play, or after an rg_tape_set without one; RG_NOT_FINITE, and all gradients written, where one is.
 RG_API rg_status rg_tape_rewind(rg_tape tape, const float* seeds, int64_t seed_count, double* gradients,
                                 int64_t gradient_count);
 /// Plays all rows against a target, one for all (length) or one for each (rows, length); `target_count` says
-/// which. `losses` (rows); `gradients` (rows, parameters), or null where only the loss is wanted.
+/// which. `losses` (rows); `gradients` (rows, parameters), or null where only the loss is wanted. The arrays
+/// are filled where the call is RG_NOT_FINITE, too.
 RG_API rg_status rg_tape_loss(rg_tape tape, rg_loss loss, const float* target, int64_t target_count,
                               double* losses, int64_t loss_count, double* gradients, int64_t gradient_count);
 
@@ -266,11 +268,13 @@ typedef struct rg_fit_options {
   uint64_t seed;             ///< draws the patches of the other restarts; by default 0
   double learning_rate;      ///< above 0; by default 0.15
   double frequency;          ///< of the recording, Hz; 0, by default: detected
-  double gate_on;            ///< seconds after leading silence; with gate_off
+  double gate_on;            ///< seconds from the recording's start; with gate_off
   double gate_off;           ///< 0, by default: both are detected
   int threads;               ///< as of a tape
   rg_fit_progress progress;  ///< or null
   void* context;             ///< what `progress` is given
+  double loss_floor;         ///< dB under the recording's loudest, -200 to 0; by default -60. What is quieter counts
+                             ///< little
 } rg_fit_options;
 
 /// What a fit reached.
@@ -279,8 +283,8 @@ typedef struct rg_fit_result {
   double loss_before;  ///< of the initial patch, tuned to the recording's pitch and gate
   double loss_after;   ///< of the fitted patch
   double frequency;    ///< of the recording, Hz
-  double gate_on;      ///< seconds after leading silence
-  double gate_off;     ///< seconds after leading silence
+  double gate_on;      ///< seconds from the recording's start
+  double gate_off;     ///< seconds from the recording's start
   double confidence;   ///< in the frequency, 0 to 1; 1 where it was given
   int steps_done;      ///< fewer than asked for where the callback ended it
 } rg_fit_result;
@@ -291,8 +295,9 @@ RG_API rg_status rg_fit_options_init(rg_fit_options* options, size_t size);
 /// Fits a patch to a recording (`length` samples of one channel at `sample_rate` Hz): the best of all restarts
 /// is a new patch, `fitted`, at the rate of the `initial` one. An initial patch of zeros is
 /// rg_patch_default_to_fit; null options are the defaults; `result` may be null, else its `size` must be set.
-/// The same bits for any number of threads. RG_BAD_VALUE for a recording that is empty, silent, not finite or
-/// too short to have a pitch.
+/// Nothing of the recording is cut off: silence before its note is a gate that rises later, so that the patch
+/// plays in time with it. The same bits for any number of threads. RG_BAD_VALUE for a recording that is empty,
+/// silent, not finite or too short to have a pitch; RG_NOT_FINITE where the initial patch's loss is.
 RG_API rg_status rg_fit(const float* recording, int64_t length, double sample_rate, rg_patch initial,
                         const rg_fit_options* options, rg_patch* fitted, rg_fit_result* result);
 

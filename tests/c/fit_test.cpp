@@ -5,6 +5,7 @@
 #include <retrograd/patches/toml.hpp>
 
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -103,6 +104,37 @@ TEST_CASE("a fit begins with the patch it is given, at the pitch and gate it is 
   rg_patch_close(fitted);
 }
 
+TEST_CASE("the floor of a fit's loss is the library's, and an older host's options do without it") {
+  rg_fit_options options = quick_options();
+  options.steps = 0;
+  options.restarts = 1;
+  const auto loss = [&] {
+    rg_patch fitted{};
+    rg_fit_result result;
+    result.size = sizeof result;
+    REQUIRE(fit(a_recording(), options, &fitted, &result) == RG_OK);
+    rg_patch_close(fitted);
+    return result.loss_before;
+  };
+  const double usual = loss();
+  options.loss_floor = -100.0;
+  CHECK(loss() > 1.2 * usual);
+  options.size = offsetof(rg_fit_options, loss_floor);
+  CHECK(loss() == usual);
+}
+
+TEST_CASE("a fit whose first loss is not finite is a status that says why") {
+  rg_patch initial{}, fitted{};
+  REQUIRE(rg_patch_default(&initial) == RG_OK);
+  int gain = -1;
+  REQUIRE(rg_patch_parameter(initial, "fm.operator.1.gain", &gain) == RG_OK);
+  REQUIRE(rg_patch_set(initial, gain, 1e300) == RG_OK);
+  CHECK(fit(a_recording(), quick_options(), &fitted, nullptr, initial) == RG_NOT_FINITE);
+  CHECK(std::string(rg_last_error()).find("fm.operator.1.gain, 1e+300") != std::string::npos);
+  CHECK(fitted.id == 0);
+  rg_patch_close(initial);
+}
+
 TEST_CASE("a callback sees every step and may stop, close its patch, or throw") {
   struct Seen {
     std::vector<int> steps;
@@ -172,6 +204,8 @@ TEST_CASE("options of a fit that cannot be are refused") {
   refused(RG_BAD_ARGUMENT, [](auto& o) { o.learning_rate = 0.0; });
   refused(RG_BAD_ARGUMENT, [](auto& o) { o.learning_rate = std::numeric_limits<double>::quiet_NaN(); });
   refused(RG_BAD_ARGUMENT, [](auto& o) { o.threads = -1; });
+  refused(RG_BAD_ARGUMENT, [](auto& o) { o.loss_floor = 1.0; });
+  refused(RG_BAD_ARGUMENT, [](auto& o) { o.loss_floor = std::numeric_limits<double>::quiet_NaN(); });
   refused(RG_BAD_VALUE, [](auto& o) { o.frequency = -1.0; });
   refused(RG_BAD_VALUE, [](auto& o) { o.frequency = 30000.0; });
   refused(RG_BAD_VALUE, [](auto& o) { o.gate_on = 0.1; });

@@ -325,6 +325,45 @@ TEST_CASE("NaN and infinity are found where they come in") {
   rg_patch_close(patch);
 }
 
+TEST_CASE("what is computed and is not finite is a status that says which parameter is to blame") {
+  const rg_patch patch = short_patch();
+  int gain = -1;
+  REQUIRE(rg_patch_parameter(patch, "fm.operator.0.gain", &gain) == RG_OK);
+  REQUIRE(rg_patch_set(patch, gain, 1e300) == RG_OK);
+  std::vector<float> samples(length);
+  const std::vector<float> target = a_target();
+  double loss = 0.0;
+  std::vector<double> gradients(parameters);
+  CHECK(rg_render(patch, samples.data(), length) == RG_NOT_FINITE);
+  CHECK(std::string(rg_last_error()).find("fm.operator.0.gain, 1e+300") != std::string::npos);
+  for (const rg_loss measure : {RG_MEAN_SQUARED, RG_MULTI_RESOLUTION_STFT}) {
+    CHECK(rg_gradient(patch, measure, target.data(), length, &loss, gradients.data(), parameters) ==
+          RG_NOT_FINITE);
+    CHECK(std::string(rg_last_error()).find("the loss is ") == 0);
+    CHECK(std::string(rg_last_error()).find("fm.operator.0.gain, 1e+300") != std::string::npos);
+    CHECK_FALSE(std::isfinite(loss));
+    CHECK(rg_gradient(patch, measure, target.data(), length, &loss, nullptr, 0) == RG_NOT_FINITE);
+  }
+
+  // Of two rows the second: the first one's numbers are there all the same.
+  const rg_patch whole = short_patch();
+  const rg_tape tape = open_tape(whole, 2);
+  std::vector<double> values = some_values(whole, 2), losses(2), of_rows(2 * parameters);
+  values[static_cast<std::size_t>(parameters + gain)] = 1e300;
+  REQUIRE(rg_tape_set(tape, values.data(), 2 * parameters) == RG_OK);
+  CHECK(rg_tape_loss(tape, RG_MEAN_SQUARED, target.data(), length, losses.data(), 2, of_rows.data(),
+                     2 * parameters) == RG_NOT_FINITE);
+  CHECK(std::string(rg_last_error()).find("of row 1") != std::string::npos);
+  CHECK(std::isfinite(losses[0]));
+  for (std::size_t p = 0; p < parameters; ++p) CHECK(std::isfinite(of_rows[p]));
+  std::vector<float> both(2 * length);
+  CHECK(rg_tape_play(tape, both.data(), 2 * length) == RG_NOT_FINITE);
+  CHECK(std::isfinite(both[100]));
+  rg_tape_close(tape);
+  rg_patch_close(whole);
+  rg_patch_close(patch);
+}
+
 TEST_CASE("options that cannot be are refused, null ones are the defaults") {
   const rg_patch patch = short_patch();
   rg_tape tape{};

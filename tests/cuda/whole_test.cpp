@@ -165,6 +165,13 @@ const Case distances{
       spectrum::SpectralLossOptions options{.windows = {}, .log_weight = 0.3, .epsilon = 0.1};
       for (std::int64_t left = random.from(1, 4); left > 0; --left)
         options.windows.push_back(4 << random.from(0, 7));
+      if (random.one_in(2)) {  // each window with a floor and a weight of its own
+        options.normalised = true;
+        for (std::size_t i = 0; i < options.windows.size(); ++i) {
+          options.floors.push_back(0.02 * static_cast<double>(random.from(1, 9)));
+          options.linear_weights.push_back(0.3 * static_cast<double>(random.from(0, 5)));
+        }
+      }
       options.hop_fraction = random.one_in(2) ? 0.25 : 0.6;
       const Var x = parameter(tape, random, shape());
       const Var y =
@@ -328,7 +335,7 @@ TEST_CASE_TEMPLATE("the way back through spectra in parts is that in one", Real,
   EmulatedGpu gpu;
   Random random(5);
   const std::vector<typename Plan::Window> windows{
-      {{64, 16}, 0.3, 0.2}, {{256, 100}, 0.1, 0.4}, {{16, 16}, 0.5, 0.5}};
+      {{64, 16}, {0.3, 0.2, 0.1}}, {{256, 100}, {0.1, 0.4, 0.3}}, {{16, 16}, {0.5, 0.5, 0.1}}};
   constexpr std::int64_t rows = 4, length = 5000;
   const std::vector<std::int64_t> input_of{0, 1, 0, 1};  // rows of x that are compared to four targets
   const cuda::SharedRowsTable shared(gpu, input_of, 2);
@@ -352,7 +359,6 @@ TEST_CASE_TEMPLATE("the way back through spectra in parts is that in one", Real,
     plan.template visit<cuda::Spectra::keep>(rows, a);
     a.samples = x.as<Real>();
     a.row_of_samples = row_of.as<std::int64_t>();
-    a.epsilon = Real(0.1);
     a.seeds = seeds.as<double>();
     Tensor gx(Shape{2, length}, element_type_of<Real>), gy(Shape{rows, length}, element_type_of<Real>);
     const cuda::DeviceMemory gx_on_gpu(gpu, 2 * length * sizeof(Real)),

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <random>
+#include <string>
 
 using namespace retrograd;
 
@@ -134,18 +136,144 @@ TEST_CASE("what was given is not detected: frequency and gate") {
   const FitTarget target = prepare_target(sound, 8000, 16000, 123.0, GatePair{0.01, 0.2});
   CHECK(target.frequency == 123.0);
   CHECK(target.gate == GatePair{0.01, 0.2});
-  CHECK(target.samples.size() <= 2 * sound.size());  // less what was trimmed
-  CHECK(target.samples.size() + 20 > 2 * sound.size());
+  CHECK(target.samples.size() == 2 * sound.size());
   CHECK_THROWS_AS(prepare_target(sound, 8000, 8000, 5000.0), DomainError);
   CHECK_THROWS_AS(prepare_target(sound, 8000, 8000, 440.0, GatePair{0.2, 0.1}), DomainError);
   CHECK_THROWS_AS(prepare_target(std::vector<double>(1000, 0.0), 8000, 8000), DomainError);
 }
 
-TEST_CASE("leading silence is trimmed before anything is found") {
-  std::vector<double> sound(1000, 0.0);
+TEST_CASE("silence before a note is a gate that rises later, and nothing is cut off") {
   const std::vector<double> note = render(bell());
+  const FitTarget at_once = prepare_target(note, 8000, 8000);
+  std::vector<double> sound(4000, 0.0);
   sound.insert(sound.end(), note.begin(), note.end());
   const FitTarget target = prepare_target(sound, 8000, 8000);
-  CHECK(target.samples.size() <= note.size());
-  CHECK(target.samples.size() + 100 > note.size());
+  CHECK(target.samples == sound);
+  CHECK(target.frequency == at_once.frequency);
+  CHECK(target.gate.on == doctest::Approx(at_once.gate.on + 0.5).epsilon(1e-9));
+  CHECK(target.gate.off == doctest::Approx(at_once.gate.off + 0.5).epsilon(0.01));
+
+  Patch initial = bell();
+  const FitResult result = fit(target, initial, quick(5));
+  const std::vector<double> fitted = render(result.patch);
+  REQUIRE(fitted.size() == sound.size());
+  const auto loud = [](double x) { return std::abs(x) > 0.01; };
+  const auto first = std::ranges::find_if(fitted, loud) - fitted.begin();
+  CHECK(std::abs(first - (std::ranges::find_if(sound, loud) - sound.begin())) < 40);  // 5 ms
+}
+
+TEST_CASE("a patch fitted to its own sound at its own gate has a loss of rounding, wherever the gate is") {
+  // A slow attack: what lies 40 dB under the peak is no silence.
+  Patch truth = bell();
+  truth.fm.operators[0].envelope.attack = 0.15;
+  for (const double later : {0.0, 0.05, 0.5}) {
+    CAPTURE(later);
+    truth.duration = 0.3 + later;
+    truth.note.gate = {{later, later + 0.15}};
+    const FitTarget target =
+        prepare_target(render(truth), 8000, 8000, truth.note.frequency, truth.note.gate[0]);
+    CHECK(target.samples == render(truth));
+    // tuned_to scales gains to the recording's peak, which is no operator's gain.
+    CHECK(losses_of(target, std::vector{truth}, quick(0))[0] < 1e-4);
+  }
+}
+
+TEST_CASE("a long silence before the note is no part of the loss") {
+  const Patch note = bell();
+  const FitTarget at_once = prepare_target(render(note), 8000, 8000, 400.0, note.note.gate[0]);
+  Patch wrong = note;
+  wrong.fm.operators[1].gain = 0.5;
+  Patch late = wrong;
+  // A whole number of periods and of hops, so that the sound and its frames are the same.
+  const double silence = 3.2;
+  FitTarget target = at_once;
+  target.samples.insert(target.samples.begin(), static_cast<std::size_t>(silence * 8000), 0.0);
+  target.gate = late.note.gate[0] = {silence, silence + 0.15};
+  late.duration += silence;
+  const FitOptions options = quick(0);
+  CHECK(first_compared(target, options.loss) >= 3.2 * 8000 - 2 * 256);
+  CHECK(first_compared(target, options.loss) <= 3.2 * 8000 - 256);
+  CHECK(first_compared(target, options.loss) % 64 == 0);
+  CHECK(first_compared(at_once, options.loss) == 0);
+  // The first frames, of silence alone, are the only others.
+  CHECK(losses_of(target, std::vector{late}, options)[0] ==
+        doctest::Approx(losses_of(at_once, std::vector{wrong}, options)[0]).epsilon(0.15));
+}
+
+TEST_CASE("a fit's loss is that of the sound, not of its level") {
+  const std::vector<double> sound = render(bell());
+  std::vector<double> quiet = sound;
+  for (double& x : quiet) x *= 0.001;
+  Patch wrong = bell();
+  wrong.fm.operators[1].gain = 0.5;
+  const FitTarget loud_target = prepare_target(sound, 8000, 8000, 400.0, bell().note.gate[0]);
+  const FitTarget quiet_target = prepare_target(quiet, 8000, 8000, 400.0, bell().note.gate[0]);
+  const double loss = losses_of(loud_target, std::vector{wrong}, quick(0))[0];
+  for (FMOperator* one = &wrong.fm.operators[0]; one != nullptr; one = nullptr) one->gain *= 0.001;
+  CHECK(losses_of(quiet_target, std::vector{wrong}, quick(0))[0] == doctest::Approx(loss).epsilon(1e-4));
+}
+
+TEST_CASE("noise 55 dB under a note does not hide it: the note alone is by far the best of many patches") {
+  const Patch truth = bell();
+  std::vector<double> noisy = render(truth);
+  std::mt19937 random(1);
+  std::normal_distribution<double> normal;
+  const double peak = std::abs(*std::ranges::max_element(noisy, {}, [](double x) { return std::abs(x); }));
+  for (double& x : noisy) x += peak * std::pow(10.0, -55.0 / 20.0) * normal(random);
+  const FitTarget target = prepare_target(noisy, 8000, 8000, 400.0, truth.note.gate[0]);
+  std::vector<Patch> others;
+  for (int i = 0; i < 100; ++i) others.push_back(random_patch(target, truth, 5, i));
+  FitOptions options;
+  options.loss.windows = {512, 256, 128, 64};
+  const double best = std::ranges::min(losses_of(target, others, options));
+  CHECK(losses_of(target, std::vector{truth}, options)[0] < 0.6 * best);
+}
+
+TEST_CASE("random patches have attacks as long as the recording takes to become loud") {
+  Patch swell = bell();
+  swell.sample_rate = 8000;
+  swell.duration = 3.0;
+  swell.note.gate = {{0.5, 2.9}};
+  swell.fm.operators[0].envelope = {1.5, 1.0, 1.0, 0.1};
+  const auto attacks = [](const FitTarget& target) {
+    std::vector<double> all;
+    for (int i = 0; i < 200; ++i)
+      for (const FMOperator& one : random_patch(target, bell(), 3, i).fm.operators)
+        all.push_back(one.envelope.attack);
+    return all;
+  };
+  const auto slow = attacks(prepare_target(render(swell), 8000, 8000, 400.0, swell.note.gate[0]));
+  CHECK(std::ranges::max(slow) > 0.8);
+  CHECK(std::ranges::max(slow) < 1.6);
+  CHECK(std::ranges::min(slow) < 0.002);
+  CHECK(std::ranges::max(attacks(prepare_target(render(bell()), 8000, 8000))) < 0.031);
+}
+
+TEST_CASE(
+    "a loss that is not finite is an error where nothing can be fitted, and else no row's but its own") {
+  const FitTarget target = prepare_target(render(bell()), 8000, 8000);
+  Patch too_loud = bell();
+  too_loud.fm.operators[1].gain = 1e300;
+  // The modulator is one, so what overflows is the phase.
+  const std::string message = [&] {
+    try {
+      fit(target, too_loud, quick(2));
+    } catch (const NotFiniteError& error) {
+      return std::string(error.what());
+    }
+    return std::string("none");
+  }();
+  CHECK(message.find("of the patch to begin with, the loss is ") == 0);
+  CHECK(message.find("fm.operator.1.gain, 1e+300") != std::string::npos);
+
+  FitTarget huge = target;
+  for (double& x : huge.samples) x *= 1e300;
+  CHECK_THROWS_AS(fit(huge, bell(), quick(2)), DomainError);
+
+  // Steps that go too far: what was reached before them is kept.
+  FitOptions options = quick(3);
+  options.learning_rate = 1e300;
+  const FitResult result = fit(target, bell(), options);
+  CHECK(std::isfinite(result.loss_after));
+  CHECK(result.loss_after <= result.loss_before);
 }

@@ -68,16 +68,26 @@ std::vector<T> reference_magnitude(const std::vector<T>& samples, std::size_t wi
 double reference_loss(const std::vector<double>& samples, const std::vector<double>& target,
                       const SpectralLossOptions& options) {
   double loss = 0;
-  for (const int window : options.windows) {
+  for (std::size_t w = 0; w < options.windows.size(); ++w) {
+    const int window = options.windows[w];
     const auto hop = static_cast<std::size_t>(std::max(1L, std::lround(options.hop_fraction * window)));
-    const auto x = reference_magnitude(samples, static_cast<std::size_t>(window), hop);
-    const auto y = reference_magnitude(target, static_cast<std::size_t>(window), hop);
+    auto x = reference_magnitude(samples, static_cast<std::size_t>(window), hop);
+    auto y = reference_magnitude(target, static_cast<std::size_t>(window), hop);
+    double half_sum = 0;  // of the window
+    for (int n = 0; n < window; ++n)
+      half_sum += 0.5 * (0.5 - 0.5 * std::cos(2 * std::numbers::pi * n / window));
+    if (options.normalised)
+      for (auto* magnitudes : {&x, &y})
+        for (double& magnitude : *magnitudes) magnitude /= half_sum;
+    const double epsilon = options.floors.empty() ? options.epsilon : options.floors[w];
+    const double linear_weight =
+        options.linear_weights.empty() ? options.linear_weight : options.linear_weights[w];
     double linear = 0, logarithm = 0;
     for (std::size_t i = 0; i < x.size(); ++i) {
       linear += std::abs(x[i] - y[i]);
-      logarithm += std::abs(std::log(x[i] + options.epsilon) - std::log(y[i] + options.epsilon));
+      logarithm += std::abs(std::log(x[i] + epsilon) - std::log(y[i] + epsilon));
     }
-    loss += (options.linear_weight * linear + options.log_weight * logarithm) / static_cast<double>(x.size());
+    loss += (linear_weight * linear + options.log_weight * logarithm) / static_cast<double>(x.size());
   }
   return loss;
 }
@@ -209,8 +219,11 @@ TEST_CASE("the magnitude's adjoint and dual numbers agree: <v, J u> = <J' v, u>"
   }
 }
 
-TEST_CASE("the loss is the formula's, with any weights, hop and epsilon") {
-  std::vector<SpectralLossOptions> variants(4);
+TEST_CASE("the loss is the formula's, with any weights, hop, epsilon, floors and normalised or not") {
+  std::vector<SpectralLossOptions> variants(7);
+  variants[4] = {.windows = {256, 16}, .epsilon = 1e-3, .normalised = true};
+  variants[5] = {.windows = {64, 8}, .floors = {1e-2, 0.3}};
+  variants[6] = {.windows = {128, 4}, .normalised = true, .floors = {1e-3, 1e-2}, .linear_weights = {30, 0}};
   variants[0].windows = {256, 64, 16};
   variants[1] = {
       .windows = {64, 4}, .hop_fraction = 0.5, .log_weight = 0.3, .linear_weight = 2, .epsilon = 1e-3};
@@ -230,9 +243,52 @@ TEST_CASE("the loss is the formula's, with any weights, hop and epsilon") {
   }
 }
 
+TEST_CASE("a sine has the same normalised magnitude in windows of every size") {
+  std::vector<double> sine(8192);
+  for (std::size_t n = 0; n < sine.size(); ++n)
+    sine[n] = 0.25 * std::sin(std::numbers::pi / 2 *
+                              static_cast<double>(n));  // in the middle of every window's bins
+  for (const int window : SpectralLossOptions{}.windows) {
+    const auto magnitudes = magnitude(Stft<double>({window, window / 4}), sine);
+    CHECK(largest(magnitudes) / SpectralLossOptions{.normalised = true}.scale(window) ==
+          doctest::Approx(0.25).epsilon(1e-9));
+  }
+}
+
+TEST_CASE_TEMPLATE("under the floor a bin's slope is no steeper than one over the floor", Real, float,
+                   double) {
+  // One window, one frame, one bin that matters: of a sine 60 dB under its floor against silence, the loss is close to
+  // linear in the amplitude, and far above the floor it goes with its logarithm.
+  constexpr int window = 64;
+  const SpectralLoss<Real> loss(
+      {.windows = {window}, .linear_weight = 0, .normalised = true, .floors = {0.1}});
+  const std::vector<Real> silence(window);
+  const auto slope_at = [&](double amplitude) {
+    std::vector<Real> sine(window);
+    for (int n = 0; n < window; ++n)
+      sine[static_cast<std::size_t>(n)] = static_cast<Real>(amplitude * std::sin(std::numbers::pi / 4 * n));
+    const auto result = loss_and_gradient(loss, sine, silence);
+    double along = 0;  // per amplitude
+    for (std::size_t n = 0; n < sine.size(); ++n)
+      along +=
+          static_cast<double>(result.gradient[n]) * std::sin(std::numbers::pi / 4 * static_cast<double>(n));
+    return along * (window / 2 + 1);
+  };
+  // The bin of the sine has its amplitude, and the two beside it half of that.
+  CHECK(slope_at(1e-4) == doctest::Approx(2 / 0.1).epsilon(2e-3));
+  CHECK(slope_at(1e-7) == doctest::Approx(2 / 0.1).epsilon(2e-3));
+  CHECK(slope_at(1e3) == doctest::Approx(3 / 1e3).epsilon(2e-2));
+}
+
 TEST_CASE("the loss's gradients, with respect to samples and target, are the central differences") {
   SpectralLossOptions options;
   options.windows = {64, 32, 8};
+  SUBCASE("plain") {}
+  SUBCASE("normalised, with floors") {
+    options.normalised = true;
+    options.floors = {1e-3, 1e-2, 0.1};
+    options.linear_weights = {10.0, 1.0, 0.5};
+  }
   const SpectralLoss<double> loss(options);
   for (const std::size_t length : {std::size_t{1}, std::size_t{45}, std::size_t{150}}) {
     CAPTURE(length);
@@ -399,6 +455,11 @@ TEST_CASE("bad shapes, options and lengths are refused with the value at fault")
     CHECK_THROWS_AS(SpectralLoss<float>({.hop_fraction = fraction}), DomainError);
   for (const double epsilon : {0.0, -1e-5, 1e-60, nan})
     CHECK_THROWS_AS(SpectralLoss<float>({.epsilon = epsilon}), DomainError);
+  for (const double floor : {0.0, -1e-5, 1e-60, nan})
+    CHECK_THROWS_AS(SpectralLoss<float>({.windows = {64, 8}, .floors = {0.1, floor}}), DomainError);
+  CHECK_THROWS_AS(SpectralLoss<float>({.windows = {64, 8}, .floors = {0.1}}), ShapeError);
+  CHECK_THROWS_AS(SpectralLoss<float>({.windows = {64}, .linear_weights = {0.1, 1}}), ShapeError);
+  CHECK_THROWS_AS(SpectralLoss<float>({.windows = {64}, .linear_weights = {-1}}), DomainError);
   for (const double weight : {-1.0, nan, std::numeric_limits<double>::infinity()}) {
     CHECK_THROWS_AS(SpectralLoss<float>({.log_weight = weight}), DomainError);
     CHECK_THROWS_AS(SpectralLoss<float>({.linear_weight = weight}), DomainError);

@@ -563,7 +563,9 @@ TEST_CASE("a fit goes on only from a file of the same fit, and leaves any other 
            {state, "", "not JSON"},
            {state, state.substr(0, state.size() / 2), "not JSON"},
            {state, "[]", "must be an object"},
-           {"\"format\": 1", "\"format\": 2", "format: must be 1"},
+           {"\"format\": 2", "\"format\": 1", "format: 1 is an older version's"},
+           {"\"format\": 2", "\"format\": 3", "format: must be 2"},
+           {"\"loss_floor\": -60.0", "\"loss_floor\": true", "loss_floor: must be a number"},
            {"\"seed\"", "\"sede\"", "sede: unknown key"},
            {"\"seed\": 0,", "", "seed: the key is missing"},
            {"\"seed\": 0", "\"seed\": -1", "seed: must be a whole number"},
@@ -927,6 +929,49 @@ TEST_CASE("every subcommand takes a patch of one sample") {
        }) {
     const Outcome outcome = run(place, arguments);
     CHECK_MESSAGE(outcome.code == 0, arguments[0] << ": " << outcome.err);
+  }
+}
+
+TEST_CASE(
+    "a loss or a sound that is not finite is an error that names the parameter, and no JSON number is null") {
+  const Workplace place;
+  put(place / "mad.toml", replaced(small_patch, "gain = 1.0", "gain = 1e300"));
+  const auto refused = [&](const Arguments& arguments, int code) {
+    const Outcome outcome = run(place, arguments);
+    CHECK_MESSAGE(outcome.code == code, outcome.err);
+    CHECK_MESSAGE(contains(outcome.err, "fm.operator.0.gain, 1e+300"), outcome.err);
+    CHECK(!contains(outcome.out, "null"));
+    return outcome;
+  };
+  for (const std::string loss : {"mse", "mss"})
+    CHECK(refused({"gradient", "mad.toml", "--target", "bell.wav", "--loss", loss, "--json"}, 3).out.empty());
+  refused({"render", "mad.toml", "-o", "mad.wav"}, 3);
+  CHECK(!std::filesystem::exists(place / "mad.wav"));
+  refused({"gradcheck", "mad.toml", "--json"}, 1);
+
+  // Of an operator that is heard the gain is scaled to the recording's peak, of a modulator it is not.
+  put(place / "deep.toml", replaced(small_patch, "gain = 0.7", "gain = 1e300"));
+  const Outcome fit = run(place, {"fit", "bell.wav", "--patch", "deep.toml", "--steps", "2", "--json"});
+  CHECK(fit.code == 3);
+  CHECK(fit.out.empty());
+  CHECK_MESSAGE(
+      contains(fit.err, "cannot fit 'deep.toml' to 'bell.wav': of the patch to begin with, the loss is "),
+      fit.err);
+  CHECK(contains(fit.err, "fm.operator.1.gain, 1e+300"));
+  CHECK(!std::filesystem::exists(place / "fitted.toml"));
+}
+
+TEST_CASE("fit goes on from a state of the same --loss-floor alone") {
+  const Workplace place;
+  CHECK(run(place, with(quick_fit, {"--loss-floor", "-70", "--resume", "state.json"})).code == 0);
+  CHECK(run(place, with(quick_fit, {"--loss-floor", "-70", "--resume", "state.json"})).code == 0);
+  const Outcome other = run(place, with(quick_fit, {"--resume", "state.json"}));
+  CHECK(other.code == 3);
+  CHECK(contains(other.err, "its --loss-floor was -70, not -60"));
+  for (const std::string floor : {"1", "-201", "quiet", "nan"}) {
+    const Outcome wrong = run(place, with(quick_fit, {"--loss-floor", floor}));
+    CHECK(wrong.code == 2);
+    CHECK(contains(wrong.err, "'" + floor + "' is not a level from -200 to 0 dB"));
   }
 }
 

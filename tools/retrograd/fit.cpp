@@ -35,6 +35,7 @@ struct FitCommand {
   std::string rendered = "fitted.wav";
   std::optional<std::string> resume;
   std::string frequency, gate;  // as written; empty where not given
+  std::optional<double> loss_floor;
   std::string seed = "0";
   FitOptions fit;
   bool json = false;
@@ -81,12 +82,7 @@ FitTarget read_target(const FitCommand& command, double patch_rate) {
     std::optional<GatePair> gate;
     if (!command.frequency.empty()) frequency = parse_frequency(command.frequency);
     if (!command.gate.empty()) gate = parse_gate(command.gate);
-    const FitTarget target = prepare_target(mono, sound.sample_rate, patch_rate, frequency, gate);
-    const double duration = static_cast<double>(target.samples.size()) / target.sample_rate;
-    if (target.gate.on >= duration)
-      raise<DomainError>("the gate rises at " + number(target.gate.on) +
-                         " s, and without leading silence the recording is " + number(duration) + " s long");
-    return target;
+    return prepare_target(mono, sound.sample_rate, patch_rate, frequency, gate);
   } catch (const DomainError& error) {
     raise<FileError>("cannot fit to '" + command.target + "': " + error.what());
   }
@@ -118,6 +114,8 @@ std::optional<FitState> state_to_resume(const FitCommand& command, const SavedFi
   if (saved.recording != now.recording)
     refuse("it is of another recording, or of another pitch or gate in it");
   if (!(saved.initial == now.initial)) refuse("it began with another patch");
+  if (saved.loss_floor != now.loss_floor)
+    refuse("its --loss-floor was " + number(saved.loss_floor) + ", not " + number(now.loss_floor));
   if (saved.seed != now.seed)
     refuse("its seed was " + std::to_string(saved.seed) + ", not " + std::to_string(now.seed));
   if (saved.state.best.size() != static_cast<std::size_t>(command.fit.restarts))
@@ -162,6 +160,10 @@ void report(const FitCommand& command, const FitTarget& target, Patch before, Fi
   std::cerr << "loss " << number(result.loss_before) << " before, " << number(result.loss_after) << " after "
             << count(result.steps_done, "step") << '\n';
 
+  if (result.rows_not_finite > 0)
+    std::cerr << "warning: " << count(result.rows_not_finite, "restart") << " of " << command.fit.restarts
+              << " ended in a loss that is not finite; the others went on\n";
+
   const std::vector<PatchParameter> old = parameters(before);
   const std::vector<PatchParameter> fitted = parameters(result.patch);
   if (command.json) {
@@ -190,12 +192,13 @@ ExitCode run_fit(FitCommand command) {
   const Device device = available_device(command.compute);
   const Interrupt interrupt;
   command.fit.seed = parse_seed(command.seed).value();
+  command.fit.loss_floor = command.loss_floor.value_or(default_loss_floor);
   const Patch initial = command.patch ? load_patch(*command.patch) : default_patch_to_fit();
   check_outputs(command);
   const FitTarget target = read_target(command, initial.sample_rate);
   const Patch before = tuned_to(target, initial);
   say_doubts(before, command.target);
-  SavedFit saved{fingerprint(target), command.fit.seed, before, {}};
+  SavedFit saved{fingerprint(target), command.fit.loss_floor, command.fit.seed, before, {}};
   const std::optional<FitState> resumed = state_to_resume(command, saved);
   describe(command, target);
   if (resumed)
@@ -208,6 +211,10 @@ ExitCode run_fit(FitCommand command) {
   try {
     Watcher watcher(interrupt);
     result = fit(target, initial, command.fit, std::ref(watcher), resumed ? &*resumed : nullptr);
+  } catch (const NotFiniteError& error) {
+    raise<NotFiniteError>("cannot fit " +
+                          (command.patch ? "'" + *command.patch + "'" : "the built-in patch") + " to '" +
+                          command.target + "': " + error.what());
   } catch (const Error& error) {
     if (!resumed) throw;
     raise<FileError>("cannot go on from '" + *command.resume + "': " + error.what());
@@ -256,11 +263,20 @@ void add_fit(Program& program) {
       });
   command
       .option("--gate", options->gate,
-              "When the note is on, in seconds after leading silence; detected where not given")
+              "When the note is on, in seconds from the recording's start; detected where not given")
       .value_name("ON,OFF")
       .checked([](const std::string& text) {
         return parse_gate(text) ? "" : "'" + text + "' is not two times in seconds, 0 <= ON < OFF";
       });
+  command
+      .option("--loss-floor", options->loss_floor,
+              "How far under the recording's loudest partial sounds stop to count, in dB")
+      .value_name("DB")
+      .checked([](const std::string& text) {
+        const auto decibels = parse_number(text);
+        return decibels && is_loss_floor(*decibels) ? "" : "'" + text + "' is not a level from -200 to 0 dB";
+      })
+      .by_default(number(default_loss_floor));
   command.option("--steps", options->fit.steps, "Steps of gradient descent")
       .value_name("N")
       .within(1, 1000000000)

@@ -1,6 +1,6 @@
 // The file that --resume reads and writes: where a fit stopped, as JSON.
 //
-//     { "format": 1, "recording": "9f3c...", "seed": 0, "initial": "<a patch file's text>",
+//     { "format": 2, "recording": "9f3c...", "loss_floor": -60, "seed": 0, "initial": "<a patch file's text>",
 //       "steps_done": 300,
 //       "rows": [ { "patch": "<a patch file's text>", "loss": 1.25 }, ... ],
 //       "optimizer": { "note.frequency/first_moment": [ ... ], ... } }
@@ -17,16 +17,14 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "json_number.hpp"
+
 namespace retrograd::tool {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json from_number(double value) {
-  if (std::isnan(value)) return "nan";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  return value;
-}
+constexpr int format = 2;
 
 /// Reads values out of the JSON; `name` is the file's, for messages.
 class Reader {
@@ -102,15 +100,16 @@ std::string format_fit(const SavedFit& fit) {
   Json rows = Json::array();
   for (std::size_t row = 0; row < fit.state.best.size(); ++row)
     rows.push_back(
-        {{"patch", format_patch(fit.state.best[row])}, {"loss", from_number(fit.state.best_loss[row])}});
+        {{"patch", format_patch(fit.state.best[row])}, {"loss", json_number(fit.state.best_loss[row])}});
   Json optimizer = Json::object();
   for (const auto& [name, values] : fit.state.optimizer) {
     Json list = Json::array();
-    for (const double value : values) list.push_back(from_number(value));
+    for (const double value : values) list.push_back(json_number(value));
     optimizer[name] = list;
   }
-  const Json json{{"format", 1},
+  const Json json{{"format", format},
                   {"recording", fit.recording},
+                  {"loss_floor", fit.loss_floor},
                   {"seed", fit.seed},
                   {"initial", format_patch(fit.initial)},
                   {"steps_done", fit.state.steps_done},
@@ -128,12 +127,16 @@ SavedFit parse_fit(const std::string& text, const std::string& name) {
     const std::string what = error.what();
     read.fail("", "not JSON: " + what.substr(what.find("] ") + 2));
   }
-  if (json.is_object() && json.contains("format") && json["format"] != 1)
-    read.fail("format", "must be 1, the one format this version knows");
-  read.object(json, "", {"format", "recording", "seed", "initial", "steps_done", "rows", "optimizer"});
+  if (json.is_object() && json.contains("format") && json["format"] == 1)
+    read.fail("format", "1 is an older version's, whose losses had no floor; begin the fit again");
+  if (json.is_object() && json.contains("format") && json["format"] != format)
+    read.fail("format", "must be " + std::to_string(format) + ", the one format this version knows");
+  read.object(json, "",
+              {"format", "recording", "loss_floor", "seed", "initial", "steps_done", "rows", "optimizer"});
 
   SavedFit fit;
   fit.recording = read.text(json["recording"], "recording");
+  fit.loss_floor = read.number(json["loss_floor"], "loss_floor");
   fit.seed = read.whole(json["seed"], "seed", std::numeric_limits<std::uint64_t>::max());
   fit.initial = read.patch(json["initial"], "initial");
   fit.state.steps_done = static_cast<int>(read.whole(json["steps_done"], "steps_done", 1000000000));

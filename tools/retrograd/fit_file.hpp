@@ -11,7 +11,8 @@ namespace retrograd::tool {
 
 /// A fit and what it was of. Only a fit of the same goes on from it.
 struct SavedFit {
-  std::string recording;  ///< fingerprint(target)
+  std::string recording;                   ///< fingerprint(target)
+  double loss_floor = default_loss_floor;  ///< dB: losses above another floor do not compare
   std::uint64_t seed = 0;
   Patch initial;  ///< tuned to the target
   FitState state;

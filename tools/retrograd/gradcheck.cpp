@@ -5,6 +5,7 @@
 #include <retrograd/nodes/arithmetic.hpp>
 #include <retrograd/nodes/square.hpp>
 #include <retrograd/nodes/sum_over_rows.hpp>
+#include <retrograd/patches/finite.hpp>
 #include <retrograd/patches/record.hpp>
 #include <retrograd/patches/toml.hpp>
 
@@ -99,7 +100,21 @@ ExitCode check_patch(const std::string& path, const GradcheckOptions& options, D
   tape_of.device = device;
   tape_of.executor = &threads;
   Tape tape(tape_of);
-  const Var loss = mean_over_time(square(record(tape, patch).audio));
+  const RecordedPatch recorded = record(tape, patch);
+  const Var loss = mean_over_time(square(recorded.audio));
+  tape.play({loss});
+  try {
+    check_loss(tape, recorded, loss);
+  } catch (const NotFiniteError& error) {
+    const std::string failure = "nothing to compare with: " + std::string(error.what());
+    if (options.json)
+      print_json(Json::object(
+          {{"passed", false}, {"loss", "mean square"}, {"parameters", Json::list()}, {"failure", failure}}));
+    else
+      std::cout << "FAIL\n";
+    std::cerr << path << ": " << failure << '\n';
+    return ExitCode::check_failed;
+  }
   std::vector<ParameterReport> reports;
   {
     ProgressLine line;

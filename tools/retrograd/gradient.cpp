@@ -1,9 +1,11 @@
 // retrograd gradient: how a patch's distance from a recording changes with each of its parameters.
 #include <retrograd/audio/resample.hpp>
 #include <retrograd/losses/losses.hpp>
+#include <retrograd/patches/finite.hpp>
 #include <retrograd/patches/record.hpp>
 #include <retrograd/tape/tape.hpp>
 
+#include <cmath>
 #include <iostream>
 #include <memory>
 
@@ -72,6 +74,15 @@ ExitCode gradient(const GradientOptions& options) {
                                          : mean_squared_loss(recorded.audio, wanted);
   tape.play({loss});
   tape.rewind(loss);
+  try {
+    if (std::isfinite(tape.value(loss).item()))
+      check_gradients(tape, recorded);
+    else
+      check_loss(tape, recorded, loss, wanted);
+  } catch (const NotFiniteError& error) {
+    raise<NotFiniteError>((options.patch ? "'" + *options.patch + "'" : "the built-in patch") + " against '" +
+                          options.target + "': " + error.what());
+  }
 
   const double value = tape.value(loss).item();
   const std::vector<PatchParameter> named = parameters(patch);

@@ -1,6 +1,7 @@
 // JSON that the program prints.
 #include "json.hpp"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 namespace retrograd::tool {
@@ -17,7 +18,10 @@ std::string written(const Value& value) {
 
 Json::Json() : text_("null") {}
 Json::Json(bool value) : text_(value ? "true" : "false") {}
-Json::Json(double value) : text_(written(value)) {}
+Json::Json(double value)
+    : text_(std::isnan(value)   ? "\"nan\""
+            : std::isinf(value) ? (value > 0.0 ? "\"inf\"" : "\"-inf\"")
+                                : written(value)) {}
 Json::Json(Whole, std::int64_t value) : text_(std::to_string(value)) {}
 Json::Json(Whole, std::uint64_t value) : text_(std::to_string(value)) {}
 Json::Json(const std::string& value) : text_(written(value)) {}

@@ -12,8 +12,8 @@
 
 namespace retrograd::tool {
 
-/// A value to print. Objects keep the order of their members. Numbers that are not finite are printed as null,
-/// and bytes that are no UTF-8 as U+FFFD.
+/// A value to print. Objects keep the order of their members. Numbers that are not finite are printed as the texts
+/// "nan", "inf" and "-inf", and bytes that are no UTF-8 as U+FFFD.
 class Json {
  public:
   using Member = std::pair<std::string, Json>;

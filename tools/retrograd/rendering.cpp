@@ -1,6 +1,7 @@
 // A patch, or notes played with it, as a WAV file.
 #include "rendering.hpp"
 
+#include <retrograd/patches/finite.hpp>
 #include <retrograd/patches/record.hpp>
 #include <retrograd/tape/tape.hpp>
 #include <retrograd/tensor/errors.hpp>
@@ -32,8 +33,14 @@ Rendering render_to_file(const Patch& patch, const std::filesystem::path& path, 
   options.device = device;
   options.executor = &executor;
   Tape tape(options);
-  const Var audio = record(tape, patch).audio;
+  const RecordedPatch recorded = record(tape, patch);
+  const Var audio = recorded.audio;
   tape.play({audio});
+  try {
+    check_sound(tape, recorded);
+  } catch (const NotFiniteError& error) {
+    raise<NotFiniteError>("cannot write '" + path.string() + "': " + error.what());
+  }
   // A sound of one sample is a scalar to the tape, and scalars are f64.
   Tensor played(audio.shape(), ElementType::f32);
   played.assign(tape.value(audio));

@@ -21,7 +21,7 @@ struct Rendering {
 };
 
 /// Plays `patch` on an f32 tape of `device` and writes it as mono at its own sample rate, whole or not at all. Raises a
-/// FileError as write_wav does.
+/// FileError as write_wav does, a NotFiniteError where a sample is NaN or infinite.
 Rendering render_to_file(const Patch& patch, const std::filesystem::path& path, WavFormat format,
                          Device device, Executor& executor);
 

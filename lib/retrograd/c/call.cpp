@@ -1,6 +1,7 @@
 // Statuses and their words.
 #include <retrograd/c/call.hpp>
 #include <retrograd/tensor/errors.hpp>
+#include <retrograd/tensor/not_finite_error.hpp>
 
 #include <algorithm>
 #include <stdexcept>
@@ -39,6 +40,8 @@ rg_status report_exception() noexcept {
     return report(RG_NO_DEVICE, error.what());
   } catch (const DomainError& error) {
     return report(RG_BAD_VALUE, error.what());
+  } catch (const NotFiniteError& error) {
+    return report(RG_NOT_FINITE, error.what());
   } catch (const RoutingError& error) {
     return report(RG_BAD_VALUE, error.what());
   } catch (const FileError& error) {

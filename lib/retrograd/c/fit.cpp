@@ -1,5 +1,4 @@
 // rg_fit
-#include <retrograd/audio/recording.hpp>
 #include <retrograd/c/call.hpp>
 #include <retrograd/fit/fit.hpp>
 
@@ -17,6 +16,7 @@ rg_fit_options default_options() {
   options.seed = defaults.seed;
   options.learning_rate = defaults.learning_rate;
   options.threads = 1;
+  options.loss_floor = defaults.loss_floor;
   return options;
 }
 
@@ -27,24 +27,19 @@ void check(const rg_fit_options& options) {
     refuse("restarts is " + std::to_string(options.restarts) + "; it must lie between 1 and 10000");
   if (!(options.learning_rate > 0.0 && std::isfinite(options.learning_rate)))
     refuse("learning_rate is " + std::to_string(options.learning_rate) + "; it must be a number above 0");
+  if (!is_loss_floor(options.loss_floor))
+    refuse("loss_floor is " + std::to_string(options.loss_floor) + "; it must lie between " +
+           std::to_string(lowest_loss_floor) + " and 0 dB");
 }
 
 FitTarget target_of(const float* recording, std::int64_t length, double sample_rate, double patch_rate,
                     const rg_fit_options& options) {
   const std::vector<double> samples(recording, recording + length);
-  check_recording(samples);
-  check_sample_rate(sample_rate);
   std::optional<double> frequency;
   std::optional<GatePair> gate;
   if (options.frequency != 0.0) frequency = options.frequency;
   if (options.gate_on != 0.0 || options.gate_off != 0.0) gate = {options.gate_on, options.gate_off};
-  FitTarget target = prepare_target(samples, sample_rate, patch_rate, frequency, gate);
-  const double duration = static_cast<double>(target.samples.size()) / target.sample_rate;
-  if (target.gate.on >= duration)
-    fail(RG_BAD_VALUE, "the gate rises at " + std::to_string(target.gate.on) +
-                           " s, and without leading silence the recording is " + std::to_string(duration) +
-                           " s long");
-  return target;
+  return prepare_target(samples, sample_rate, patch_rate, frequency, gate);
 }
 
 }  // namespace
@@ -78,6 +73,7 @@ rg_status rg_fit(const float* recording, int64_t length, double sample_rate, rg_
     fit_options.restarts = read.restarts;
     fit_options.seed = read.seed;
     fit_options.learning_rate = read.learning_rate;
+    fit_options.loss_floor = read.loss_floor;
     fit_options.executor = threads.executor();
     FitWatcher watcher;
     if (read.progress != nullptr)

@@ -2,6 +2,7 @@
 #include <retrograd/c/call.hpp>
 #include <retrograd/losses/losses.hpp>
 #include <retrograd/optimizers/saved_parameters.hpp>
+#include <retrograd/patches/finite.hpp>
 #include <retrograd/patches/record.hpp>
 #include <retrograd/tensor/errors.hpp>
 
@@ -79,6 +80,7 @@ class TapeObject {
     tape_.play({recorded_.audio});
     const TensorView audio = tape_.value(recorded_.audio);
     for (std::int64_t i = 0; i < count; ++i) samples[i] = static_cast<float>(audio.at(i));
+    check_sound(tape_, recorded_);
   }
 
   void rewind(const float* seeds, std::int64_t seed_count, double* gradients, std::int64_t gradient_count) {
@@ -89,6 +91,7 @@ class TapeObject {
     require_finite(seeds, seed_count, "seeds");
     tape_.rewind(recorded_.audio, TensorView{seeds, recorded_.audio.shape(), ElementType::f32});
     read_gradients(gradients);
+    check_gradients(tape_, recorded_);
   }
 
   void loss(rg_loss loss, const float* target, std::int64_t target_count, double* losses,
@@ -109,9 +112,12 @@ class TapeObject {
     const Loss& measured = loss_against(loss, is_shared, TensorView{target, shape, ElementType::f32});
     tape_.play({measured.value});
     for (std::int64_t row = 0; row < rows_; ++row) losses[row] = tape_.value(measured.value).at(row);
-    if (gradients == nullptr) return;
-    tape_.rewind(measured.value);
-    read_gradients(gradients);
+    if (gradients != nullptr) {
+      tape_.rewind(measured.value);
+      read_gradients(gradients);
+    }
+    check_loss(tape_, recorded_, measured.value, measured.target);
+    if (gradients != nullptr) check_gradients(tape_, recorded_);
   }
 
  private:

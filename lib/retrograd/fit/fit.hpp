@@ -2,12 +2,14 @@
 // spectral loss on its own, and the best row wins.
 #pragma once
 
+#include <retrograd/fit/fit_loss.hpp>
 #include <retrograd/fit/random_patch.hpp>
 #include <retrograd/fit/target.hpp>
 #include <retrograd/losses/losses.hpp>
 #include <retrograd/optimizers/optimizer.hpp>
 #include <retrograd/patches/patch.hpp>
 #include <retrograd/tape/tape.hpp>
+#include <retrograd/tensor/not_finite_error.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -18,14 +20,15 @@ namespace retrograd {
 
 /// How to fit.
 struct FitOptions {
-  int steps = 300;               ///< of gradient descent, 0 or more
-  int restarts = 8;              ///< rows, 1 or more
-  std::uint64_t seed = 0;        ///< draws the rows but the first
-  double learning_rate = 0.15;   ///< Adam's, at first; it falls with the steps
-  SpectralLossOptions loss{};    ///< the windows that are compared
-  Executor* executor = nullptr;  ///< null: the calling thread
-  Device device = Device::cpu;   ///< where the rows are computed
-  cuda::Gpu* gpu = nullptr;      ///< on `Device::cuda`; null: the machine's first
+  int steps = 300;              ///< of gradient descent, 0 or more
+  int restarts = 8;             ///< rows, 1 or more
+  std::uint64_t seed = 0;       ///< draws the rows but the first
+  double learning_rate = 0.15;  ///< Adam's, at first; it falls with the steps
+  SpectralLossOptions loss{};   ///< the windows that are compared; fit_loss adds what belongs to the target
+  double loss_floor = default_loss_floor;  ///< dB under the target's loudest; see fit_loss
+  Executor* executor = nullptr;            ///< null: the calling thread
+  Device device = Device::cpu;             ///< where the rows are computed
+  cuda::Gpu* gpu = nullptr;                ///< on `Device::cuda`; null: the machine's first
 };
 
 /// Told after every step, and before the first one (step 0), also while the first rows are drawn; returning
@@ -53,17 +56,21 @@ struct FitResult {
   double loss_before = 0.0;  ///< of the initial patch, tuned to the recording's pitch and gate
   double loss_after = 0.0;   ///< of `patch`
   int steps_done = 0;        ///< with those of the fit that was resumed
-  FitState state;            ///< to go on from
+  int rows_not_finite =
+      0;           ///< that ended with a loss that is NaN or infinite; the others went on without them
+  FitState state;  ///< to go on from
 };
 
 /// `initial`, at the target's pitch, gate and duration: the first row. The other rows are drawn by
 /// random_patch. Deterministic for a seed, whatever the executor. Throws DomainError where `resume` does not
-/// belong to this patch and these options.
+/// belong to this patch and these options, NotFiniteError where the loss of `initial` or of every row to begin with is
+/// NaN or infinite; of rows that are so, some or later, only the others count.
 FitResult fit(const FitTarget& target, const Patch& initial, const FitOptions& options = {},
               const FitWatcher& watcher = {}, const FitState* resume = nullptr);
 
-/// The multi-resolution spectral loss of each patch (all of one routing) against the target. `go_on` is told
-/// the losses so far before each batch of some patches; where it returns false those are all.
+/// The loss of each patch (all of one routing) against the target, as fit_loss has it. `go_on` is told
+/// the losses so far before each batch of some patches; where it returns false those are all. A loss may be NaN or
+/// infinite.
 std::vector<double> losses_of(const FitTarget& target, std::span<const Patch> patches,
                               const FitOptions& options = {},
                               const std::function<bool(std::span<const double>)>& go_on = {});

@@ -45,6 +45,24 @@ double duration_of(const FitTarget& target) {
   return static_cast<double>(target.samples.size()) / target.sample_rate;
 }
 
+// From where the gate rises to the recording's end.
+double time_from_gate(const FitTarget& target) { return duration_of(target) - target.gate.on; }
+
+// From where the gate rises to the first 10 ms that are nearly as loud as the loudest, 2 dB below: no attack that the
+// recording could have lasts longer.
+double rise_of(const FitTarget& target) {
+  const auto step = static_cast<std::size_t>(std::max(1.0, std::round(0.01 * target.sample_rate)));
+  std::vector<double> energy;
+  for (std::size_t i = 0; i < target.samples.size(); ++i) {
+    if (i % step == 0) energy.push_back(0.0);
+    energy.back() += target.samples[i] * target.samples[i];
+  }
+  const double loud = std::pow(10.0, -0.2) * *std::ranges::max_element(energy);
+  const auto first = std::ranges::find_if(energy, [&](double x) { return x >= loud; });
+  const auto end = static_cast<double>(static_cast<std::size_t>(first - energy.begin() + 1) * step);
+  return end / target.sample_rate - target.gate.on;
+}
+
 // The gains of what is heard add up to the recording's peak: operators seldom peak together, but then an
 // envelope seldom is at one.
 void scale_to_peak(Patch& patch, double peak) {
@@ -72,7 +90,10 @@ Patch random_patch(const FitTarget& target, const Patch& initial, std::uint64_t 
   // have them.
   static constexpr double heard_ratios[] = {1, 1, 1, 1, 2, 2, 3, 4};
   static constexpr double modulator_ratios[] = {0.5, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 9};
-  const double duration = duration_of(target);
+  // At least 30 ms, so that the operators of a sound that begins at once need not all begin at once.
+  constexpr double shortest_attack = 0.0005, usual_attack = 0.03;
+  const double longest_attack = std::max(usual_attack, rise_of(target));
+  const double longest = std::max(0.02, time_from_gate(target));
   Random random(seed, index);
   Patch patch = tuned_to(target, initial);
   const std::vector<int> heard = audible_operators(patch);
@@ -82,10 +103,10 @@ Patch random_patch(const FitTarget& target, const Patch& initial, std::uint64_t 
     one.ratio = random.one_of(is_heard ? std::span<const double>(heard_ratios) : modulator_ratios);
     if (!is_heard) one.ratio *= random.uniform(0.995, 1.005);
     one.gain = is_heard ? random.log_uniform(0.1, 1.0) : random.log_uniform(0.1, 4.0);
-    one.envelope.attack = random.log_uniform(0.0005, 0.03);
-    one.envelope.decay = random.log_uniform(0.01, std::max(0.02, duration));
+    one.envelope.attack = random.log_uniform(shortest_attack, longest_attack);
+    one.envelope.decay = random.log_uniform(0.01, longest);
     one.envelope.sustain = random.uniform(0.0, 0.7);
-    one.envelope.release = random.log_uniform(0.01, std::max(0.02, duration));
+    one.envelope.release = random.log_uniform(0.01, longest);
   }
   if (!heard.empty()) {
     // One of them has the pitch, so that no draw misses it.

@@ -13,7 +13,8 @@ namespace retrograd {
 Patch tuned_to(const FitTarget& target, const Patch& initial);
 
 /// A random patch of the same routing, tuned to the target: small-integer ratios, gains and envelopes as
-/// sounds have them. `index` numbers the draws of one seed; the same two give the same patch everywhere.
+/// sounds have them; attacks up to the time that the recording takes to become loud, decays and releases up to its
+/// duration. `index` numbers the draws of one seed; the same two give the same patch everywhere.
 Patch random_patch(const FitTarget& target, const Patch& initial, std::uint64_t seed, int index);
 
 }  // namespace retrograd

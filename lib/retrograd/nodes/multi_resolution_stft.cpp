@@ -105,7 +105,9 @@ void MultiResolutionStft::tangent(const WholeCall& call) const {
   const std::int64_t length = call.x[0].shape.length();
   for (std::int64_t row = 0; row < rows.elements(); ++row) {
     double tangent = 0.0;
-    for (const int window : options.windows) {
+    for (std::size_t index = 0; index < options.windows.size(); ++index) {
+      const int window = options.windows[index];
+      const double scale = options.scale(window), epsilon = options.epsilon_at(index);
       const int hop = std::max(1, static_cast<int>(std::lround(options.hop_fraction * window)));
       const spectrum::StftShape shape{window, hop};
       double sum = 0.0;
@@ -113,15 +115,16 @@ void MultiResolutionStft::tangent(const WholeCall& call) const {
         for (std::int64_t frame = 0; frame < shape.frames(length); ++frame) {
           const auto magnitude = [&](std::size_t input) {
             const std::int64_t input_row = row_of[input](row);
-            return spectrum::direct_magnitude(call.x[input].row<double>(input_row).data(),
-                                              call.dx[input].row<double>(input_row).data(), length,
-                                              frame * hop, window, bin);
+            const auto direct = spectrum::direct_magnitude(call.x[input].row<double>(input_row).data(),
+                                                           call.dx[input].row<double>(input_row).data(),
+                                                           length, frame * hop, window, bin);
+            return spectrum::DirectMagnitude{direct.value / scale, direct.along / scale};
           };
           const auto x = magnitude(0), y = magnitude(1);
           const double sign = x.value > y.value ? 1.0 : x.value < y.value ? -1.0 : 0.0;
-          sum += sign * (options.linear_weight * (x.along - y.along) +
-                         options.log_weight *
-                             (x.along / (x.value + options.epsilon) - y.along / (y.value + options.epsilon)));
+          sum +=
+              sign * (options.linear_weight_at(index) * (x.along - y.along) +
+                      options.log_weight * (x.along / (x.value + epsilon) - y.along / (y.value + epsilon)));
         }
       tangent += sum / (static_cast<double>(shape.bins()) * static_cast<double>(shape.frames(length)));
     }

@@ -3,7 +3,8 @@
 //     sum over windows of   linear_weight * mean | |X| - |Y| |
 //                         + log_weight * mean | log(|X| + eps) - log(|Y| + eps) |
 //
-// with means over bins and frames. Stores no spectrogram but the target's, which is kept between plays while
+// with means over bins and frames; SpectralLossOptions can normalise the windows and give each a floor and a linear
+// weight of its own. Stores no spectrogram but the target's, which is kept between plays while
 // the target is an input that does not change. Source: the multi-scale spectral loss of DDSP (Engel et al.,
 // 2020).
 #pragma once
@@ -33,11 +34,20 @@ inline Check MultiResolutionStft::check() {
   constexpr auto distance = [](std::span<const Var> x) {
     return multi_resolution_stft(x[0], x[1], {.windows = {16, 8, 4}, .log_weight = 0.3, .epsilon = 0.1});
   };
+  constexpr auto floored = [](std::span<const Var> x) {
+    return multi_resolution_stft(x[0], x[1],
+                                 {.windows = {16, 8, 4},
+                                  .normalised = true,
+                                  .floors = {0.03, 0.1, 0.2},
+                                  .linear_weights = {2.0, 0.5, 1.0}});
+  };
   return {.inputs = {anything, anything},
           .cases = {{{{2, 50}, {2, 50}}, distance},
                     {{{3, 40}, {1, 40}}, distance},
                     {{{30}, {2, 3, 30}}, distance},
-                    {{{2, 1, 30}, {3, 30}}, distance}}};
+                    {{{2, 1, 30}, {3, 30}}, distance},
+                    {{{2, 50}, {2, 50}}, floored},
+                    {{{3, 40}, {1, 40}}, floored}}};
 }
 
 }  // namespace retrograd

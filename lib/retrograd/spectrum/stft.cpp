@@ -360,14 +360,20 @@ SpectralLoss<Real>::SpectralLoss(SpectralLossOptions options) : options_(std::mo
   if (!(options_.hop_fraction > 0 && options_.hop_fraction <= 1))
     raise<DomainError>("spectral loss with a hop of " + std::to_string(options_.hop_fraction) +
                        " windows: it must be above 0 and at most 1");
-  if (!(static_cast<Real>(options_.epsilon) > 0) || !std::isfinite(options_.epsilon))
-    raise<DomainError>("spectral loss with epsilon " + std::to_string(options_.epsilon) +
-                       ": it must be positive");
-  if (!weight_is_valid(options_.linear_weight) || !weight_is_valid(options_.log_weight))
-    raise<DomainError>("spectral loss with weights " + std::to_string(options_.linear_weight) +
-                       " (linear) and " + std::to_string(options_.log_weight) +
-                       " (log): they must be finite and not negative");
-  for (const int window : options_.windows) {
+  for (const auto& [name, values] :
+       {std::pair{"floors", &options_.floors}, std::pair{"linear weights", &options_.linear_weights}})
+    if (!values->empty() && values->size() != options_.windows.size())
+      raise<ShapeError>("spectral loss of " + std::to_string(options_.windows.size()) + " windows with " +
+                        std::to_string(values->size()) + " " + name + ": give one for each window, or none");
+  for (std::size_t index = 0; index < options_.windows.size(); ++index) {
+    const double epsilon = options_.epsilon_at(index), linear_weight = options_.linear_weight_at(index);
+    if (!(static_cast<Real>(epsilon) > 0) || !std::isfinite(static_cast<Real>(epsilon)))
+      raise<DomainError>("spectral loss with epsilon " + std::to_string(epsilon) + ": it must be positive");
+    if (!weight_is_valid(linear_weight) || !weight_is_valid(options_.log_weight))
+      raise<DomainError>("spectral loss with weights " + std::to_string(linear_weight) + " (linear) and " +
+                         std::to_string(options_.log_weight) +
+                         " (log): they must be finite and not negative");
+    const int window = options_.windows[index];
     const int hop = static_cast<int>(std::lround(options_.hop_fraction * window));
     transforms_.emplace_back(StftShape{window, std::max(1, hop)});
   }
@@ -408,11 +414,11 @@ double SpectralLoss<Real>::loss_and_adjoint(const Real* samples, std::int64_t le
   for (std::size_t index = 0; index < transforms_.size(); ++index) {
     const Stft<Real>& stft = transforms_[index];
     const double terms = static_cast<double>(stft.shape().frames(length)) * stft.shape().bins();
-    const double linear = options_.linear_weight / terms, logarithm = options_.log_weight / terms;
-    const SpectralDistance distance =
-        stft.distance_and_adjoint(samples, length, target.magnitudes[index].data(), options_.epsilon,
-                                  seed * linear, seed * logarithm, samples_adjoint, workspace);
-    loss += linear * distance.linear + logarithm * distance.logarithm;
+    const SpectralWeights weights = spectral_weights(options_, index, terms);
+    const SpectralDistance distance = stft.distance_and_adjoint(
+        samples, length, target.magnitudes[index].data(), weights.epsilon, seed * weights.linear,
+        seed * weights.logarithm, samples_adjoint, workspace);
+    loss += weights.linear * distance.linear + weights.logarithm * distance.logarithm;
   }
   return loss;
 }

@@ -121,7 +121,38 @@ struct SpectralLossOptions {
   double log_weight = 1.0;
   double linear_weight = 1.0;
   double epsilon = 1e-5;  // positive
+
+  /// Magnitudes are over half the window's sum, window / 4: a sine of amplitude 1 has the magnitude 1 in windows
+  /// of every size. Off, they are the transform's own, which grow with the window.
+  bool normalised = false;
+  /// One epsilon for each window, in place of `epsilon`. None: `epsilon` for all.
+  std::vector<double> floors = {};
+  /// One weight for each window, in place of `linear_weight`. None: `linear_weight` for all.
+  std::vector<double> linear_weights = {};
+
+  /// What a window of so many samples divides its magnitudes by.
+  double scale(int window) const { return normalised ? window / 4.0 : 1.0; }
+  /// What `windows[index]` adds to magnitudes before their logarithm.
+  double epsilon_at(std::size_t index) const { return floors.empty() ? epsilon : floors[index]; }
+  double linear_weight_at(std::size_t index) const {
+    return linear_weights.empty() ? linear_weight : linear_weights[index];
+  }
+  bool operator==(const SpectralLossOptions&) const = default;
 };
+
+/// What one window's terms weigh, in the transform's own magnitudes |X|: dividing them by `scale` is the weight
+/// linear_weight / scale and the epsilon epsilon * scale.
+struct SpectralWeights {
+  double linear;     ///< of each | |X| - |Y| |
+  double logarithm;  ///< of each | log(|X| + epsilon) - log(|Y| + epsilon) |
+  double epsilon;
+};
+/// Of `options.windows[index]` for a mean over so many terms.
+inline SpectralWeights spectral_weights(const SpectralLossOptions& options, std::size_t index, double terms) {
+  const double scale = options.scale(options.windows[index]);
+  return {options.linear_weight_at(index) / scale / terms, options.log_weight / terms,
+          options.epsilon_at(index) * scale};
+}
 
 /// The magnitudes of a target for every window of a SpectralLoss.
 template <class Real>
@@ -139,12 +170,14 @@ struct TargetSpectra {
 /// The multi-resolution spectral loss of one row:
 ///     sum over windows of   linear_weight * mean | |X| - |Y| |
 ///                         + log_weight * mean | log(|X| + epsilon) - log(|Y| + epsilon) |
-/// with means over bins and frames, X the transform of the samples, Y that of the target.
+/// with means over bins and frames, X the transform of the samples, Y that of the target; with the options
+/// `normalised`, `floors` and `linear_weights` in other units and window by window.
 template <class Real>
 class SpectralLoss {
  public:
-  /// ShapeError for a window or hop that StftShape does not allow, or no window; DomainError for an epsilon
-  /// that is not positive or a weight that is negative or not finite.
+  /// ShapeError for a window or hop that StftShape does not allow, no window, or floors or linear weights that are
+  /// not one for each window; DomainError for an epsilon that is not positive or a weight that is negative or not
+  /// finite.
   explicit SpectralLoss(SpectralLossOptions options = {});
 
   const SpectralLossOptions& options() const { return options_; }

@@ -1,4 +1,5 @@
 #include <retrograd/tensor/errors.hpp>
+#include <retrograd/tensor/not_finite_error.hpp>
 
 namespace retrograd {
 
@@ -13,6 +14,7 @@ template void raise<LengthMismatchError>(const std::string&);
 template void raise<TapeError>(const std::string&);
 template void raise<DeviceError>(const std::string&);
 template void raise<DomainError>(const std::string&);
+template void raise<NotFiniteError>(const std::string&);
 template void raise<RoutingError>(const std::string&);
 template void raise<OutOfMemoryError>(const std::string&);
 template void raise<FileError>(const std::string&);

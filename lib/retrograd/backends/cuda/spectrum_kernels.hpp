@@ -39,6 +39,7 @@ struct SpectrumWindow {
   std::int64_t strips;                  ///< where that of the first group begins in a row's
   std::int64_t strip;                   ///< its length: that of a whole group
   double linear_weight, logarithm_weight;
+  Real epsilon;
 
   RETROGRAD_ANYWHERE int points() const { return 1 << log2_points; }
   RETROGRAD_ANYWHERE int units() const { return points() / 2; }
@@ -72,7 +73,6 @@ struct SpectraArguments {
   std::int64_t magnitudes_row, magnitudes_first_row;  ///< how many a row has, and the row they begin with
   const std::int64_t* row_of_magnitudes;              ///< of each row, whose magnitudes; null: its own
 
-  Real epsilon;
   double* sums;  ///< a weighted distance for each group
   std::int64_t sums_row;
   const double* seeds;  ///< the adjoint of each row's distance
@@ -288,9 +288,9 @@ struct VisitSpectra {
     }
     spectrum::Weights<Real> weights{};
     if constexpr (what == Spectra::distance || what == Spectra::distance_adjoint) {
-      weights.epsilon = a.epsilon;
+      weights.epsilon = window.epsilon;
       if constexpr (what == Spectra::distance_adjoint)
-        weights = {a.epsilon, static_cast<Real>(a.seeds[row] * window.linear_weight),
+        weights = {window.epsilon, static_cast<Real>(a.seeds[row] * window.linear_weight),
                    static_cast<Real>(a.seeds[row] * window.logarithm_weight)};
     }
     // Of a spectrogram: where the bins of the group's frames are.

@@ -72,8 +72,9 @@ SpectrumPlan<Real>::SpectrumPlan(Gpu& gpu, std::span<const Window> windows, std:
     window.log2_group = std::countr_zero(group);
     window.groups = divide_up(window.frames, std::int64_t{1} << window.log2_group);
     window.strip = (std::int64_t{1} << window.log2_group) * w.shape.hop - w.shape.hop + w.shape.window;
-    window.linear_weight = w.linear_weight;
-    window.logarithm_weight = w.logarithm_weight;
+    window.linear_weight = w.weights.linear;
+    window.logarithm_weight = w.weights.logarithm;
+    window.epsilon = static_cast<Real>(w.weights.epsilon);
     window.sums = groups_;
     groups_ += window.groups;
 

@@ -18,7 +18,7 @@ class SpectrumPlan {
  public:
   struct Window {
     spectrum::StftShape shape;
-    double linear_weight = 0.0, logarithm_weight = 0.0;  ///< of each term of a distance
+    spectrum::SpectralWeights weights{};  ///< of each term of a distance
   };
   /// Strips take `most_strips_bytes`, or what one stretch of one row needs.
   SpectrumPlan(Gpu& gpu, std::span<const Window> windows, std::int64_t length,

@@ -113,7 +113,6 @@ class MultiResolutionStftOnDevice final : public DeviceNode {
         rows_(all.rows()),
         x_(gpu, x, all),
         y_(gpu, y, all),
-        epsilon_(static_cast<Real>(node.options.epsilon)),
         target_(gpu, sizeof(Real) * static_cast<std::size_t>(y.rows() * plan_.magnitudes_of_row())),
         sums_(gpu, sizeof(double) * static_cast<std::size_t>(rows_ * plan_.groups_of_row())),
         sum_work_(gpu, sizeof(double) * static_cast<std::size_t>(rows_ * sum_work_of_row())) {}
@@ -122,10 +121,10 @@ class MultiResolutionStftOnDevice final : public DeviceNode {
                                                        std::int64_t length) {
     std::vector<typename Plan::Window> windows;
     const spectrum::SpectralLoss<Real> loss(options);
-    for (const auto& transform : loss.transforms()) {
-      const spectrum::StftShape& shape = transform.shape();
+    for (std::size_t index = 0; index < loss.transforms().size(); ++index) {
+      const spectrum::StftShape& shape = loss.transforms()[index].shape();
       const double terms = static_cast<double>(shape.frames(length)) * shape.bins();
-      windows.push_back({shape, options.linear_weight / terms, options.log_weight / terms});
+      windows.push_back({shape, spectrum::spectral_weights(options, index, terms)});
     }
     return windows;
   }
@@ -140,7 +139,6 @@ class MultiResolutionStftOnDevice final : public DeviceNode {
     a.row_of_samples = x_.row_of.template as<std::int64_t>();
     a.magnitudes = target_.as<Real>();
     a.row_of_magnitudes = y_.row_of.template as<std::int64_t>();
-    a.epsilon = epsilon_;
     return a;
   }
 
@@ -148,7 +146,6 @@ class MultiResolutionStftOnDevice final : public DeviceNode {
   Plan plan_;
   std::int64_t rows_;
   Signal x_, y_;
-  Real epsilon_;
   DeviceMemory target_;  // magnitudes, kept while the target does not change
   std::uint64_t target_version_ = 0;
   DeviceMemory sums_, sum_work_;
