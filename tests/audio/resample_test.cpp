@@ -116,6 +116,26 @@ TEST_CASE("the result covers the recording's duration, no sample more") {
   CHECK(resample(std::vector<double>(12271, 0.1), 44100, 48000).size() == 13357);
 }
 
+TEST_CASE("the beginning alone is the beginning of the whole, from what it needs of a long recording") {
+  std::mt19937 generator(3);
+  std::uniform_real_distribution<double> uniform(-1, 1);
+  std::vector<double> x(20000);
+  for (double& value : x) value = uniform(generator);
+  for (const Rates& rates : pairs) {
+    CAPTURE(rates.from);
+    CAPTURE(rates.to);
+    const auto whole = resample(x, rates.from, rates.to);
+    CHECK(whole.size() == retrograd::resampled_size(x.size(), rates.from, rates.to));
+    for (const std::size_t most : {std::size_t{1}, std::size_t{700}, whole.size(), whole.size() + 5}) {
+      const auto part = resample(x, rates.from, rates.to, most);
+      REQUIRE(part.size() == std::min(most, whole.size()));
+      for (std::size_t m = 0; m < part.size(); ++m) REQUIRE(std::abs(part[m] - whole[m]) < 1e-8);
+    }
+  }
+  CHECK(resample(x, 44100, 44100, 10) == std::vector<double>(x.begin(), x.begin() + 10));
+  CHECK(retrograd::resampled_size(441, 44100, 48000) == 480);
+}
+
 TEST_CASE("equal rates change no bit, and silence stays silence") {
   const auto x = sine(100, 440, 44100);
   CHECK(resample(x, 44100, 44100) == x);

@@ -80,19 +80,45 @@ class KernelTable {
 #endif
 
 constexpr std::size_t lanes = 16;
+using Four [[gnu::vector_size(32), gnu::aligned(8), gnu::may_alias]] = double;
 
-/// The sum of a[i] b[i], of a whole number of lanes.
+/// The sum of a[i] b[i], of a whole number of lanes. The sums are written one by one, for a compiler that would keep
+/// an array of them in memory.
 RETROGRAD_WIDE_LOOP double product_sum(const double* a, const double* b, std::size_t size) {
-  using Four [[gnu::vector_size(32), gnu::aligned(8), gnu::may_alias]] = double;
-  Four sums[4] = {};
+  Four sum0{}, sum1{}, sum2{}, sum3{};
   for (std::size_t i = 0; i < size; i += lanes) {
-    for (std::size_t l = 0; l < 4; ++l) {
-      sums[l] +=
-          *reinterpret_cast<const Four*>(a + i + 4 * l) * *reinterpret_cast<const Four*>(b + i + 4 * l);
-    }
+    const Four* u = reinterpret_cast<const Four*>(a + i);
+    const Four* v = reinterpret_cast<const Four*>(b + i);
+    sum0 += u[0] * v[0];
+    sum1 += u[1] * v[1];
+    sum2 += u[2] * v[2];
+    sum3 += u[3] * v[3];
   }
-  const Four sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  const Four sum = (sum0 + sum1) + (sum2 + sum3);
   return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+/// The same for b and for b moved by `apart`, which share the loads of a.
+RETROGRAD_WIDE_LOOP void product_sums(const double* a, const double* b, std::size_t apart, std::size_t size,
+                                      double* results) {
+  Four first0{}, first1{}, first2{}, first3{}, second0{}, second1{}, second2{}, second3{};
+  for (std::size_t i = 0; i < size; i += lanes) {
+    const Four* u = reinterpret_cast<const Four*>(a + i);
+    const Four* v = reinterpret_cast<const Four*>(b + i);
+    const Four* w = reinterpret_cast<const Four*>(b + apart + i);
+    first0 += u[0] * v[0];
+    second0 += u[0] * w[0];
+    first1 += u[1] * v[1];
+    second1 += u[1] * w[1];
+    first2 += u[2] * v[2];
+    second2 += u[2] * w[2];
+    first3 += u[3] * v[3];
+    second3 += u[3] * w[3];
+  }
+  const Four first = (first0 + first1) + (first2 + first3);
+  const Four second = (second0 + second1) + (second2 + second3);
+  results[0] = (first[0] + first[1]) + (first[2] + first[3]);
+  results[1] = (second[0] + second[1]) + (second[2] + second[3]);
 }
 
 /// The kernel at every place that the samples around an output can have, as rows of weights: row p is for an
@@ -117,6 +143,12 @@ class Bank {
   /// The sum of x[i] times the row's weights.
   double apply(std::size_t row, const double* x) const {
     return product_sum(&weights_[row * width], x, width);
+  }
+
+  /// The same at x, and at x moved by `apart` once, twice and three times.
+  void apply(std::size_t row, const double* x, std::size_t apart, double (&results)[4]) const {
+    product_sums(&weights_[row * width], x, apart, width, results);
+    product_sums(&weights_[row * width], x + 2 * apart, apart, width, results + 2);
   }
 
   const std::size_t before, width;
@@ -153,12 +185,20 @@ void by_phases(std::span<const double> samples, Ratio ratio, const Bank& bank, s
   const double last =
       static_cast<double>(result.size()) * static_cast<double>(ratio.from) / static_cast<double>(ratio.to);
   const std::vector<double> x = between_silence(samples, bank, last);
-  std::uint64_t at = 0, phase = 0;
-  for (double& y : result) {
-    y = bank.apply(phase, &x[at]);
-    phase += ratio.from;
-    at += phase / ratio.to;
-    phase %= ratio.to;
+  // Four outputs that lie a whole turn of the phases apart use the same row, while it is in the nearest cache.
+  std::size_t done = 0;
+  std::uint64_t start = 0;
+  for (; done + 4 * ratio.to <= result.size(); done += 4 * ratio.to, start += 4 * ratio.from) {
+    for (std::uint64_t m = 0; m < ratio.to; ++m) {
+      double four[4];
+      const std::uint64_t moved = m * ratio.from;
+      bank.apply(moved % ratio.to, &x[start + moved / ratio.to], ratio.from, four);
+      for (std::size_t turn = 0; turn < 4; ++turn) result[done + turn * ratio.to + m] = four[turn];
+    }
+  }
+  for (std::uint64_t m = 0; done + m < result.size(); ++m) {
+    const std::uint64_t moved = m * ratio.from;
+    result[done + m] = bank.apply(moved % ratio.to, &x[start + moved / ratio.to]);
   }
 }
 
