@@ -33,24 +33,20 @@ int in_own_process(Body body) {
 
 }  // namespace
 
-TEST_CASE("the first Ctrl-C is noted, the second ends the program") {
-  const int first = in_own_process([] {
-    const Interrupt interrupt;
-    if (interrupt.is_requested()) return 1;
-    std::raise(SIGINT);
-    return interrupt.is_requested() ? 0 : 2;
-  });
-  CHECK(WIFEXITED(first));
-  CHECK(WEXITSTATUS(first) == 0);
-
-  const int second = in_own_process([] {
-    const Interrupt interrupt;
-    std::raise(SIGINT);
-    std::raise(SIGINT);
-    return 0;
-  });
-  CHECK(WIFSIGNALED(second));
-  CHECK(WTERMSIG(second) == SIGINT);
+TEST_CASE("the first signal that asks to end is noted, whichever it is, and the second ends the program") {
+  for (const int first : {SIGINT, SIGTERM, SIGHUP})
+    for (const int second : {0, SIGINT, SIGTERM, SIGHUP}) {
+      const int status = in_own_process([&] {
+        const Interrupt interrupt;
+        if (interrupt.is_requested()) return 1;
+        std::raise(first);
+        if (second != 0) std::raise(second);
+        return interrupt.is_requested() ? 0 : 2;
+      });
+      CHECK(WIFEXITED(status) == (second == 0));
+      if (second == 0) CHECK(WEXITSTATUS(status) == 0);
+      if (second != 0) CHECK(WTERMSIG(status) == second);
+    }
 }
 
 TEST_CASE("a Ctrl-C that a shell has told to be ignored stays ignored") {

@@ -231,18 +231,20 @@ TEST_CASE("samples that no WAV file should hold are refused, and nothing is left
   CHECK(write({0, 1, nan}, 1, 44100) == "the sample at frame 2 is NaN");
   CHECK(write({0, 1, 1e39, 0}, 2, 44100) == "the sample at frame 1, channel 0 is 1e+39");
   CHECK(write({0, 1, 0}, 2, 44100) == "3 samples are not a whole number of frames of 2 channels");
-  CHECK(write({0}, 0, 44100) == "a WAV file has 1 to 1024 channels, not 0");
-  CHECK(write({0}, 1, 44100.5) == "the sample rate of a WAV file is a whole number of Hz, not 44100.5");
-  CHECK(write({0}, 1, 0) == "the sample rate of a WAV file is a whole number of Hz, not 0");
-  CHECK(write({0}, 1, nan) == "the sample rate of a WAV file is a whole number of Hz, not NaN");
-  CHECK(write({0}, 1, 1e10) == "the sample rate of a WAV file is a whole number of Hz, not 1e+10");
+  CHECK(write({0}, 0, 44100) == "a sound file has 1 to 1024 channels, not 0");
+  CHECK(write({0}, 1, 44100.5) == "the sample rate of a sound file is a whole number of Hz, not 44100.5");
+  CHECK(write({0}, 1, 0) == "the sample rate of a sound file is a whole number of Hz, not 0");
+  CHECK(write({0}, 1, nan) == "the sample rate of a sound file is a whole number of Hz, not NaN");
+  CHECK(write({0}, 1, 1e10) == "the sample rate of a sound file is a whole number of Hz, not 1e+10");
 }
 
 TEST_CASE("a sound beyond 4 GiB is refused before anything is written") {
   const double sample = 0;
   const std::span<const double> enormous(&sample, std::size_t{3} << 30);  // its length is looked at first
   CHECK(message_of([&] { write_wav("/nowhere/a.wav", enormous, 1, 44100, WavFormat::pcm16); }) ==
-        "cannot write '/nowhere/a.wav': a WAV file holds at most 4 GiB, and this would be 6.44245e+09 bytes");
+        "cannot write '/nowhere/a.wav': a WAV file holds at most 4 GiB, and this would be 6.44245e+09 bytes; "
+        ".w64 "
+        "and .rf64 hold more");
 }
 
 TEST_CASE("a write that fails half way leaves the target as it was, and nothing else") {

@@ -184,9 +184,10 @@ ExitCode Program::run(int argc, const char* const* argv) {
 }
 
 std::optional<std::string> Program::help_of(const std::string& name) const {
+  app_->clear();  // or the help would be that of the subcommand that asks
   if (name.empty()) return app_->help();
   for (const CommandDescription& command : commands_)
-    if (command.name == name) return app_->get_subcommand(name)->help();
+    if (command.name == name) return app_->get_subcommand(name)->help(app_->get_name());
   return std::nullopt;
 }
 

@@ -3,6 +3,7 @@
 #include <retrograd/fit/fit.hpp>
 #include <retrograd/patches/toml.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -10,9 +11,11 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <utility>
 
 #include "command.hpp"
 #include "files_in_use.hpp"
+#include "fit_command.hpp"
 #include "fit_file.hpp"
 #include "interrupt.hpp"
 #include "json.hpp"
@@ -21,30 +24,18 @@
 #include "recording_input.hpp"
 #include "rendering.hpp"
 #include "sound_endings.hpp"
+#include "standard_streams.hpp"
 #include "text.hpp"
+#include "usage_error.hpp"
 
 namespace retrograd::tool {
 namespace {
 
 namespace fs = std::filesystem;
 
-struct FitCommand {
-  std::string target;
-  std::optional<std::string> patch;
-  std::string output = "fitted.toml";
-  std::string rendered = "fitted.wav";
-  std::optional<std::string> resume;
-  std::string frequency, gate;  // as written; empty where not given
-  std::optional<double> loss_floor;
-  std::string seed = "0";
-  FitOptions fit;
-  bool json = false;
-  ComputeOptions compute;
-};
-
-std::optional<double> parse_frequency(std::string_view text) {
-  const auto frequency = parse_number(text);
-  return frequency && *frequency > 0.0 ? frequency : std::nullopt;
+std::optional<double> parse_positive(std::string_view text) {
+  const auto value = parse_number(text);
+  return value && *value > 0.0 ? value : std::nullopt;
 }
 
 std::optional<GatePair> parse_gate(std::string_view text) {
@@ -64,52 +55,57 @@ std::optional<std::uint64_t> parse_seed(std::string_view text) {
 }
 
 /// No output may replace another or the recording, and each must be possible to write, before hours are spent
-/// on what it will hold.
-void check_outputs(const FitCommand& command) {
+/// on what it will hold. What is there already stays, unless it is asked to be replaced or the fit goes on from
+/// it.
+void check_outputs(const FitCommand& command, const FitJob& job) {
   FilesInUse files;
-  files.reads("TARGET", command.target).reads("--patch", command.patch);
-  files.writes("--output", command.output).writes("--render", command.rendered);
-  files.updates("--resume", command.resume);
+  files.reads("TARGET", job.target).reads("--patch", command.patch);
+  files.writes("--output", job.output).writes("--render", job.rendered);
+  files.updates("--resume", job.resume);
   files.check();
+  std::error_code ignored;
+  const bool goes_on = job.resume && fs::exists(*job.resume, ignored);
+  if (!command.force && !goes_on) files.check_none_is_replaced();
   files.check_can_write();
 }
 
-FitTarget read_target(const FitCommand& command, double patch_rate) {
-  const Sound sound = read_recording(command.target);
+FitTarget read_target(const FitCommand& command, const FitJob& job, double patch_rate) {
+  const Sound sound = read_recording(readable_name(job.target));
   try {
-    const std::vector<double> mono = mono_of(sound, command.target);
+    const std::vector<double> mono = mono_of(sound, shown_input(job.target));
     std::optional<double> frequency;
     std::optional<GatePair> gate;
-    if (!command.frequency.empty()) frequency = parse_frequency(command.frequency);
+    if (!command.frequency.empty()) frequency = parse_positive(command.frequency);
     if (!command.gate.empty()) gate = parse_gate(command.gate);
     return prepare_target(mono, sound.sample_rate, patch_rate, frequency, gate);
   } catch (const DomainError& error) {
-    raise<FileError>("cannot fit to '" + command.target + "': " + error.what());
+    raise<FileError>("cannot fit to '" + shown_input(job.target) + "': " + error.what());
   }
 }
 
 /// Below this the pitch found may well not be the recording's.
 constexpr double trusted_confidence = 0.5;
 
-void describe(const FitCommand& command, const FitTarget& target) {
+void describe(const FitCommand& command, const FitJob& job, const FitTarget& target) {
+  const std::string name = shown_input(job.target);
   const std::string confidence = "confidence " + number(std::round(target.confidence * 100) / 100);
-  std::cerr << command.target << ": "
-            << number(static_cast<double>(target.samples.size()) / target.sample_rate) << " s at "
-            << number(target.sample_rate) << " Hz, pitch " << number(target.frequency) << " Hz"
-            << (command.frequency.empty() ? " (" + confidence + ")" : " (given)") << ", gate "
-            << number(target.gate.on) << " to " << number(target.gate.off) << " s"
-            << (command.gate.empty() ? "" : " (given)") << '\n';
+  if (!job.is_one_of_many)
+    std::cerr << name << ": " << number(static_cast<double>(target.samples.size()) / target.sample_rate)
+              << " s at " << number(target.sample_rate) << " Hz, pitch " << number(target.frequency) << " Hz"
+              << (command.frequency.empty() ? " (" + confidence + ")" : " (given)") << ", gate "
+              << number(target.gate.on) << " to " << number(target.gate.off) << " s"
+              << (command.gate.empty() ? "" : " (given)") << '\n';
   if (target.confidence < trusted_confidence)
-    std::cerr << command.target << ": warning: the pitch is uncertain (" << confidence
+    std::cerr << name << ": warning: the pitch is uncertain (" << confidence
               << " of 1); if it is another, give it with --frequency HZ\n";
 }
 
 /// Where an earlier fit stopped, if the file is there. Raises a FileError where it is of something else.
-std::optional<FitState> state_to_resume(const FitCommand& command, const SavedFit& now) {
-  if (!command.resume || !fs::exists(*command.resume)) return std::nullopt;
-  const SavedFit saved = load_fit(*command.resume);
+std::optional<FitState> state_to_resume(const FitCommand& command, const FitJob& job, const SavedFit& now) {
+  if (!job.resume || !fs::exists(*job.resume)) return std::nullopt;
+  const SavedFit saved = load_fit(*job.resume);
   const auto refuse = [&](const std::string& why) {
-    raise<FileError>("cannot go on from '" + *command.resume + "': " + why);
+    raise<FileError>("cannot go on from '" + *job.resume + "': " + why);
   };
   if (saved.recording != now.recording)
     refuse("it is of another recording, or of another pitch or gate in it");
@@ -127,8 +123,9 @@ std::optional<FitState> state_to_resume(const FitCommand& command, const SavedFi
 /// Shows each step on a progress line, until there is a request to stop.
 class Watcher {
  public:
-  explicit Watcher(const Interrupt& interrupt) : interrupt_(interrupt) {
-    line_.show("drawing the patches to begin with");
+  /// `about` begins the line.
+  Watcher(const Interrupt& interrupt, std::string about) : interrupt_(interrupt), about_(std::move(about)) {
+    line_.show(about_ + "drawing the patches to begin with");
   }
 
   bool operator()(const FitProgress& progress) {
@@ -136,7 +133,7 @@ class Watcher {
     if (line_.is_due() && progress.step > 1) {
       const std::chrono::duration<double> spent = Clock::now() - first_;
       const double rate = (progress.step - 1) / std::max(spent.count(), 1e-9);
-      line_.show("step " + std::to_string(progress.step) + "/" + std::to_string(progress.steps) +
+      line_.show(about_ + "step " + std::to_string(progress.step) + "/" + std::to_string(progress.steps) +
                  "  best loss " + number(progress.best_loss) + "  " + rounded(rate) + " steps/s  " +
                  duration_text((progress.steps - progress.step) / rate) + " left");
     }
@@ -149,99 +146,156 @@ class Watcher {
     return rate < 10.0 ? number(std::round(rate * 10.0) / 10.0) : number(std::round(rate));
   }
   const Interrupt& interrupt_;
+  std::string about_;
   ProgressLine line_;
   Clock::time_point first_;  // when the first step was done: drawing the patches is no step
 };
 
-void report(const FitCommand& command, const FitTarget& target, Patch before, FitResult& result,
-            const std::vector<std::string>& files, bool was_interrupted) {
-  if (was_interrupted)
+/// The parameters before and after. On stdout, unless that takes the patch itself.
+void report(const FitCommand& command, const FitJob& job, Fitted& fitted) {
+  const FitResult& result = fitted.result;
+  if (fitted.was_interrupted)
     std::cerr << "interrupted after " << count(result.steps_done, "step") << "; the best so far is kept\n";
   std::cerr << "loss " << number(result.loss_before) << " before, " << number(result.loss_after) << " after "
             << count(result.steps_done, "step") << '\n';
-
   if (result.rows_not_finite > 0)
     std::cerr << "warning: " << count(result.rows_not_finite, "restart") << " of " << command.fit.restarts
               << " ended in a loss that is not finite; the others went on\n";
-
-  const std::vector<PatchParameter> old = parameters(before);
-  const std::vector<PatchParameter> fitted = parameters(result.patch);
   if (command.json) {
-    Json values = Json::object();
-    for (const PatchParameter& parameter : fitted) values.add(parameter.name, parameter.value);
-    const Json json = Json::object({{"loss_before", result.loss_before},
-                                    {"loss_after", result.loss_after},
-                                    {"steps", result.steps_done},
-                                    {"interrupted", was_interrupted},
-                                    {"parameters", values},
-                                    {"frequency", target.frequency},
-                                    {"gate", Json::list({target.gate.on, target.gate.off})},
-                                    {"files", files}});
-    std::cout << json.lines() << '\n';
+    std::cout << json_of(fitted).lines() << '\n';
     return;
   }
+  const std::vector<PatchParameter> before = parameters(fitted.before);
+  const std::vector<PatchParameter> after = parameters(fitted.result.patch);
   std::vector<std::vector<std::string>> rows;
-  for (std::size_t p = 0; p < fitted.size(); ++p)
-    rows.push_back({fitted[p].name, number(old[p].value), number(fitted[p].value), unit_of(fitted[p].kind)});
-  print_table(std::cout, {{"parameter"}, {"before", true}, {"after", true}, {"unit"}}, rows);
-  std::cout << '\n';
-  for (const std::string& file : files) std::cout << "wrote " << file << '\n';
+  for (std::size_t p = 0; p < after.size(); ++p)
+    rows.push_back({after[p].name, number(before[p].value), number(after[p].value), unit_of(after[p].kind)});
+  const bool is_taken = is_standard_stream(job.output) || is_standard_stream(job.rendered);
+  std::ostream& out = is_taken ? std::cerr : std::cout;
+  print_table(out, {{"parameter"}, {"before", true}, {"after", true}, {"unit"}}, rows);
+  out << '\n';
+  for (const std::string& file : fitted.files) out << "wrote " << shown_output(file) << '\n';
+}
+
+bool is_folder(const std::string& name) {
+  std::error_code ignored;
+  return fs::is_directory(name, ignored);
+}
+
+/// Raises a UsageError where options that are for one recording meet several, or the other way round.
+void check_usage(const FitCommand& command) {
+  const auto folder = std::ranges::find_if(command.targets, is_folder);
+  if (command.directory) {
+    for (const auto& [option, name] : {std::pair{"--output", command.output},
+                                       {"--render", command.rendered},
+                                       {"--resume", command.resume}})
+      if (name)
+        throw UsageError(option, "'" + *name + "' is of one recording, and --output-dir names its own files");
+    if (std::ranges::find(command.targets, "-") != command.targets.end())
+      throw UsageError("TARGET", "'-' has no name that its patch in --output-dir could have; use --output");
+  } else if (folder != command.targets.end()) {
+    throw UsageError("TARGET", "'" + *folder + "' is a folder; --output-dir DIR says where its patches go");
+  } else if (command.targets.size() > 1) {
+    throw UsageError("TARGET", std::to_string(command.targets.size()) +
+                                   " recordings; --output-dir DIR says where their patches go");
+  }
 }
 
 ExitCode run_fit(FitCommand command) {
+  check_usage(command);
   const Device device = available_device(command.compute);
   const Interrupt interrupt;
   command.fit.seed = parse_seed(command.seed).value();
   command.fit.loss_floor = command.loss_floor.value_or(default_loss_floor);
-  const Patch initial = command.patch ? load_patch(*command.patch) : default_patch_to_fit();
-  check_outputs(command);
-  const FitTarget target = read_target(command, initial.sample_rate);
-  const Patch before = tuned_to(target, initial);
-  say_doubts(before, command.target);
-  SavedFit saved{fingerprint(target), command.fit.loss_floor, command.fit.seed, before, {}};
-  const std::optional<FitState> resumed = state_to_resume(command, saved);
-  describe(command, target);
-  if (resumed)
-    std::cerr << *command.resume << ": going on after " << count(resumed->steps_done, "step") << '\n';
-
+  if (!command.learning_rate.empty())
+    command.fit.learning_rate = parse_positive(command.learning_rate).value();
   ThreadPool threads(command.compute.threads);
-  command.fit.executor = &threads;
-  command.fit.device = device;
-  FitResult result;
-  try {
-    Watcher watcher(interrupt);
-    result = fit(target, initial, command.fit, std::ref(watcher), resumed ? &*resumed : nullptr);
-  } catch (const NotFiniteError& error) {
-    raise<NotFiniteError>("cannot fit " +
-                          (command.patch ? "'" + *command.patch + "'" : "the built-in patch") + " to '" +
-                          command.target + "': " + error.what());
-  } catch (const Error& error) {
-    if (!resumed) throw;
-    raise<FileError>("cannot go on from '" + *command.resume + "': " + error.what());
+  FitJob job{command.targets.front(), command.output.value_or("fitted.toml"),
+             command.rendered.value_or("fitted.wav"), command.resume};
+  if (!command.directory) {
+    check_outputs(command, job);
+    if (command.json && (is_standard_stream(job.output) || is_standard_stream(job.rendered)))
+      throw UsageError("--json", "standard output takes a file already, as - asks");
+    format_for("--render", job.rendered, "");
+    check_no_terminal("--render", job.rendered, "a sound");
   }
-
-  std::vector<std::string> files;
-  write_text(command.output, format_patch(result.patch));
-  files.push_back(command.output);
-  if (command.resume && result.state.best.empty()) {
-    std::cerr << *command.resume << ": not written; the fit ended before its first step, so begin it again\n";
-  } else if (command.resume) {
-    saved.state = result.state;
-    write_text(*command.resume, format_fit(saved));
-    files.push_back(*command.resume);
-  }
-  render_to_file(result.patch, command.rendered, WavFormat::f32, device, threads);
-  files.push_back(command.rendered);
-  report(command, target, before, result, files, interrupt.is_requested());
+  FitEngine engine{device, command.patch ? load_patch(readable_name(*command.patch)) : default_patch_to_fit(),
+                   threads, interrupt};
+  if (command.sample_rate) engine.initial.sample_rate = *command.sample_rate;
+  if (command.directory) return fit_many(command, engine);
+  Fitted fitted = fit_one(command, job, engine);
+  report(command, job, fitted);
   return ExitCode::done;
 }
 
 }  // namespace
 
+Fitted fit_one(const FitCommand& command, const FitJob& job, FitEngine& engine) {
+  const FitTarget target = read_target(command, job, engine.initial.sample_rate);
+  const Patch before = tuned_to(target, engine.initial);
+  say_doubts(before, shown_input(job.target));
+  SavedFit saved{fingerprint(target), command.fit.loss_floor, command.fit.seed, before, {}};
+  const std::optional<FitState> resumed = state_to_resume(command, job, saved);
+  describe(command, job, target);
+  if (resumed && !job.is_one_of_many)
+    std::cerr << *job.resume << ": going on after " << count(resumed->steps_done, "step") << '\n';
+
+  FitOptions options = command.fit;
+  if (resumed && job.is_one_of_many) options.steps = std::max(0, options.steps - resumed->steps_done);
+  options.executor = &engine.threads;
+  options.device = engine.device;
+  Fitted fitted{target, before, {}, false, {}};
+  FitResult& result = fitted.result;
+  try {
+    Watcher watcher(engine.interrupt, job.is_one_of_many ? job.target + ": " : "");
+    result = fit(target, engine.initial, options, std::ref(watcher), resumed ? &*resumed : nullptr);
+  } catch (const NotFiniteError& error) {
+    raise<NotFiniteError>("cannot fit " +
+                          (command.patch ? "'" + shown_input(*command.patch) + "'" : "the built-in patch") +
+                          " to '" + shown_input(job.target) + "': " + error.what());
+  } catch (const Error& error) {
+    if (!resumed) throw;
+    raise<FileError>("cannot go on from '" + *job.resume + "': " + error.what());
+  }
+  fitted.was_interrupted = engine.interrupt.is_requested();
+
+  write_text(writable_name(job.output), format_patch(result.patch));
+  fitted.files.push_back(job.output);
+  if (job.resume && result.state.best.empty()) {
+    std::cerr << *job.resume << ": not written; the fit ended before its first step, so begin it again\n";
+  } else if (job.resume) {
+    saved.state = result.state;
+    write_text(*job.resume, format_fit(saved));
+    fitted.files.push_back(*job.resume);
+  }
+  const SoundOutput output{writable_name(job.rendered), format_for("--render", job.rendered, "")};
+  tell_clipping(shown_output(job.rendered), output,
+                render_to_file(result.patch, output, engine.device, engine.threads));
+  fitted.files.push_back(job.rendered);
+  return fitted;
+}
+
+Json json_of(Fitted& fitted) {
+  Json values = Json::object();
+  for (const PatchParameter& parameter : parameters(fitted.result.patch))
+    values.add(parameter.name, parameter.value);
+  return Json::object({{"loss_before", fitted.result.loss_before},
+                       {"loss_after", fitted.result.loss_after},
+                       {"steps", fitted.result.steps_done},
+                       {"interrupted", fitted.was_interrupted},
+                       {"parameters", values},
+                       {"frequency", fitted.target.frequency},
+                       {"gate", Json::list({fitted.target.gate.on, fitted.target.gate.off})},
+                       {"files", fitted.files}});
+}
+
 void add_fit(Program& program) {
   const auto options = std::make_shared<FitCommand>();
-  Command command = program.add("fit", "Fit a patch to a recording");
-  command.option("TARGET", options->target, "The recording: any file libsndfile reads")
+  Command command = program.add("fit", "Fit a patch to a recording, or one to each of many");
+  command
+      .option("TARGET", options->targets,
+              "The recording, any file libsndfile reads, or - for standard input; with --output-dir several, "
+              "and\nfolders of them")
       .value_name("")
       .file(sound_endings())
       .required();
@@ -254,12 +308,19 @@ void add_fit(Program& program) {
       .by_default("fitted.toml");
   command.option("--render", options->rendered, "The fitted patch's sound, to write")
       .value_name("OUT.wav")
-      .file({"wav"})
+      .file(written_endings())
       .by_default("fitted.wav");
+  command
+      .option("--output-dir", options->directory,
+              "Where each of several recordings gets its patch and its sound, named after it")
+      .value_name("DIR")
+      .file({"/"});
+  command.flag("--force", options->force,
+               "Replace files that are there already; fit to what has been fitted to before");
   command.option("--frequency", options->frequency, "The recording's pitch; detected where not given")
       .value_name("HZ")
       .checked([](const std::string& text) {
-        return parse_frequency(text) ? "" : "'" + text + "' is not a frequency in Hz above 0";
+        return parse_positive(text) ? "" : "'" + text + "' is not a frequency in Hz above 0";
       });
   command
       .option("--gate", options->gate,
@@ -279,12 +340,21 @@ void add_fit(Program& program) {
       .by_default(number(default_loss_floor));
   command.option("--steps", options->fit.steps, "Steps of gradient descent")
       .value_name("N")
-      .within(1, 1000000000)
+      .within(0, 1000000000)
       .by_default("300");
   command.option("--restarts", options->fit.restarts, "Patches fitted side by side; the best one wins")
       .value_name("K")
       .within(1, 10000)
       .by_default("8");
+  command
+      .option("--learning-rate", options->learning_rate,
+              "How far the parameters move in a step, at first; it falls with the steps")
+      .value_name("RATE")
+      .checked([](const std::string& text) {
+        const auto rate = parse_positive(text);
+        return rate && *rate <= 100.0 ? "" : "'" + text + "' is not a number above 0, up to 100";
+      })
+      .by_default(number(options->fit.learning_rate));
   command.option("--seed", options->seed, "Draws the patches of the other restarts")
       .value_name("S")
       .checked([](const std::string& text) {
@@ -296,10 +366,16 @@ void add_fit(Program& program) {
               "Go on from this file if it is there; where the fit stopped is written to it")
       .value_name("F")
       .file({"json"});
-  add_json_option(command, options->json);
+  add_sample_rate_option(command, options->sample_rate);
+  add_json_option(
+      command, options->json,
+      "Print one JSON object instead of a table; with --output-dir one a line for each recording");
   add_compute_options(command, options->compute);
   command.footer(
-      "Ctrl-C ends the fit and keeps the best patch so far; a second one ends the program at once.");
+      "Ctrl-C, or SIGTERM or SIGHUP, ends the fit and keeps the best patch so far; a second one ends the "
+      "program at once.\nWith --output-dir what has been fitted is passed over, what was interrupted goes "
+      "on, and "
+      "where a recording cannot be\nfitted the others are; then the exit code is 3.");
   command.runs([options] { return run_fit(*options); });
 }
 

@@ -18,6 +18,7 @@
 #include "json.hpp"
 #include "options.hpp"
 #include "progress.hpp"
+#include "standard_streams.hpp"
 #include "text.hpp"
 #include "usage_error.hpp"
 
@@ -92,8 +93,8 @@ ExitCode check_nodes(const std::vector<std::string>& names, bool json, Device de
 }
 
 ExitCode check_patch(const std::string& path, const GradcheckOptions& options, Device device) {
-  const Patch patch = load_patch(path);
-  say_doubts(patch, path);
+  const Patch patch = load_patch(readable_name(path));
+  say_doubts(patch, shown_input(path));
   ThreadPool threads(options.compute.threads);
   TapeOptions tape_of = tape_options(patch);
   tape_of.type = ElementType::f64;
@@ -170,7 +171,7 @@ ExitCode gradcheck(const GradcheckOptions& options) {
   if (options.list) return list_nodes(options.json);
   const auto is_patch = [](const std::string& what) {
     std::error_code ignored;
-    return what.ends_with(".toml") || std::filesystem::exists(what, ignored);
+    return is_standard_stream(what) || what.ends_with(".toml") || std::filesystem::exists(what, ignored);
   };
   const std::vector<std::string> known = checkable_nodes();
   for (const std::string& what : options.what) {

@@ -10,10 +10,12 @@
 #include <memory>
 
 #include "command.hpp"
+#include "files_in_use.hpp"
 #include "json.hpp"
 #include "options.hpp"
 #include "recording_input.hpp"
 #include "sound_endings.hpp"
+#include "standard_streams.hpp"
 #include "text.hpp"
 
 namespace retrograd::tool {
@@ -56,7 +58,9 @@ std::vector<double> target_for(const Patch& patch, const std::string& path) {
   return samples;
 }
 
-ExitCode gradient(const GradientOptions& options) {
+ExitCode gradient(GradientOptions options) {
+  FilesInUse().reads("PATCH", options.patch).reads("--target", options.target).check();
+  options.target = readable_name(options.target);
   const Device device = available_device(options.compute);
   Patch patch = patch_or_default(options.patch);
   say_doubts(patch, options.patch);

@@ -1,30 +1,42 @@
-// Ctrl-C, taken as a request to come to an end.
+// Ctrl-C and its kind, taken as a request to come to an end.
 #include "interrupt.hpp"
+
+#include <array>
+#include <csignal>
 
 namespace retrograd::tool {
 namespace {
 
-volatile std::sig_atomic_t requested = 0;
-struct sigaction before;
+constexpr std::array signals{SIGINT, SIGTERM, SIGHUP};
 
-void note(int signal) {
+volatile std::sig_atomic_t requested = 0;
+std::array<struct sigaction, signals.size()> before;
+
+void put_back() {
+  for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &before[i], nullptr);
+}
+
+void note(int) {
   requested = 1;
-  ::sigaction(signal, &before, nullptr);
+  put_back();
 }
 
 }  // namespace
 
 Interrupt::Interrupt() {
   requested = 0;
-  ::sigaction(SIGINT, nullptr, &before);
-  if (before.sa_handler == SIG_IGN) return;  // in the background of a shell, or under nohup
-  struct sigaction action {};
-  action.sa_handler = note;
-  action.sa_flags = SA_RESTART;
-  ::sigaction(SIGINT, &action, nullptr);
+  for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], nullptr, &before[i]);
+  for (std::size_t i = 0; i < signals.size(); ++i) {
+    if (before[i].sa_handler == SIG_IGN) continue;  // in the background of a shell, or under nohup
+    struct sigaction action {};
+    action.sa_handler = note;
+    action.sa_flags = SA_RESTART;
+    for (const int signal : signals) ::sigaddset(&action.sa_mask, signal);
+    ::sigaction(signals[i], &action, nullptr);
+  }
 }
 
-Interrupt::~Interrupt() { ::sigaction(SIGINT, &before, nullptr); }
+Interrupt::~Interrupt() { put_back(); }
 
 bool Interrupt::is_requested() const { return requested != 0; }
 

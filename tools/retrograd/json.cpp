@@ -55,6 +55,11 @@ Json& Json::add(const std::string& key, Json value) {
 
 Json& Json::add(Json value) { return add("", std::move(value)); }
 
+Json& Json::add_all(const Json& other) {
+  within_.insert(within_.end(), other.within_.begin(), other.within_.end());
+  return *this;
+}
+
 // `new_line` is a line's end with the indentation of this value; empty for all on one line.
 void Json::print(std::string& text, const std::string& new_line) const {
   if (kind_ == Kind::scalar) {

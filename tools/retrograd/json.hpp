@@ -42,6 +42,8 @@ class Json {
   /// Adds to an object, or to a list.
   Json& add(const std::string& key, Json value);
   Json& add(Json value);
+  /// Adds the members of another object.
+  Json& add_all(const Json& other);
 
   /// As text: on lines of their own, indented by two, or all on one line.
   std::string lines() const;

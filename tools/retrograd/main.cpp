@@ -21,7 +21,9 @@ constexpr const char* examples = R"(Examples:
   retrograd render --notes tune.mid -o tune.wav    a MIDI file, played with it
   retrograd play                                   live, by the computer's MIDI keyboard
   retrograd fit bell.flac                          a patch like a recording: fitted.toml, fitted.wav
-  retrograd render fitted.toml -o bell.wav --format pcm16
+  retrograd render fitted.toml -o bell.flac --normalize -1
+  retrograd fit samples --output-dir patches       a patch for every recording of a folder
+  retrograd patch --fit -o mine.toml               a patch to begin with
   retrograd gradient fitted.toml --target bell.flac --loss mss --json
   retrograd gradcheck                              every node's adjoint, checked
   retrograd info fitted.toml                       what the patch holds and how it will run
@@ -40,11 +42,14 @@ ExitCode run(int argc, char** argv) {
                   std::string("retrograd ") + version);
   add_render(program);
   add_play(program);
+  add_patch(program);
   add_gradient(program);
   add_gradcheck(program);
   add_fit(program);
   add_bench(program);
   add_info(program);
+  add_help(program);
+  add_completion(program);
   program.footer(examples);  // last, or the subcommands would have it too
   if (const std::string wrong = math::wrong_simd_wish(); !wrong.empty())
     return complain(wrong, ExitCode::bad_usage);

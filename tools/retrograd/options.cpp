@@ -31,6 +31,10 @@ Option add_json_option(Command& command, bool& json, const std::string& help) {
   return command.flag("--json", json, help);
 }
 
+void add_force_option(Command& command, bool& force) {
+  command.flag("--force", force, "Replace files that are there already");
+}
+
 void add_note_options(Command& command, NoteOptions& options) {
   command.option("--notes", options.file, "Notes to play in place of the patch's own: a standard MIDI file")
       .value_name("FILE.mid")
@@ -44,8 +48,8 @@ void add_note_options(Command& command, NoteOptions& options) {
 }
 
 MidiFile read_notes(const NoteOptions& options) {
-  const std::string& path = *options.file;
-  MidiFile file = read_midi_file(path, options.with_drums);
+  const std::string path = shown_input(*options.file);
+  MidiFile file = read_midi_file(readable_name(*options.file), options.with_drums);
   if (std::ranges::any_of(file.messages, is_note_on)) return file;
   std::string reasons;
   for (const std::string& line : file.mended) reasons += "\n" + path + ": " + line;
@@ -56,8 +60,36 @@ MidiFile read_notes(const NoteOptions& options) {
 
 void say_notes(const NoteOptions& options, const MidiFile& file) {
   const auto notes = std::ranges::count_if(file.messages, is_note_on);
-  std::cerr << *options.file << ": " << count(notes, "note") << ", " << number(file.duration) << " s\n";
-  for (const std::string& remark : file.remarks()) std::cerr << *options.file << ": " << remark << '\n';
+  const std::string path = shown_input(*options.file);
+  std::cerr << path << ": " << count(notes, "note") << ", " << number(file.duration) << " s\n";
+  for (const std::string& remark : file.remarks()) std::cerr << path << ": " << remark << '\n';
+}
+
+void add_level_options(Command& command, std::optional<double>& gain, std::optional<double>& normalize) {
+  const auto within = [](double lowest, double highest) {
+    return [=](const std::string& text) {
+      const auto level = parse_number(text);
+      if (level && *level >= lowest && *level <= highest) return std::string();
+      return "'" + text + "' is not a level from " + number(lowest) + " to " + number(highest) + " dB";
+    };
+  };
+  command.option("--gain", gain, "Make the sound louder by so much, or softer where it is negative")
+      .value_name("DB")
+      .checked(within(-200.0, 200.0));
+  command
+      .option(
+          "--normalize", normalize,
+          "Bring the sound's peak to so much below full scale, -1 for instance; to 0 where no level follows")
+      .value_name("[DBFS]")
+      .checked(within(-200.0, 0.0))
+      .or_alone("0")
+      .excludes("--gain");
+}
+
+void add_sample_rate_option(Command& command, std::optional<int>& sample_rate) {
+  command.option("--sample-rate", sample_rate, "In place of the patch's own")
+      .value_name("HZ")
+      .within(1, 768000);
 }
 
 Device available_device(const ComputeOptions& options) {

@@ -26,6 +26,9 @@ void add_compute_options(
 Option add_json_option(Command& command, bool& json,
                        const std::string& help = "Print one JSON object instead of a table");
 
+/// Adds --force.
+void add_force_option(Command& command, bool& force);
+
 /// A file of notes, and how it is played.
 struct NoteOptions {
   std::optional<std::string> file;
@@ -36,11 +39,17 @@ struct NoteOptions {
 /// Adds --notes, --voices and --drums.
 void add_note_options(Command& command, NoteOptions& options);
 
-/// The file of notes. Raises a FileError as read_midi_file does, and where there is no note.
+/// The file of notes, "-" for standard input. Raises a FileError as read_midi_file does, and where there is no note.
 MidiFile read_notes(const NoteOptions& options);
 
 /// Says on stderr how many notes there are, how long they last, what was mended and what is passed over.
 void say_notes(const NoteOptions& options, const MidiFile& file);
+
+/// Adds --gain and --normalize, one of which may be given.
+void add_level_options(Command& command, std::optional<double>& gain, std::optional<double>& normalize);
+
+/// Adds --sample-rate, in place of a patch's own.
+void add_sample_rate_option(Command& command, std::optional<int>& sample_rate);
 
 /// The device asked for. Raises a DeviceError where this build or machine has none.
 Device available_device(const ComputeOptions& options);

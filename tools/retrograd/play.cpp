@@ -13,10 +13,13 @@
 
 #include "audio_output.hpp"
 #include "command.hpp"
+#include "files_in_use.hpp"
 #include "interrupt.hpp"
+#include "json.hpp"
 #include "midi_input.hpp"
 #include "note_player.hpp"
 #include "options.hpp"
+#include "standard_streams.hpp"
 #include "text.hpp"
 
 namespace retrograd::tool {
@@ -27,25 +30,36 @@ struct PlayOptions {
   NoteOptions notes;
   std::optional<int> audio, midi;
   int block = 256;
+  std::optional<int> sample_rate;
   bool list = false;
+  bool json = false;
 };
 
-ExitCode list_devices() {
+ExitCode list_devices(bool json) {
   const std::vector<AudioDevice> devices = audio_devices();
   if (devices.empty()) raise<DeviceError>("there is no audio device to play on");
+  Json audio_list = Json::list(), midi_list = Json::list();
   std::vector<std::vector<std::string>> rows;
-  for (const AudioDevice& device : devices)
+  for (const AudioDevice& device : devices) {
     rows.push_back(
         {"--audio " + std::to_string(device.number), device.name, device.is_default ? "the default" : ""});
+    audio_list.add(
+        Json::object({{"number", device.number}, {"name", device.name}, {"is_default", device.is_default}}));
+  }
   try {
     const std::vector<std::string> inputs = midi_inputs();
-    for (std::size_t i = 0; i < inputs.size(); ++i)
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
       rows.push_back({"--midi " + std::to_string(i), inputs[i], ""});
+      midi_list.add(Json::object({{"number", i}, {"name", inputs[i]}}));
+    }
     if (inputs.empty()) std::cerr << "there is no MIDI input\n";
   } catch (const DeviceError& error) {
     std::cerr << error.what() << '\n';
   }
-  print_table(std::cout, {{"option"}, {"device"}, {""}}, rows);
+  if (json)
+    std::cout << Json::object({{"audio", audio_list}, {"midi", midi_list}}).lines() << '\n';
+  else
+    print_table(std::cout, {{"option"}, {"device"}, {""}}, rows);
   return ExitCode::done;
 }
 
@@ -78,8 +92,10 @@ struct Performance {
 };
 
 ExitCode play(const PlayOptions& options) {
-  if (options.list) return list_devices();
-  const Patch patch = patch_or_default(options.patch);
+  if (options.list) return list_devices(options.json);
+  FilesInUse().reads("PATCH", options.patch).reads("--notes", options.notes.file).check();
+  Patch patch = patch_or_default(options.patch);
+  if (options.sample_rate) patch.sample_rate = *options.sample_rate;
   std::optional<MidiFile> notes;
   if (options.notes.file) notes = read_notes(options.notes);
 
@@ -130,7 +146,9 @@ void add_play(Program& program) {
       .value_name("N")
       .within(16, 8192)
       .by_default(std::to_string(options->block));
+  add_sample_rate_option(command, options->sample_rate);
   command.flag("--list", options->list, "Only list the audio devices and MIDI inputs");
+  add_json_option(command, options->json, "Print the list as one JSON object").needs("--list");
   command.runs([options] { return play(*options); });
 }
 

@@ -1,17 +1,17 @@
-// retrograd render: a patch, or notes played with it, as a WAV file.
+// retrograd render: a patch, or notes played with it, as a sound file.
 #include <retrograd/stream/instrument.hpp>
 #include <retrograd/tape/tape.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
 #include <iostream>
-#include <map>
 #include <memory>
 
 #include "command.hpp"
 #include "files_in_use.hpp"
 #include "options.hpp"
 #include "rendering.hpp"
+#include "standard_streams.hpp"
 #include "text.hpp"
 #include "usage_error.hpp"
 
@@ -22,39 +22,40 @@ struct RenderOptions {
   std::optional<std::string> patch;
   NoteOptions notes;
   std::string output;
-  std::string format = "f32";
+  std::string format;  // empty where not given
+  std::optional<double> gain, normalize;
+  std::optional<int> sample_rate;
+  bool json = false;
   ComputeOptions compute;
 };
-
-const std::map<std::string, WavFormat> formats{
-    {"f32", WavFormat::f32}, {"pcm16", WavFormat::pcm16}, {"pcm24", WavFormat::pcm24}};
 
 ExitCode render(const RenderOptions& options) {
   FilesInUse files;
   files.reads("PATCH", options.patch).reads("--notes", options.notes.file).writes("--output", options.output);
   files.check();
+  if (options.json && is_standard_stream(options.output))
+    throw UsageError("--json", "standard output takes the sound already, as --output - asks");
+  const SoundOutput output{writable_name(options.output),
+                           format_for("--output", options.output, options.format), options.gain.value_or(0.0),
+                           options.normalize};
+  check_no_terminal("--output", options.output, "a sound");
   const Device device = available_device(options.compute);
   if (options.notes.file && device != Device::cpu)
     throw UsageError("render", "--notes plays block by block, which --device cpu alone does");
-  const Patch patch = patch_or_default(options.patch);
+  Patch patch = patch_or_default(options.patch);
+  if (options.sample_rate) patch.sample_rate = *options.sample_rate;
   if (!options.notes.file) say_doubts(patch, options.patch);
   Rendering written;
   if (options.notes.file) {
     const MidiFile notes = read_notes(options.notes);
     say_notes(options.notes, notes);
-    written =
-        render_notes_to_file(patch, notes, options.notes.voices, options.output, formats.at(options.format));
+    written = render_notes_to_file(patch, notes, options.notes.voices, output);
   } else {
     ThreadPool threads(options.compute.threads);
-    written = render_to_file(patch, options.output, formats.at(options.format), device, threads);
+    written = render_to_file(patch, output, device, threads);
   }
-  std::cerr << options.output << ": " << count(written.samples, "sample") << " ("
-            << number(static_cast<double>(written.samples) / patch.sample_rate) << " s) at "
-            << number(patch.sample_rate) << " Hz, " << options.format << ", peak " << number(written.peak)
-            << '\n';
-  if (written.clipped > 0)
-    std::cerr << options.output << ": " << count(static_cast<long long>(written.clipped), "sample")
-              << " beyond full scale clipped\n";
+  tell_rendering(shown_output(options.output), output, written);
+  if (options.json) std::cout << json_of(options.output, output, written).lines() << '\n';
   return ExitCode::done;
 }
 
@@ -62,18 +63,28 @@ ExitCode render(const RenderOptions& options) {
 
 void add_render(Program& program) {
   const auto options = std::make_shared<RenderOptions>();
-  Command command = program.add("render", "Play a patch into a WAV file");
+  Command command = program.add("render", "Play a patch into a sound file");
   add_patch_argument(command, options->patch);
-  command.option("-o,--output", options->output, "The WAV file to write")
+  command
+      .option("-o,--output", options->output,
+              "The sound file to write, of the kind that its name ends in; - for standard output, as WAV")
       .value_name("OUT.wav")
-      .file({"wav"})
+      .file(written_endings())
       .required();
   add_note_options(command, options->notes);
-  command.option("--format", options->format, "Of the samples: f32, pcm16 or pcm24")
+  command
+      .option("--format", options->format,
+              "Of the samples: f32, pcm16 or pcm24; f32 where not given, or the best the file holds")
       .value_name("FORMAT")
-      .one_of({"f32", "pcm16", "pcm24"})
-      .by_default("f32");
+      .one_of(sample_format_names());
+  add_level_options(command, options->gain, options->normalize);
+  add_sample_rate_option(command, options->sample_rate);
+  add_json_option(command, options->json, "Print one JSON object of what was written");
   add_compute_options(command, options->compute);
+  command.footer(
+      "What can be written: WAV (.wav), FLAC (.flac), Ogg Vorbis (.ogg), Opus (.opus), MP3 (.mp3), AIFF "
+      "(.aiff), AU "
+      "(.au),\nCAF (.caf), W64 (.w64), RF64 (.rf64). A file that is there already is replaced.");
   command.runs([options] { return render(*options); });
 }
 

@@ -1,4 +1,4 @@
-// Sound files: reading any that libsndfile reads, writing WAV.
+// Reading sound files.
 #include "sound_file.hpp"
 
 #include <sndfile.h>
@@ -17,7 +17,6 @@
 #include <string>
 #include <system_error>
 
-#include <retrograd/files/atomic_file.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include "container.hpp"
@@ -29,10 +28,6 @@ namespace fs = std::filesystem;
 
 [[noreturn]] void cannot_read(const fs::path& path, const std::string& why) {
   raise<FileError>("cannot read '" + path.string() + "': " + why);
-}
-
-[[noreturn]] void cannot_write(const fs::path& path, const std::string& why) {
-  raise<FileError>("cannot write '" + path.string() + "': " + why);
 }
 
 struct Close {
@@ -97,121 +92,6 @@ std::string position(std::size_t sample, int channels) {
   return text;
 }
 
-/// A file in memory, so that every error of writing to a disk is met in one place, AtomicFile.
-struct MemoryFile {
-  std::string bytes;
-  std::size_t at = 0;
-
-  static MemoryFile& of(void* self) { return *static_cast<MemoryFile*>(self); }
-  static sf_count_t size(void* self) { return static_cast<sf_count_t>(of(self).bytes.size()); }
-  static sf_count_t tell(void* self) { return static_cast<sf_count_t>(of(self).at); }
-  static sf_count_t seek(sf_count_t offset, int whence, void* self) {
-    const sf_count_t from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? tell(self) : size(self);
-    of(self).at = static_cast<std::size_t>(std::max<sf_count_t>(0, from + offset));
-    return tell(self);
-  }
-  static sf_count_t read(void* to, sf_count_t count, void* self) {
-    MemoryFile& file = of(self);
-    const std::size_t left = file.bytes.size() - std::min(file.at, file.bytes.size());
-    const std::size_t length = std::min(left, static_cast<std::size_t>(count));
-    std::memcpy(to, file.bytes.data() + (file.bytes.size() - left), length);
-    file.at += length;
-    return static_cast<sf_count_t>(length);
-  }
-  static sf_count_t write(const void* from, sf_count_t count, void* self) {
-    MemoryFile& file = of(self);
-    const auto length = static_cast<std::size_t>(count);
-    if (file.bytes.size() < file.at + length)
-      file.bytes.resize(file.at + length);  // reserved: does not throw
-    std::memcpy(file.bytes.data() + file.at, from, length);
-    file.at += length;
-    return count;
-  }
-};
-
-/// The integer of `bits` bits for x, in the upper bits of the 32 that libsndfile takes.
-int quantised(double x, int bits) {
-  const double scale = std::ldexp(1.0, bits - 1);
-  const double level = std::clamp(std::nearbyint(x * scale), -scale, scale - 1);
-  return static_cast<int>(level) * (1 << (32 - bits));
-}
-
-void check_writable(const fs::path& path, std::size_t samples, int channels, double sample_rate, int bits) {
-  if (channels < 1 || channels > 1024) {
-    cannot_write(path, "a WAV file has 1 to 1024 channels, not " + std::to_string(channels));
-  }
-  if (!(sample_rate >= 1 && sample_rate <= std::numeric_limits<int>::max()) ||
-      sample_rate != std::floor(sample_rate)) {
-    cannot_write(path, "the sample rate of a WAV file is a whole number of Hz, not " + describe(sample_rate));
-  }
-  if (samples == 0) cannot_write(path, "there are no samples");
-  if (samples % static_cast<std::size_t>(channels) != 0) {
-    cannot_write(path, std::to_string(samples) + " samples are not a whole number of frames of " +
-                           std::to_string(channels) + " channels");
-  }
-  const double bytes = static_cast<double>(samples) * bits / 8;
-  if (bytes > 4294967295.0 - 4096) {
-    cannot_write(path, "a WAV file holds at most 4 GiB, and this would be " + describe(bytes) + " bytes");
-  }
-}
-
-int bits_of(WavFormat format) { return format == WavFormat::f32 ? 32 : format == WavFormat::pcm24 ? 24 : 16; }
-
-template <class Sample>
-std::size_t write(const fs::path& path, std::span<const Sample> interleaved, int channels, double sample_rate,
-                  WavFormat format) {
-  const int bits = bits_of(format);
-  check_writable(path, interleaved.size(), channels, sample_rate, bits);
-  for (std::size_t i = 0; i < interleaved.size(); ++i) {
-    if (std::abs(interleaved[i]) <= std::numeric_limits<float>::max()) continue;
-    cannot_write(path, "the sample at " + position(i, channels) + " is " +
-                           describe(static_cast<double>(interleaved[i])));
-  }
-
-  AtomicFile target(path);  // first, so that a path that cannot be written is told before the work
-  MemoryFile memory;
-  memory.bytes.reserve(interleaved.size() * static_cast<std::size_t>(bits) / 8 + 4096);
-  SF_VIRTUAL_IO io{MemoryFile::size, MemoryFile::seek, MemoryFile::read, MemoryFile::write, MemoryFile::tell};
-  SF_INFO info{};
-  info.channels = channels;
-  info.samplerate = static_cast<int>(sample_rate);
-  info.format = SF_FORMAT_WAV | (bits == 32   ? SF_FORMAT_FLOAT
-                                 : bits == 24 ? SF_FORMAT_PCM_24
-                                              : SF_FORMAT_PCM_16);
-  SoundFile file(sf_open_virtual(&io, SFM_WRITE, &info, &memory));
-  if (!file) cannot_write(path, std::string("libsndfile says: ") + sf_strerror(nullptr));
-  sf_command(file.get(), SFC_SET_ADD_PEAK_CHUNK, nullptr, SF_FALSE);  // it holds the time of day
-
-  std::size_t clipped = 0;
-  std::vector<double> part;
-  std::vector<int> integers;
-  const std::size_t block = 64 * static_cast<std::size_t>(channels) * 64;  // whole frames
-  for (std::size_t start = 0; start < interleaved.size(); start += block) {
-    const auto given = interleaved.subspan(start, std::min(block, interleaved.size() - start));
-    part.assign(given.begin(), given.end());
-    const auto count = static_cast<sf_count_t>(part.size());
-    sf_count_t written = 0;
-    if (format == WavFormat::f32) {
-      written = sf_write_double(file.get(), part.data(), count);
-    } else {
-      integers.clear();
-      for (const double x : part) {
-        if (std::abs(x) > 1) ++clipped;
-        integers.push_back(quantised(x, bits));
-      }
-      written = sf_write_int(file.get(), integers.data(), count);
-    }
-    if (written != count) cannot_write(path, std::string("libsndfile says: ") + sf_strerror(file.get()));
-  }
-  const int closed = sf_close(file.release());
-  if (closed != SF_ERR_NO_ERROR)
-    cannot_write(path, std::string("libsndfile says: ") + sf_error_number(closed));
-
-  target.write(memory.bytes);
-  target.commit();
-  return clipped;
-}
-
 }  // namespace
 
 Sound read_sound(const fs::path& path) {
@@ -272,22 +152,6 @@ Sound read_sound(const fs::path& path) {
     cannot_read(path, "the sample at " + position(i, sound.channels) + " is " + describe(sound.samples[i]));
   }
   return sound;
-}
-
-void check_can_write_wav(const fs::path& path, std::size_t samples, int channels, double sample_rate,
-                         WavFormat format) {
-  check_writable(path, samples, channels, sample_rate, bits_of(format));
-  check_can_write(path);
-}
-
-std::size_t write_wav(const fs::path& path, std::span<const double> interleaved, int channels,
-                      double sample_rate, WavFormat format) {
-  return write(path, interleaved, channels, sample_rate, format);
-}
-
-std::size_t write_wav(const fs::path& path, std::span<const float> interleaved, int channels,
-                      double sample_rate, WavFormat format) {
-  return write(path, interleaved, channels, sample_rate, format);
 }
 
 }  // namespace retrograd::tool

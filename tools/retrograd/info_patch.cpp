@@ -1,0 +1,94 @@
+// What a patch holds, and how it will be computed.
+#include <retrograd/losses/losses.hpp>
+#include <retrograd/patches/record.hpp>
+#include <retrograd/tape/tape.hpp>
+
+#include <iostream>
+
+#include "info.hpp"
+#include "text.hpp"
+
+namespace retrograd::tool {
+namespace {
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text.empty() ? "none" : text;
+}
+
+struct Plans {
+  std::string render, loss;
+};
+
+Plans plans_of(const Patch& patch) {
+  Tape tape(tape_options(patch));
+  const Var audio = record(tape, patch).audio;
+  const Var target = tape.input("target", Tensor(audio.shape(), tape.options().type));
+  const Var loss = mean_squared_loss(audio, target);
+  Plans plans;
+  plans.render = tape.describe_plan(std::span(&audio, 1));
+  tape.play({loss});
+  tape.rewind(loss);  // once, so that what the way back needs is there to be counted
+  plans.loss = tape.describe_plan(std::span(&loss, 1));
+  return plans;
+}
+
+}  // namespace
+
+Facts facts_of(const Patch& patch) {
+  std::vector<std::string> gates, routes, heard;
+  Json gate_list = Json::list(), route_list = Json::list(), heard_list = Json::list();
+  for (const GatePair& pair : patch.note.gate) {
+    gates.push_back(number(pair.on) + " to " + number(pair.off) + " s");
+    gate_list.add(Json::list({pair.on, pair.off}));
+  }
+  for (const Route& route : patch.fm.routing) {
+    routes.push_back(std::to_string(route.modulator) + " into " + std::to_string(route.carrier));
+    route_list.add(Json::list({route.modulator, route.carrier}));
+  }
+  for (const int index : audible_operators(patch)) {
+    heard.push_back(std::to_string(index));
+    heard_list.add(index);
+  }
+  const std::int64_t length = length_in_samples(patch);
+  return {{"sample rate", number(patch.sample_rate) + " Hz", "sample_rate", patch.sample_rate},
+          {"length", count(length, "sample") + " (" + number(patch.duration) + " s)", "samples", length},
+          {"", "", "duration", patch.duration},
+          {"gate", joined(gates), "gate", gate_list},
+          {"operators", std::to_string(patch.fm.operators.size()), "operators", patch.fm.operators.size()},
+          {"routing", joined(routes), "routing", route_list},
+          {"heard", joined(heard), "heard", heard_list}};
+}
+
+void print_parameters(Patch patch) {
+  std::vector<std::vector<std::string>> rows;
+  for (const PatchParameter& parameter : parameters(patch))
+    rows.push_back({parameter.name, number(parameter.value), unit_of(parameter.kind)});
+  print_table(std::cout, {{"parameter"}, {"value", true}, {"unit"}}, rows);
+}
+
+Json json_of_parameters(Patch patch) {
+  Json values = Json::object();
+  for (const PatchParameter& parameter : parameters(patch)) values.add(parameter.name, parameter.value);
+  return values;
+}
+
+void print_patch(const Patch& patch) {
+  print_facts(facts_of(patch));
+  std::cout << '\n';
+  print_parameters(patch);
+  const Plans plans = plans_of(patch);
+  std::cout << "\nHow it is rendered (f32):\n"
+            << plans.render << "\nHow a loss (mean squared) and its gradient are computed (f32):\n"
+            << plans.loss;
+}
+
+void add_patch_to(Json& object, const Patch& patch) {
+  add_facts(object, facts_of(patch));
+  const Plans plans = plans_of(patch);
+  object.add("parameters", json_of_parameters(patch)).add("render_plan", plans.render);
+  object.add("loss_plan", plans.loss);
+}
+
+}  // namespace retrograd::tool
