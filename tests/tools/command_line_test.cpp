@@ -335,7 +335,7 @@ TEST_CASE("a gate after the end is said wherever the patch is rendered, aliases 
                                                            {"info", "late.toml"}}) {
     const Outcome outcome = run(place, arguments);
     CHECK_MESSAGE(contains(outcome.err,
-                           "late.toml: note.gate.0: [0.2, 0.3] lies after the end, at 0.1 s: it is "
+                           "late.toml: warning: note.gate.0: [0.2, 0.3] lies after the end, at 0.1 s: it is "
                            "not played, and the patch is silent\n"),
                   outcome.err);
     const Outcome usual = run(place, {"info", "small.toml"});
@@ -343,10 +343,11 @@ TEST_CASE("a gate after the end is said wherever the patch is rendered, aliases 
   }
   put(place / "high.toml", replaced(small_patch, "frequency = 300.0", "frequency = 5000.0"));
   const Outcome high = run(place, {"info", "high.toml"});
-  CHECK_MESSAGE(contains(high.err,
-                         "high.toml: fm.operator.0.ratio: makes 5000 Hz, half the sample rate (4000 Hz) "
-                         "or more: it aliases to 3000 Hz\n"),
-                high.err);
+  CHECK_MESSAGE(
+      contains(high.err,
+               "high.toml: warning: fm.operator.0.ratio: makes 5000 Hz, half the sample rate (4000 Hz) "
+               "or more: it aliases to 3000 Hz\n"),
+      high.err);
 }
 
 TEST_CASE(

@@ -60,7 +60,7 @@ class Teller {
   void patch(const Patch& patch) const {
     say_doubts(patch, name_);
     for (const PatchProblem& alias : find_aliases(patch))
-      std::cerr << name_ << ": " << alias.key << ": " << alias.message << '\n';
+      std::cerr << name_ << ": warning: " << alias.key << ": " << alias.message << '\n';
     if (!json_) {
       begin("an FM patch");
       return print_patch(patch);

@@ -104,7 +104,8 @@ Patch patch_or_default(const std::optional<std::string>& name) {
 
 void say_doubts(const Patch& patch, const std::optional<std::string>& path) {
   for (const PatchProblem& doubt : find_doubts(patch))
-    std::cerr << path.value_or("the built-in patch") << ": " << doubt.key << ": " << doubt.message << '\n';
+    std::cerr << path.value_or("the built-in patch") << ": warning: " << doubt.key << ": " << doubt.message
+              << '\n';
 }
 
 }  // namespace retrograd::tool

@@ -54,7 +54,7 @@ Rendering render_to_file(const Patch& patch, const SoundOutput& output, Device d
   try {
     check_sound(tape, recorded);
   } catch (const NotFiniteError& error) {
-    raise<NotFiniteError>("cannot write '" + path.string() + "': " + error.what());
+    raise<NotFiniteError>("cannot write '" + output.path.string() + "': " + error.what());
   }
   // A sound of one sample is a scalar to the tape, and scalars are f64.
   Tensor played(audio.shape(), ElementType::f32);
