@@ -71,7 +71,7 @@ TEST_CASE("bad input: one clear message that names the file, exit code 3, nothin
            {{"render", "nan.toml", "-o", "kept.wav"}, "note.frequency: is nan"},
            {{"render", "cycle.toml", "-o", "kept.wav"}, "cycle 0 -> 1 -> 0"},
            {{"render", "gate.toml", "-o", "kept.wav"}, "note.gate.0: "},
-           {{"render", "mad.toml", "-o", "kept.wav"}, "cannot write 'kept.wav': the sample at frame"},
+           {{"render", "mad.toml", "-o", "kept.wav"}, "cannot write 'kept.wav': the patch's sound is nan"},
            {{"render", "endless.toml", "-o", "kept.wav"}, "'kept.wav': a WAV file holds at most 4 GiB"},
            {{"render", "small.toml", "-o", "no/a.wav"}, "cannot write 'no/a.wav': there is no directory"},
            {{"render", "small.toml", "-o", ""}, "cannot write a file without a name"},

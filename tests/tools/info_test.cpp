@@ -77,13 +77,19 @@ TEST_CASE("info tells what a MIDI file holds") {
           midi_track(second));
   const Outcome outcome = run(place, {"info", "tune.mid"});
   CHECK(outcome.code == 0);
-  for (const std::string part : {"tune.mid: a MIDI file\n", "notes     3\n",
-                                 "channels  1 (2 notes), 2 (1 note)\n", "keys      C2 (36) to C5 (72)\n"})
+  for (const std::string part :
+       {"tune.mid: a MIDI file\n", "format    1\n", "tracks    2\n", "tempo     120 quarters a minute\n",
+        "notes     3\n", "channels  1 (2 notes), 2 (1 note)\n", "keys      C2 (36) to C5 (72)\n"})
     CHECK_MESSAGE(contains(outcome.out, part), outcome.out);
   const Json json = json_of(run(place, {"info", "tune.mid", "--json"}).out);
   CHECK(json.at("kind") == "midi");
   CHECK(json.at("notes") == 3);
   CHECK(json.at("keys") == Json{36, 72});
+  CHECK(json.at("tracks") == 2);
+  CHECK(json.at("tempo") == Json{120.0, 120.0});
+  put(place / "slows.mid", midi_header(0, 1, 96) + midi_track(tempo(0, 400000) + note_on(96, 60, 100) +
+                                                              tempo(0, 1000000) + note_on(96, 60, 0)));
+  CHECK(json_of(run(place, {"info", "slows.mid", "--json"}).out).at("tempo") == Json{60.0, 150.0});
   CHECK(json.at("channels")[1] == Json{{"channel", 2}, {"notes", 1}});
   put(place / "cut.mid", "MThd");
   CHECK(run(place, {"info", "cut.mid"}).code == 3);

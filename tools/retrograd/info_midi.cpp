@@ -1,6 +1,7 @@
 // What a standard MIDI file holds.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <iostream>
 #include <map>
 
@@ -40,7 +41,15 @@ Facts facts_of_midi(const std::string& bytes, const std::string& name) {
         (channels.empty() ? "" : ", ") + std::to_string(channel) + " (" + count(of_channel, "note") + ")";
     channel_list.add(Json::object({{"channel", channel}, {"notes", of_channel}}));
   }
-  Facts facts{{"length", number(file.duration) + " s", "duration", file.duration},
+  const auto rounded = [](double tempo) { return number(std::round(tempo * 100.0) / 100.0); };
+  std::string tempo = "none: ticks of a fixed length";
+  if (file.fastest_tempo > 0.0) tempo = rounded(file.slowest_tempo);
+  if (file.fastest_tempo > file.slowest_tempo) tempo += " to " + rounded(file.fastest_tempo);
+  if (file.fastest_tempo > 0.0) tempo += " quarters a minute";
+  Facts facts{{"format", std::to_string(file.format), "format", file.format},
+              {"tracks", std::to_string(file.tracks), "tracks", file.tracks},
+              {"tempo", tempo, "tempo", Json::list({file.slowest_tempo, file.fastest_tempo})},
+              {"length", number(file.duration) + " s", "duration", file.duration},
               {"notes", std::to_string(notes), "notes", notes},
               {"channels", channels.empty() ? "none" : channels, "channels", channel_list}};
   if (file.drum_notes > 0)

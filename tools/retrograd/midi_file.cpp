@@ -282,6 +282,18 @@ class Performance {
   MidiFile file_;
 };
 
+// A file has 120 quarters a minute until it says otherwise: where it does so at once, those are none of its tempi.
+void add_tempi(const std::vector<TrackEvent>& events, MidiFile& file) {
+  const bool says_at_once = std::ranges::any_of(
+      events, [](const TrackEvent& event) { return !is_message(event) && event.tick == 0; });
+  std::vector<double> tempi;
+  if (!says_at_once) tempi.push_back(120.0);
+  for (const TrackEvent& event : events)
+    if (!is_message(event)) tempi.push_back(60e6 / event.tempo);
+  file.slowest_tempo = std::ranges::min(tempi);
+  file.fastest_tempo = std::ranges::max(tempi);
+}
+
 }  // namespace
 
 std::vector<std::string> MidiFile::remarks() const {
@@ -293,7 +305,11 @@ std::vector<std::string> MidiFile::remarks() const {
 MidiFile parse_midi_file(std::string_view bytes, const std::string& name_for_errors, bool with_drums) {
   MidiTracks tracks = read_midi_tracks(bytes, name_for_errors);
   if (tracks.format == 2) play_one_after_the_other(tracks);
-  return Performance(tracks, with_drums).play(tracks.events);
+  MidiFile file = Performance(tracks, with_drums).play(tracks.events);
+  file.format = tracks.format;
+  file.tracks = static_cast<long long>(tracks.ends.size());
+  if (tracks.ticks_per_quarter > 0.0) add_tempi(tracks.events, file);
+  return file;
 }
 
 MidiFile read_midi_file(const std::filesystem::path& path, bool with_drums) {

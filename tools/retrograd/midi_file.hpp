@@ -31,6 +31,10 @@ struct MidiFile {
   std::vector<MidiMessage> messages;
   /// Seconds to the end of the last note; where a key or a pedal is left down, to the end of the last track.
   double duration = 0.0;
+  int format = 0;  ///< 0: one track; 1: tracks that play at once; 2: one after the other
+  long long tracks = 0;
+  /// The slowest and the fastest beat, in quarters a minute; 0 where ticks are of a fixed length (SMPTE).
+  double slowest_tempo = 0.0, fastest_tempo = 0.0;
   long long drum_notes = 0;           ///< on channel 10, that were left out
   std::vector<std::string> mended{};  ///< what was broken and how it was read, a line each
   std::string passed_over{};          ///< what means nothing here, and how many of each; empty for none

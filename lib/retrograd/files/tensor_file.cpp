@@ -132,13 +132,11 @@ TensorFile parse_tensors(std::string_view bytes, const std::string& name) {
   return file;
 }
 
-void save_tensors(const std::filesystem::path& path, const TensorFile& file) {
-  write_text(path, format_tensors(file));
-}
+void save_tensors(const std::string& path, const TensorFile& file) { write_text(path, format_tensors(file)); }
 
-TensorFile load_tensors(const std::filesystem::path& path) {
+TensorFile load_tensors(const std::string& path) {
   // The header first, so that what is no such file is not read whole; and no more than it says, but for one byte.
-  const std::string name = path.string();
+  const std::string& name = path;
   InputFile file(path);
   std::string bytes = file.read(sizeof(std::uint64_t));
   const std::uint64_t length = header_length(bytes, Fail{name});

@@ -13,7 +13,6 @@
 
 #include <retrograd/tensor/tensor.hpp>
 
-#include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
@@ -37,9 +36,9 @@ std::string format_tensors(const TensorFile& file);
 TensorFile parse_tensors(std::string_view bytes, const std::string& name = "safetensors");
 
 /// Writes the whole file or nothing (files/atomic_file.hpp). FileError where that cannot be.
-void save_tensors(const std::filesystem::path& path, const TensorFile& file);
+void save_tensors(const std::string& path, const TensorFile& file);
 
 /// Reads one. FileError where there is none, or as parse_tensors.
-TensorFile load_tensors(const std::filesystem::path& path);
+TensorFile load_tensors(const std::string& path);
 
 }  // namespace retrograd

@@ -20,13 +20,13 @@ enum class Agreement {
 
 /// A loss that is a sum, and the sum of its terms' magnitudes, which its rounding goes by.
 struct LossValue {
-  double value = 0.0;
-  double magnitude = 0.0;
+  double value = 0.0;      ///< the sum
+  double magnitude = 0.0;  ///< of its terms, added up
 };
 
 /// The slope of a loss at one place.
 struct MeasuredSlope {
-  double value = 0.0;
+  double value = 0.0;        ///< by differences
   double uncertainty = 0.0;  ///< how far off it may be
   bool at_kink = false;      ///< the two sides' slopes differ; `value` is the nearest to what was expected
   Agreement agreement = Agreement::cannot_tell;  ///< with what was expected

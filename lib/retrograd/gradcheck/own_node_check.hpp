@@ -20,18 +20,20 @@
 
 namespace retrograd {
 
+/// How far the dot-product test may be off, of the sum of its terms' magnitudes.
 inline constexpr double dot_product_tolerance = 1e-12;
+/// How far a gradient may be from central differences, relative in the same way.
 inline constexpr double difference_tolerance = 1e-7;
 
 /// What the check of one node found. The worst figures are relative, as the tolerances are.
 struct NodeReport {
-  std::string node;
-  int dot_product_cases = 0;
-  double worst_dot_product = 0.0;
-  int difference_cases = 0;       ///< elements of inputs that were moved
-  int unclear_differences = 0;    ///< of those: the differences of any step are worth too little to tell
-  double worst_difference = 0.0;  ///< of those that could tell
-  bool passed = false;
+  std::string node;                ///< its name
+  int dot_product_cases = 0;       ///< graphs that were drawn
+  double worst_dot_product = 0.0;  ///< of those
+  int difference_cases = 0;        ///< elements of inputs that were moved
+  int unclear_differences = 0;     ///< of those: the differences of any step are worth too little to tell
+  double worst_difference = 0.0;   ///< of those that could tell
+  bool passed = false;             ///< every figure is within its tolerance
   std::string
       failure;  ///< the first case that failed: what, shapes, tile, seed, element; empty where none did
 };
@@ -41,8 +43,8 @@ inline constexpr int default_gradcheck_seeds = 32;
 
 /// Where the node runs that is checked.
 struct CheckedOn {
-  Device device = Device::cpu;
-  cuda::Gpu* gpu = nullptr;  ///< null: the machine's first
+  Device device = Device::cpu;  ///< of the tapes it is recorded on
+  cuda::Gpu* gpu = nullptr;     ///< null: the machine's first
 };
 
 /// Checks a node by its description. `library`: the library's nodes that it may be recorded with.

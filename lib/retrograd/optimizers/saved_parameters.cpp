@@ -4,13 +4,14 @@
 
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace retrograd {
 
 namespace {
 
-const std::string of_optimizer = "optimizer/";
+constexpr std::string_view of_optimizer = "optimizer/";
 
 // The state in `file`, without its prefix.
 OptimizerState optimizer_state(const TensorFile& file, const std::string& name) {
@@ -68,24 +69,24 @@ std::vector<Tensor> values_for(const Tape& tape, const TensorFile& file, const s
 
 }  // namespace
 
-void save_parameters(const std::filesystem::path& path, const Tape& tape, const Optimizer* optimizer) {
+void save_parameters(const std::string& path, const Tape& tape, const Optimizer* optimizer) {
   TensorFile file;
   file.metadata["producer"] = "retrograd";
   for (const Var parameter : tape.parameters()) {
     const std::string& name = tape.name(parameter);
     if (name.starts_with(of_optimizer))
-      raise<FileError>("cannot write '" + path.string() + "': the parameter '" + name +
+      raise<FileError>("cannot write '" + path + "': the parameter '" + name +
                        "' has a name that begins with 'optimizer/', as an optimiser's state does");
     file.tensors.emplace(name, Tensor(tape.value(parameter)));
   }
   if (optimizer != nullptr)
     for (const auto& [key, values] : optimizer->save())
-      file.tensors.emplace(of_optimizer + key, Tensor(std::span<const double>(values)));
+      file.tensors.emplace(std::string(of_optimizer) + key, Tensor(std::span<const double>(values)));
   save_tensors(path, file);
 }
 
-void load_parameters(const std::filesystem::path& path, Tape& tape, Optimizer* optimizer) {
-  const std::string name = path.string();
+void load_parameters(const std::string& path, Tape& tape, Optimizer* optimizer) {
+  const std::string& name = path;
   const TensorFile file = load_tensors(path);
   const std::vector<Tensor> values = values_for(tape, file, name);
   OptimizerState state, before;

@@ -12,15 +12,12 @@
 #include <retrograd/optimizers/optimizer.hpp>
 #include <retrograd/tape/tape.hpp>
 
-#include <filesystem>
-
 namespace retrograd {
 
 /// Writes the whole file or nothing. All of the tape's parameters, frozen ones too, from the GPU where they are there; and
 /// `optimizer`'s state, where there is one. FileError where the file cannot be written, or where a parameter's name begins
 /// with "optimizer/" or is "__metadata__".
-void save_parameters(const std::filesystem::path& path, const Tape& tape,
-                     const Optimizer* optimizer = nullptr);
+void save_parameters(const std::string& path, const Tape& tape, const Optimizer* optimizer = nullptr);
 
 /// Sets every parameter of the tape to what the file has under its name, and loads the optimiser's state where `optimizer`
 /// is given (without, what the file has of one is passed over). Floats and doubles are converted into each other. Throws
@@ -28,6 +25,6 @@ void save_parameters(const std::filesystem::path& path, const Tape& tape,
 /// that the tape lacks, of another shape, or outside its domain; no optimiser's state where one is wanted, or one that
 /// does not fit. DomainError where a node that reads a parameter does not allow its value. The tape and the optimiser are then as
 /// they were.
-void load_parameters(const std::filesystem::path& path, Tape& tape, Optimizer* optimizer = nullptr);
+void load_parameters(const std::string& path, Tape& tape, Optimizer* optimizer = nullptr);
 
 }  // namespace retrograd

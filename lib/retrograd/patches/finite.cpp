@@ -10,6 +10,7 @@ namespace retrograd {
 namespace {
 
 std::string text(double value) {
+  if (std::isnan(value)) return "nan";  // whose sign means nothing
   std::ostringstream out;
   out << value;
   return out.str();

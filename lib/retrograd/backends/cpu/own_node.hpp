@@ -23,7 +23,7 @@ template <class N, int Inputs>
 struct OwnPointwise : Pointwise<Inputs> {
   static_assert(Inputs >= 1 && Inputs <= 5,
                 "a node has one to five inputs: OwnPointwise<N, 1> to OwnPointwise<N, 5>");
-  static constexpr bool is_own = true;
+  static constexpr bool is_own = true;  ///< a user's
   /// Those of Node: N, or what is derived from it.
   template <class Node>
   static constexpr const void* own_kernels() {
@@ -36,7 +36,7 @@ template <class N, int Inputs>
 struct OwnCausal : Causal<Inputs> {
   static_assert(Inputs >= 1 && Inputs <= 5,
                 "a node has one to five inputs: OwnCausal<N, 1> to OwnCausal<N, 5>");
-  static constexpr bool is_own = true;
+  static constexpr bool is_own = true;  ///< a user's
   /// Those of Node: N, or what is derived from it.
   template <class Node>
   static constexpr const void* own_kernels() {
