@@ -76,7 +76,7 @@ std::array<std::vector<double>, 3> naive(const std::vector<double>& x, double ga
   return {y, gx, g_gain};
 }
 
-void with_stack([[maybe_unused]] std::size_t bytes, const std::function<void()>& body) {
+[[maybe_unused]] void with_stack([[maybe_unused]] std::size_t bytes, const std::function<void()>& body) {
 #ifdef __linux__
   pthread_attr_t attributes;
   REQUIRE(pthread_attr_init(&attributes) == 0);
