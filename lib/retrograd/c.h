@@ -273,8 +273,8 @@ typedef struct rg_fit_options {
   int threads;               ///< as of a tape
   rg_fit_progress progress;  ///< or null
   void* context;             ///< what `progress` is given
-  double loss_floor;         ///< dB under the recording's loudest, -200 to 0; by default -60. What is quieter counts
-                             ///< little
+  double loss_floor;  ///< dB under the recording's loudest, -200 to 0; by default -60. What is quieter counts
+                      ///< little
 } rg_fit_options;
 
 /// What a fit reached.
@@ -409,7 +409,8 @@ typedef struct rg_instrument_info {
   int parameters;      ///< the patch's, and two that are each note's own: note.frequency and note.velocity
   int max_block;       ///< frames; 0 before rg_instrument_prepare
   double sample_rate;  ///< Hz; 0 before rg_instrument_prepare
-  int64_t passed_over; ///< MIDI messages that mean nothing here, since prepare or reset, but for real-time ones
+  int64_t
+      passed_over;  ///< MIDI messages that mean nothing here, since prepare or reset, but for real-time ones
 } rg_instrument_info;
 
 /// Sets the defaults. `size`: sizeof(rg_instrument_options).

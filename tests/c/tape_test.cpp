@@ -239,8 +239,7 @@ TEST_CASE(
   CHECK(file.tensors.size() == parameters);
   CHECK(file.tensors.at("note.frequency").shape() == rg::Shape{2, 1});
   CHECK(rg_tape_load_parameters(single, path.c_str()) == RG_BAD_FILE);
-  CHECK(std::string(rg_last_error()).find("has the shape (2, 1), and on the tape (1)") !=
-        std::string::npos);
+  CHECK(std::string(rg_last_error()).find("has the shape (2, 1), and on the tape (1)") != std::string::npos);
   CHECK(rg_tape_load_parameters(one, (place / "none").c_str()) == RG_BAD_FILE);
   CHECK(rg_tape_save_parameters(one, (place / "none" / "x").c_str()) == RG_BAD_FILE);
   CHECK(rg_tape_save_parameters(one, nullptr) == RG_BAD_ARGUMENT);
