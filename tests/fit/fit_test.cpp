@@ -277,3 +277,23 @@ TEST_CASE(
   CHECK(std::isfinite(result.loss_after));
   CHECK(result.loss_after <= result.loss_before);
 }
+
+TEST_CASE("a fit's floor lies 60 dB under each window's peak, and rises with the recording's own noise") {
+  std::mt19937 random(1);
+  std::uniform_real_distribution<double> noise(-0.05, 0.05);
+  FitTarget clean{.samples = {}, .sample_rate = 8000, .frequency = 400, .gate = {0.0, 1.5}};
+  for (int i = 0; i < 16000; ++i)
+    clean.samples.push_back(i < 12000 ? 0.5 * std::sin(2.0 * 3.141592653589793 * 400 * i / 8000.0) : 0.0);
+  FitTarget noisy = clean;
+  for (double& sample : noisy.samples) sample += noise(random);
+  const SpectralLossOptions of_clean = fit_loss(clean), of_noisy = fit_loss(noisy);
+  REQUIRE(of_clean.floors.size() == of_clean.windows.size());
+  const auto smallest =
+      static_cast<std::size_t>(std::ranges::min_element(of_clean.windows) - of_clean.windows.begin());
+  CHECK(of_noisy.floors[smallest] > 2.0 * of_clean.floors[smallest]);
+  CHECK(of_noisy.floors[smallest] < 4.0 * of_clean.floors[smallest]);  // 50 dB under the peak at most
+  for (std::size_t i = 0; i < of_clean.floors.size(); ++i) {
+    CHECK(of_clean.floors[i] < 1.1e-3 * 0.5);
+    CHECK(of_noisy.floors[i] >= of_clean.floors[i] * 0.99);
+  }
+}

@@ -1,4 +1,5 @@
 // MIDI on an instrument: what each message does, to its own channel alone, and how bytes are cut into messages.
+#include <retrograd/stream/midi_channels.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
@@ -329,4 +330,21 @@ TEST_CASE("the level is the sum's, from the option or set, and glides") {
   }
   instrument.reset();
   CHECK(instrument.level() == 0.0);
+}
+
+TEST_CASE("a parameter's number is of both its halves: another's data leave the range of the bend") {
+  MidiChannels channels;
+  const auto control = [&](unsigned char number, unsigned char value) {
+    channels.take(channel_message(0xb0, number, value));
+  };
+  channels.bend(0, 1.0);
+  for (const bool coarse_first : {true, false}) {
+    control(coarse_first ? 101 : 100, coarse_first ? 1 : 0);
+    control(coarse_first ? 100 : 101, coarse_first ? 0 : 1);
+    control(6, 12);  // of parameter 128, which is none
+    CHECK(channels.semitones(0) == 2.0);
+  }
+  control(101, 0);
+  control(6, 12);
+  CHECK(channels.semitones(0) == 12.0);
 }
