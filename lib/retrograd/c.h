@@ -135,8 +135,8 @@ typedef struct rg_patch_info {
   double sample_rate;  ///< Hz
   double duration;     ///< seconds
   int64_t length;      ///< samples: duration times sample_rate, rounded
-  int parameters;      ///< how many: 1 + 6 * operators
-  int operators;       ///< of the FM synth
+  int parameters;      ///< how many
+  int modules;         ///< besides the note
   int gate_pairs;      ///< pairs of on and off times
 } rg_patch_info;
 

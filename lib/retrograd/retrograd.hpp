@@ -1,5 +1,5 @@
-// Everything a synth needs, in one include: tapes, nodes and their checks, synths, losses, optimisers, patches, fits and
-// streams.
+// Everything a synth needs, in one include: tapes, nodes and their checks, losses, optimisers, racks, fits, streams and
+// instruments.
 #pragma once
 
 #include <retrograd/backends/cpu/own_node.hpp>
@@ -7,15 +7,19 @@
 #include <retrograd/fit/fit.hpp>
 #include <retrograd/gradcheck/own_node_check.hpp>
 #include <retrograd/gradcheck/parameter_check.hpp>
+#include <retrograd/instrument/instrument.hpp>
 #include <retrograd/losses/losses.hpp>
+#include <retrograd/modules/module_list.hpp>
+#include <retrograd/modules/recorder.hpp>
 #include <retrograd/nodes/all.hpp>
-#include <retrograd/nodes/gate.hpp>
+#include <retrograd/nodes/oscillator.hpp>
 #include <retrograd/optimizers/optimizer.hpp>
 #include <retrograd/optimizers/saved_parameters.hpp>
-#include <retrograd/patches/record.hpp>
-#include <retrograd/patches/toml.hpp>
-#include <retrograd/stream/instrument.hpp>
+#include <retrograd/racks/fm.hpp>
+#include <retrograd/racks/gate.hpp>
+#include <retrograd/racks/rack_file.hpp>
+#include <retrograd/racks/rack_stream.hpp>
+#include <retrograd/racks/record.hpp>
+#include <retrograd/racks/rules.hpp>
 #include <retrograd/stream/stream.hpp>
-#include <retrograd/synths/fm_synth.hpp>
-#include <retrograd/synths/oscillator.hpp>
 #include <retrograd/tape/tape.hpp>

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 #include <retrograd/c.h>
 #include <retrograd/fit/fit.hpp>
-#include <retrograd/patches/toml.hpp>
+#include <retrograd/racks/rack_file.hpp>
 
 #include <cmath>
 #include <cstddef>
@@ -60,14 +60,14 @@ TEST_CASE("a fit is the library's own, for any number of threads") {
   same.seed = 7;
   const rg::FitTarget target =
       rg::prepare_target(std::vector<double>(recording.begin(), recording.end()), sample_rate, sample_rate);
-  const rg::FitResult expected = rg::fit(target, rg::default_patch_to_fit(), same);
+  const rg::FitResult expected = rg::fit(target, rg::default_rack_to_fit(), same);
   for (const int threads : {1, 2}) {
     options.threads = threads;
     rg_patch fitted{};
     rg_fit_result result;
     result.size = sizeof result;
     REQUIRE(fit(recording, options, &fitted, &result) == RG_OK);
-    CHECK(text_of(fitted) == rg::format_patch(expected.patch));
+    CHECK(text_of(fitted) == rg::format_rack(expected.patch));
     CHECK(result.loss_before == expected.loss_before);
     CHECK(result.loss_after == expected.loss_after);
     CHECK(result.loss_after < 0.8 * result.loss_before);

@@ -10,7 +10,7 @@
 
 namespace {
 
-rg_patch default_patch() {
+rg_patch default_rack() {
   rg_patch patch{};
   REQUIRE(rg_patch_default(&patch) == RG_OK);
   return patch;
@@ -37,7 +37,7 @@ TEST_CASE("every status has words of its own") {
 }
 
 TEST_CASE("a patch that was closed is a bad handle, and says so") {
-  const rg_patch patch = default_patch();
+  const rg_patch patch = default_rack();
   CHECK(rg_patch_close(patch) == RG_OK);
   double value = 17.0;
   CHECK(rg_patch_get(patch, 0, &value) == RG_BAD_HANDLE);
@@ -54,10 +54,10 @@ TEST_CASE("a patch that was closed is a bad handle, and says so") {
 }
 
 TEST_CASE("a new handle in a closed one's place is another handle") {
-  const rg_patch closed = default_patch();
+  const rg_patch closed = default_rack();
   rg_patch_close(closed);
   std::vector<rg_patch> open;
-  for (int i = 0; i < 300; ++i) open.push_back(default_patch());
+  for (int i = 0; i < 300; ++i) open.push_back(default_rack());
   double value = 0.0;
   CHECK(rg_patch_get(closed, 0, &value) == RG_BAD_HANDLE);
   for (const rg_patch patch : open) {
@@ -82,7 +82,7 @@ TEST_CASE("numbers that were never handles are bad handles") {
 }
 
 TEST_CASE("a handle of another kind is a bad handle") {
-  const rg_patch patch = default_patch();
+  const rg_patch patch = default_rack();
   float sample = 0.0f;
   CHECK(rg_tape_play(rg_tape{patch.id}, &sample, 1) == RG_BAD_HANDLE);
   CHECK(rg_tape_close(rg_tape{patch.id}) == RG_BAD_HANDLE);
@@ -103,7 +103,7 @@ TEST_CASE("one thread's errors are not another's") {
 
 TEST_CASE("closing waits for calls that are inside, and later ones find a bad handle") {
   for (int round = 0; round < 50; ++round) {
-    const rg_patch patch = default_patch();
+    const rg_patch patch = default_rack();
     std::atomic<int> calls{0};
     std::vector<std::thread> threads;
     for (int t = 0; t < 3; ++t)
@@ -124,7 +124,7 @@ TEST_CASE("closing waits for calls that are inside, and later ones find a bad ha
 }
 
 TEST_CASE("a patch that several threads change at once has the value of one of them") {
-  const rg_patch patch = default_patch();
+  const rg_patch patch = default_rack();
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&, t] {
@@ -140,7 +140,7 @@ TEST_CASE("a patch that several threads change at once has the value of one of t
 }
 
 TEST_CASE("a second call on a tape that is at work is told so and does not wait") {
-  const rg_patch patch = default_patch();
+  const rg_patch patch = default_rack();
   rg_patch_set_duration(patch, 4.0);
   rg_tape_options options;
   REQUIRE(rg_tape_options_init(&options, sizeof options) == RG_OK);

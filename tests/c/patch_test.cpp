@@ -1,7 +1,7 @@
 // Patches through the C interface.
 #include <doctest/doctest.h>
 #include <retrograd/c.h>
-#include <retrograd/patches/toml.hpp>
+#include <retrograd/racks/rack_file.hpp>
 
 #include <cmath>
 #include <cstddef>
@@ -47,10 +47,10 @@ bool last_error_says(const std::string& words) {
 
 TEST_CASE("the built-in patches are the library's own") {
   const DefaultPatch patch;
-  CHECK(text_of(patch) == rg::format_patch(rg::default_patch()));
+  CHECK(text_of(patch) == rg::format_rack(rg::default_rack()));
   rg_patch to_fit{};
   REQUIRE(rg_patch_default_to_fit(&to_fit) == RG_OK);
-  CHECK(text_of(to_fit) == rg::format_patch(rg::default_patch_to_fit()));
+  CHECK(text_of(to_fit) == rg::format_rack(rg::default_rack_to_fit()));
   rg_patch_close(to_fit);
 }
 
@@ -70,8 +70,8 @@ TEST_CASE("what is said of a patch is what it holds") {
 
 TEST_CASE("parameters have names, units and domains, and are found by name") {
   const DefaultPatch patch;
-  rg::Patch same = rg::default_patch();
-  const std::vector<rg::PatchParameter> expected = rg::parameters(same);
+  rg::Rack same = rg::default_rack();
+  const std::vector<rg::RackParameter> expected = rg::parameters(same);
   for (std::size_t i = 0; i < expected.size(); ++i) {
     rg_parameter_info info;
     info.size = sizeof info;

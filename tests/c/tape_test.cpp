@@ -3,7 +3,7 @@
 #include <retrograd/c.h>
 #include <retrograd/files/tensor_file.hpp>
 #include <retrograd/losses/losses.hpp>
-#include <retrograd/patches/record.hpp>
+#include <retrograd/racks/record.hpp>
 
 #include "../tools/scratch.hpp"
 
@@ -29,8 +29,8 @@ rg_patch short_patch() {
   return patch;
 }
 
-rg::Patch short_patch_of_the_library() {
-  rg::Patch patch = rg::default_patch();
+rg::Rack short_patch_of_the_library() {
+  rg::Rack patch = rg::default_rack();
   patch.duration = 0.1;
   patch.note.gate = {{0.0, 0.05}};
   return patch;
@@ -70,7 +70,7 @@ TEST_CASE("a render has the bits of the library's own") {
   const rg_patch patch = short_patch();
   std::vector<float> samples(length);
   REQUIRE(rg_render(patch, samples.data(), length) == RG_OK);
-  const rg::Patch same = short_patch_of_the_library();
+  const rg::Rack same = short_patch_of_the_library();
   rg::Tape tape(rg::tape_options(same));
   const rg::Var audio = rg::record(tape, same).audio;
   tape.play({audio});
@@ -81,13 +81,13 @@ TEST_CASE("a render has the bits of the library's own") {
 TEST_CASE("a gradient has the bits of the library's own") {
   const rg_patch patch = short_patch();
   const std::vector<float> target = a_target();
-  const rg::Patch same = short_patch_of_the_library();
+  const rg::Rack same = short_patch_of_the_library();
   for (const rg_loss loss : {RG_MEAN_SQUARED, RG_MULTI_RESOLUTION_STFT}) {
     double value = 0.0;
     std::vector<double> gradients(parameters);
     REQUIRE(rg_gradient(patch, loss, target.data(), length, &value, gradients.data(), parameters) == RG_OK);
     rg::Tape tape(rg::tape_options(same));
-    const rg::RecordedPatch recorded = rg::record(tape, same);
+    const rg::RecordedRack recorded = rg::record(tape, same);
     const rg::Var wanted = tape.input("target", rg::Tensor(std::span(target)));
     const rg::Var expected = loss == RG_MEAN_SQUARED ? rg::mean_squared_loss(recorded.audio, wanted)
                                                      : rg::multi_resolution_stft_loss(recorded.audio, wanted);

@@ -4,7 +4,7 @@
 #include "emulated_gpu.hpp"
 
 #include <retrograd/fit/fit.hpp>
-#include <retrograd/patches/record.hpp>
+#include <retrograd/racks/record.hpp>
 
 #include <cmath>
 
@@ -13,19 +13,19 @@ using namespace retrograd::cuda;
 
 namespace {
 
-Patch short_note() {
-  Patch patch = default_patch();
+Rack short_note() {
+  Rack patch = default_rack();
   patch.sample_rate = 8000.0;
   patch.duration = 0.2;
   patch.note.gate = {{0.0, 0.1}};
   return patch;
 }
 
-FitTarget target_of(const Patch& patch) {
-  Patch other = patch;
+FitTarget target_of(const Rack& patch) {
+  Rack other = patch;
   other.fm.operators[1].gain *= 0.5;
   Tape tape(tape_options(other));
-  const RecordedPatch recorded = record(tape, other);
+  const RecordedRack recorded = record(tape, other);
   tape.play({recorded.audio});
   FitTarget target;
   for (const float x : tape.value(recorded.audio).as<float>()) target.samples.push_back(x);
@@ -39,7 +39,7 @@ FitTarget target_of(const Patch& patch) {
 
 TEST_CASE("a fit on a GPU reaches what a fit on the CPU reaches") {
   EmulatedGpu gpu;
-  const Patch initial = short_note();
+  const Rack initial = short_note();
   const FitTarget target = target_of(initial);
   // Two steps: rounding grows from step to step, for the loss bends much faster than a pitch moves.
   FitOptions options{.steps = 2, .restarts = 3, .loss = {.windows = {256, 64}}};
@@ -61,7 +61,7 @@ TEST_CASE("a fit on a GPU reaches what a fit on the CPU reaches") {
 }
 
 TEST_CASE("a step of a fit copies nothing to the host, and the losses where somebody watches") {
-  const Patch initial = short_note();
+  const Rack initial = short_note();
   const FitTarget target = target_of(initial);
   const auto copies = [&](int steps, bool is_watched) {
     EmulatedGpu gpu;

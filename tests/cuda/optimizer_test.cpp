@@ -5,7 +5,7 @@
 
 #include <retrograd/nodes/all.hpp>
 #include <retrograd/optimizers/optimizer.hpp>
-#include <retrograd/synths/oscillator.hpp>
+#include <retrograd/nodes/oscillator.hpp>
 
 #include <cmath>
 #include <functional>

@@ -5,7 +5,7 @@
 #include "emulated_gpu.hpp"
 #include "random_node.hpp"
 
-#include <retrograd/synths/oscillator.hpp>
+#include <retrograd/nodes/oscillator.hpp>
 
 using namespace retrograd;
 using namespace retrograd::cuda;

@@ -4,7 +4,7 @@
 #include "on_both.hpp"
 
 #include <retrograd/nodes/all.hpp>
-#include <retrograd/synths/oscillator.hpp>
+#include <retrograd/nodes/oscillator.hpp>
 
 #include <cmath>
 #include <optional>

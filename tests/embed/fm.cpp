@@ -42,9 +42,9 @@ static std::uint64_t hash(std::uint64_t seed, const T* values, std::size_t count
 }
 
 int main() {
-  const rg::Patch patch = rg::default_patch();
+  const rg::Rack patch = rg::default_rack();
   rg::Tape tape(rg::tape_options(patch));
-  const rg::RecordedPatch synth = rg::record(tape, patch);
+  const rg::RecordedRack synth = rg::record(tape, patch);
   std::vector<float> recording(static_cast<std::size_t>(rg::length_in_samples(patch)));
   for (std::size_t n = 0; n < recording.size(); ++n) recording[n] = n % 147 < 73 ? 0.25f : -0.25f;
   const rg::Var target = tape.input("target", rg::Tensor(std::span<const float>(recording)));

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <retrograd/files/atomic_file.hpp>
-#include <retrograd/patches/toml.hpp>
+#include <retrograd/racks/rack_file.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <atomic>
@@ -265,13 +265,13 @@ TEST_CASE("what is written is on the disk, under its name") {
   for (const bool is_saved : {false, true}) {
     synced_files = synced_directories = 0;
     if (is_saved)
-      save_patch(default_patch(), (scratch / "a").string());
+      save_rack(default_rack(), (scratch / "a").string());
     else
       write_text(scratch / "a", "text");
     CHECK(synced_files == 1);
     CHECK(synced_directories == 1);
   }
-  CHECK(load_patch((scratch / "a").string()) == default_patch());
+  CHECK(load_rack((scratch / "a").string()) == default_rack());
 }
 
 TEST_CASE("one name written by many threads at once holds what one of them wrote, and nothing is left over") {
@@ -290,7 +290,7 @@ TEST_CASE("one name written by many threads at once holds what one of them wrote
     });
   for (std::thread& thread : threads) thread.join();
   CHECK(refused == 0);
-  CHECK(load_patch(path).note.frequency >= 100.0);
+  CHECK(load_rack(path).note.frequency >= 100.0);
   CHECK(scratch.files() == 1);
 }
 
@@ -307,6 +307,6 @@ TEST_CASE("the C interface's save follows links and keeps permissions") {
   CHECK(synced_directories == 1);
   rg_patch_close(patch);
   CHECK(fs::is_symlink(scratch / "link.toml"));
-  CHECK(load_patch((scratch / "real.toml").string()) == default_patch());
+  CHECK(load_rack((scratch / "real.toml").string()) == default_rack());
   CHECK((status_of(scratch / "real.toml").st_mode & 07777) == 0600);
 }

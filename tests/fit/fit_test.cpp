@@ -2,8 +2,8 @@
 #include <doctest/doctest.h>
 #include <retrograd/audio/partial.hpp>
 #include <retrograd/fit/fit.hpp>
-#include <retrograd/patches/record.hpp>
-#include <retrograd/patches/toml.hpp>
+#include <retrograd/racks/record.hpp>
+#include <retrograd/racks/rack_file.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -14,17 +14,17 @@ using namespace retrograd;
 
 namespace {
 
-std::vector<double> render(const Patch& patch) {
+std::vector<double> render(const Rack& patch) {
   Tape tape(tape_options(patch));
-  const RecordedPatch recorded = record(tape, patch);
+  const RecordedRack recorded = record(tape, patch);
   tape.play({recorded.audio});
   const auto samples = tape.value(recorded.audio).as<float>();
   return {samples.begin(), samples.end()};
 }
 
 // A short bell-like note at 8 kHz.
-Patch bell() {
-  Patch patch = default_patch();
+Rack bell() {
+  Rack patch = default_rack();
   patch.sample_rate = 8000;
   patch.duration = 0.3;
   patch.note = {.frequency = 400.0, .gate = {{0.0, 0.15}}};
@@ -48,10 +48,10 @@ TEST_CASE(
     "a fit comes much closer than random patches do, keeps the pitch, and writes what the loader reads") {
   const FitTarget target = prepare_target(render(bell()), 8000, 8000);
   CHECK(target.frequency == doctest::Approx(400.0).epsilon(0.003));
-  Patch initial = default_patch();
+  Rack initial = default_rack();
   initial.sample_rate = 8000;
   const FitOptions options = quick(120);
-  std::vector<Patch> random;
+  std::vector<Rack> random;
   for (int i = 0; i < 50; ++i) random.push_back(random_patch(target, initial, 99, i));
   const std::vector<double> losses = losses_of(target, random, options);
   const FitResult result = fit(target, initial, options);
@@ -62,13 +62,13 @@ TEST_CASE(
   const double cents = 1200.0 * std::log2(strongest_partial(render(result.patch), 8000) /
                                           strongest_partial(target.samples, 8000));
   CHECK(std::abs(cents) < 10.0);
-  CHECK(parse_patch(format_patch(result.patch), "fitted") == result.patch);
+  CHECK(parse_rack(format_rack(result.patch), "fitted") == result.patch);
 }
 
 TEST_CASE("a fit is the same for the same seed, whatever the threads, and another for another seed") {
   const FitTarget target = prepare_target(render(bell()), 8000, 8000);
   ThreadPool threads(3);
-  const Patch initial = bell();
+  const Rack initial = bell();
   const FitResult one = fit(target, initial, quick(15)), two = fit(target, initial, quick(15, &threads));
   CHECK(one.patch == two.patch);
   CHECK(one.loss_after == two.loss_after);
@@ -96,15 +96,15 @@ TEST_CASE(
     "a fit that is stopped while its first rows are drawn gives the best so far, and no row to go on from") {
   const FitTarget target = prepare_target(render(bell()), 8000, 8000);
   std::vector<double> told;
-  const FitResult at_once = fit(target, default_patch(), quick(20), [&](const FitProgress& progress) {
+  const FitResult at_once = fit(target, default_rack(), quick(20), [&](const FitProgress& progress) {
     told.push_back(progress.best_loss);
     return progress.step > 0;
   });
   CHECK(told == std::vector{at_once.loss_before});
-  CHECK(at_once.patch == tuned_to(target, default_patch()));
+  CHECK(at_once.patch == tuned_to(target, default_rack()));
 
   told.clear();
-  const FitResult later = fit(target, default_patch(), quick(20), [&](const FitProgress& progress) {
+  const FitResult later = fit(target, default_rack(), quick(20), [&](const FitProgress& progress) {
     CHECK(progress.step == 0);
     told.push_back(progress.best_loss);
     return told.size() < 2;
@@ -121,7 +121,7 @@ TEST_CASE(
 
 TEST_CASE("an operator without a gain learns to be heard") {
   const FitTarget target = prepare_target(render(bell()), 8000, 8000);
-  Patch silent = bell();
+  Rack silent = bell();
   silent.fm.operators[1].gain = 0.0;
   silent.fm.operators[1].envelope.attack = 0.0;
   FitOptions options = quick(60);
@@ -153,7 +153,7 @@ TEST_CASE("silence before a note is a gate that rises later, and nothing is cut 
   CHECK(std::abs(target.gate.on - (at_once.gate.on + 0.5)) < 0.001);
   CHECK(target.gate.off == doctest::Approx(at_once.gate.off + 0.5).epsilon(0.01));
 
-  Patch initial = bell();
+  Rack initial = bell();
   const FitResult result = fit(target, initial, quick(5));
   const std::vector<double> fitted = render(result.patch);
   REQUIRE(fitted.size() == sound.size());
@@ -164,7 +164,7 @@ TEST_CASE("silence before a note is a gate that rises later, and nothing is cut 
 
 TEST_CASE("a patch fitted to its own sound at its own gate has a loss of rounding, wherever the gate is") {
   // A slow attack: what lies 40 dB under the peak is no silence.
-  Patch truth = bell();
+  Rack truth = bell();
   truth.fm.operators[0].envelope.attack = 0.15;
   for (const double later : {0.0, 0.05, 0.5}) {
     CAPTURE(later);
@@ -179,11 +179,11 @@ TEST_CASE("a patch fitted to its own sound at its own gate has a loss of roundin
 }
 
 TEST_CASE("a long silence before the note is no part of the loss") {
-  const Patch note = bell();
+  const Rack note = bell();
   const FitTarget at_once = prepare_target(render(note), 8000, 8000, 400.0, note.note.gate[0]);
-  Patch wrong = note;
+  Rack wrong = note;
   wrong.fm.operators[1].gain = 0.5;
-  Patch late = wrong;
+  Rack late = wrong;
   // A whole number of periods and of hops, so that the sound and its frames are the same.
   const double silence = 3.2;
   FitTarget target = at_once;
@@ -204,7 +204,7 @@ TEST_CASE("a fit's loss is that of the sound, not of its level") {
   const std::vector<double> sound = render(bell());
   std::vector<double> quiet = sound;
   for (double& x : quiet) x *= 0.001;
-  Patch wrong = bell();
+  Rack wrong = bell();
   wrong.fm.operators[1].gain = 0.5;
   const FitTarget loud_target = prepare_target(sound, 8000, 8000, 400.0, bell().note.gate[0]);
   const FitTarget quiet_target = prepare_target(quiet, 8000, 8000, 400.0, bell().note.gate[0]);
@@ -214,14 +214,14 @@ TEST_CASE("a fit's loss is that of the sound, not of its level") {
 }
 
 TEST_CASE("noise 55 dB under a note does not hide it: the note alone is by far the best of many patches") {
-  const Patch truth = bell();
+  const Rack truth = bell();
   std::vector<double> noisy = render(truth);
   std::mt19937 random(1);
   std::normal_distribution<double> normal;
   const double peak = std::abs(*std::ranges::max_element(noisy, {}, [](double x) { return std::abs(x); }));
   for (double& x : noisy) x += peak * std::pow(10.0, -55.0 / 20.0) * normal(random);
   const FitTarget target = prepare_target(noisy, 8000, 8000, 400.0, truth.note.gate[0]);
-  std::vector<Patch> others;
+  std::vector<Rack> others;
   for (int i = 0; i < 100; ++i) others.push_back(random_patch(target, truth, 5, i));
   FitOptions options;
   options.loss.windows = {512, 256, 128, 64};
@@ -230,7 +230,7 @@ TEST_CASE("noise 55 dB under a note does not hide it: the note alone is by far t
 }
 
 TEST_CASE("random patches have attacks as long as the recording takes to become loud") {
-  Patch swell = bell();
+  Rack swell = bell();
   swell.sample_rate = 8000;
   swell.duration = 3.0;
   swell.note.gate = {{0.5, 2.9}};
@@ -252,7 +252,7 @@ TEST_CASE("random patches have attacks as long as the recording takes to become 
 TEST_CASE(
     "a loss that is not finite is an error where nothing can be fitted, and else no row's but its own") {
   const FitTarget target = prepare_target(render(bell()), 8000, 8000);
-  Patch too_loud = bell();
+  Rack too_loud = bell();
   too_loud.fm.operators[1].gain = 1e300;
   // The modulator is one, so what overflows is the phase.
   const std::string message = [&] {

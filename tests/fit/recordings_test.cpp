@@ -3,7 +3,7 @@
 #include <retrograd/audio/partial.hpp>
 #include <retrograd/audio/trim.hpp>
 #include <retrograd/fit/fit.hpp>
-#include <retrograd/patches/record.hpp>
+#include <retrograd/racks/record.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -15,9 +15,9 @@ using namespace retrograd;
 
 namespace {
 
-std::vector<double> render(const Patch& patch) {
+std::vector<double> render(const Rack& patch) {
   Tape tape(tape_options(patch));
-  const RecordedPatch recorded = record(tape, patch);
+  const RecordedRack recorded = record(tape, patch);
   tape.play({recorded.audio});
   const auto samples = tape.value(recorded.audio).as<float>();
   return {samples.begin(), samples.end()};
@@ -53,12 +53,12 @@ TEST_CASE(
     const tool::Sound sound = tool::read_sound(path);
     const FitTarget target =
         prepare_target(mix_to_mono(sound.samples, sound.channels), sound.sample_rate, 44100);
-    std::vector<Patch> random;
-    for (int i = 0; i < 200; ++i) random.push_back(random_patch(target, default_patch_to_fit(), 12345, i));
+    std::vector<Rack> random;
+    for (int i = 0; i < 200; ++i) random.push_back(random_patch(target, default_rack_to_fit(), 12345, i));
     const std::vector<double> losses = losses_of(target, random, options);
     const auto best = std::ranges::min_element(losses);
     const double best_random = *best;
-    const FitResult result = fit(target, default_patch_to_fit(), options);
+    const FitResult result = fit(target, default_rack_to_fit(), options);
 
     const std::vector<double> fitted = render(result.patch);
     const double distance = distance_to(target.samples, fitted);

@@ -5,8 +5,8 @@
 #include <retrograd/backends/cpu/own_node.hpp>
 #include <retrograd/gradcheck/parameter_check.hpp>
 #include <retrograd/nodes/all.hpp>
-#include <retrograd/nodes/gate.hpp>
-#include <retrograd/synths/fm_synth.hpp>
+#include <retrograd/racks/gate.hpp>
+#include <retrograd/racks/fm.hpp>
 
 using namespace retrograd;
 

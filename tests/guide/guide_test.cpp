@@ -1,8 +1,8 @@
 // The programs of the embedding guide, run as they stand there.
 #include <doctest/doctest.h>
 #include <retrograd/fit/fit.hpp>
-#include <retrograd/patches/record.hpp>
-#include <retrograd/patches/toml.hpp>
+#include <retrograd/racks/record.hpp>
+#include <retrograd/racks/rack_file.hpp>
 
 #include <unistd.h>
 #include <algorithm>
@@ -47,7 +47,7 @@ std::vector<float> samples_of(const std::string& bytes) {
   return samples;
 }
 
-std::vector<float> rendered(const rg::Patch& patch) {
+std::vector<float> rendered(const rg::Rack& patch) {
   rg::Tape tape(rg::tape_options(patch));
   const rg::Var audio = rg::record(tape, patch).audio;
   tape.play({audio});
@@ -78,12 +78,12 @@ TEST_CASE("the programs in the guide are those that are compiled") {
 
 TEST_CASE("the smallest renders write the patch's sound") {
   const Scratch scratch;
-  rg::Patch patch = rg::default_patch();
+  rg::Rack patch = rg::default_rack();
   for (const char* name : {"render.cpp", "render.c"}) CHECK(samples_of(output_of(name)) == rendered(patch));
   patch.note.frequency = 123.0;
   patch.duration = 0.25;
   const std::string path = (scratch.folder / "patch.toml").string();
-  std::ofstream(path) << rg::format_patch(patch);
+  std::ofstream(path) << rg::format_rack(patch);
   for (const char* name : {"render.cpp", "render.c"})
     CHECK(samples_of(output_of(name, path)) == rendered(patch));
 }
@@ -95,7 +95,7 @@ TEST_CASE("the smallest streams play the patch live") {
   REQUIRE(heard.size() == 375 * 256);
   // Until its gain is changed it is the render at that rate.
   constexpr std::size_t unchanged = 100 * 256;
-  rg::Patch patch = rg::default_patch();
+  rg::Rack patch = rg::default_rack();
   patch.sample_rate = 48000.0;
   patch.duration = unchanged / 48000.0;
   patch.note.gate = {{0.0, 10.0}};
@@ -122,6 +122,6 @@ TEST_CASE("the smallest fits write a patch that is nearer to the recording") {
   REQUIRE(std::sscanf(words.c_str(), "loss %lf before, %lf after", &before, &after) == 2);
   CHECK(after < 0.8 * before);
   CHECK(output_of("fit.c", arguments) == text);
-  const rg::Patch fitted = rg::parse_patch(text, "fitted");
+  const rg::Rack fitted = rg::parse_rack(text, "fitted");
   CHECK(fitted.note.frequency == doctest::Approx(330.0).epsilon(0.01));
 }

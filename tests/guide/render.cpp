@@ -5,7 +5,7 @@
 namespace rg = retrograd;
 
 int main(int arguments, char** argument) {
-  const rg::Patch patch = arguments > 1 ? rg::load_patch(argument[1]) : rg::default_patch();
+  const rg::Rack patch = arguments > 1 ? rg::load_rack(argument[1]) : rg::default_rack();
   rg::Tape tape(rg::tape_options(patch));
   const rg::Var audio = rg::record(tape, patch).audio;
   tape.play({audio});

@@ -6,7 +6,7 @@
 #include <lv2/atom/util.h>
 #include <lv2/midi/midi.h>
 #include <lv2/urid/urid.h>
-#include <retrograd/stream/instrument.hpp>
+#include <retrograd/instrument/instrument.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -112,7 +112,7 @@ struct Host {
 
 /// The library's instrument, played as the plugin plays it.
 struct Reference : Instrument {
-  Reference() : Instrument(default_patch_to_fit(), {.level = 0.125}) { prepare(rate, 1024); }
+  Reference() : Instrument(default_rack_to_fit(), {.level = 0.125}) { prepare(rate, 1024); }
   std::vector<float> run(int frames) {
     std::vector<float> sound(static_cast<std::size_t>(frames));
     for (int start = 0; start < frames; start += 1024)
@@ -130,8 +130,8 @@ bool is_heard(const std::vector<float>& sound) {
 TEST_CASE(
     "each parameter of the patch is a control, with the patch's value, and nothing else but the note is") {
   const Host host;
-  Patch patch = default_patch_to_fit();
-  const std::vector<PatchParameter> wanted = parameters(patch);
+  Rack patch = default_rack_to_fit();
+  const std::vector<RackParameter> wanted = parameters(patch);
   const std::uint32_t count = lilv_plugin_get_num_ports(host.plugin);
   REQUIRE(count == 5 + wanted.size() - 1 + 1);  // all but the frequency, and the volume
   std::vector<float> low(count), high(count), usual(count);
@@ -140,7 +140,7 @@ TEST_CASE(
   for (std::uint32_t i = 0; i < 5; ++i) CHECK(host.symbol(i) == before[i]);
   CHECK(host.symbol(count - 1) == "volume");
   for (std::uint32_t i = 5; i < count - 1; ++i) {
-    const PatchParameter& parameter = wanted[i - 4];
+    const RackParameter& parameter = wanted[i - 4];
     std::string symbol = parameter.name;
     std::ranges::replace(symbol, '.', '_');
     CHECK(host.symbol(i) == symbol);

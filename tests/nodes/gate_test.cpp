@@ -1,7 +1,7 @@
 // Gates from pairs of times.
 #include <doctest/doctest.h>
 #include <retrograd/nodes/adsr.hpp>
-#include <retrograd/nodes/gate.hpp>
+#include <retrograd/racks/gate.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <string>

@@ -6,7 +6,7 @@
 
 #include <retrograd/backends/cpu/own_node.hpp>
 #include <retrograd/nodes/all.hpp>
-#include <retrograd/synths/oscillator.hpp>
+#include <retrograd/nodes/oscillator.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
 // FM routings: modulators come before their carriers, and what cannot be ordered is refused by name.
 #include <doctest/doctest.h>
 
-#include <retrograd/nodes/routing.hpp>
+#include <retrograd/racks/fm.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // Patches as data: their parameters have stable names and domains, and every value out of range is found.
 #include <doctest/doctest.h>
 
-#include <retrograd/patches/patch.hpp>
+#include <retrograd/racks/rack.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <cmath>
@@ -18,11 +18,11 @@ const double infinity = std::numeric_limits<double>::infinity();
 const double nan_value = std::numeric_limits<double>::quiet_NaN();
 
 // The problems of the default patch after a change, as "key: message", separated by "|".
-std::string problems_after(const std::function<void(Patch&)>& change) {
-  Patch patch = default_patch();
+std::string problems_after(const std::function<void(Rack&)>& change) {
+  Rack patch = default_rack();
   change(patch);
   std::string text;
-  for (const PatchProblem& problem : find_problems(patch)) {
+  for (const RackProblem& problem : find_problems(patch)) {
     text += (text.empty() ? "" : "|") + problem.key + ": " + problem.message;
   }
   return text;
@@ -31,8 +31,8 @@ std::string problems_after(const std::function<void(Patch&)>& change) {
 bool starts_with(const std::string& text, const std::string& start) { return text.rfind(start, 0) == 0; }
 
 std::string problem_of(const std::string& name, double value) {
-  return problems_after([&](Patch& patch) {
-    for (PatchParameter& parameter : parameters(patch)) {
+  return problems_after([&](Rack& patch) {
+    for (RackParameter& parameter : parameters(patch)) {
       if (parameter.name == name) parameter.value = value;
     }
   });
@@ -41,7 +41,7 @@ std::string problem_of(const std::string& name, double value) {
 }  // namespace
 
 TEST_CASE("the default patch is valid, one second long, and its operator 0 is heard") {
-  const Patch patch = default_patch();
+  const Rack patch = default_rack();
   CHECK(find_problems(patch).empty());
   CHECK_NOTHROW(validate(patch, "default"));
   CHECK(length_in_samples(patch) == 44100);
@@ -49,10 +49,10 @@ TEST_CASE("the default patch is valid, one second long, and its operator 0 is he
 }
 
 TEST_CASE("parameters are named by their path, in a stable order, and refer into the patch") {
-  Patch patch = default_patch();
+  Rack patch = default_rack();
   std::vector<std::string> names;
   std::vector<double> values;
-  for (const PatchParameter& parameter : parameters(patch)) {
+  for (const RackParameter& parameter : parameters(patch)) {
     names.push_back(parameter.name);
     values.push_back(parameter.value);
   }
@@ -70,9 +70,9 @@ TEST_CASE("parameters are named by their path, in a stable order, and refer into
 }
 
 TEST_CASE("a parameter's domain is exactly what validation accepts") {
-  Patch patch = default_patch();
+  Rack patch = default_rack();
   const double smallest = std::numeric_limits<double>::denorm_min();
-  for (const PatchParameter& parameter : parameters(patch)) {
+  for (const RackParameter& parameter : parameters(patch)) {
     CAPTURE(parameter.name);
     const Domain domain = parameter.domain();
     for (const double value : {-infinity, -1.0, -smallest, 0.0, smallest, 0.5, 1.0, std::nextafter(1.0, 2.0),
@@ -105,7 +105,7 @@ TEST_CASE("a value out of range is named with what it is and what would be right
 
 TEST_CASE("a sample rate is a whole number from 1 to 768000 Hz") {
   const auto problem = [](double rate) {
-    return problems_after([&](Patch& patch) { patch.sample_rate = rate; });
+    return problems_after([&](Rack& patch) { patch.sample_rate = rate; });
   };
   for (const double rate : {1.0, 44100.0, 768000.0}) CHECK(problem(rate) == "");
   for (const double rate : {0.0, -44100.0, 44100.5, 768001.0, infinity, nan_value}) {
@@ -116,7 +116,7 @@ TEST_CASE("a sample rate is a whole number from 1 to 768000 Hz") {
 
 TEST_CASE("a duration holds from one to 2^31 samples") {
   const auto problem = [](double duration) {
-    return problems_after([&](Patch& patch) {
+    return problems_after([&](Rack& patch) {
       patch.sample_rate = 65536.0;
       patch.duration = duration;
     });
@@ -135,7 +135,7 @@ TEST_CASE("a duration holds from one to 2^31 samples") {
 
 TEST_CASE("gate pairs run forwards and one after the other") {
   const auto problem = [](const std::vector<GatePair>& gate) {
-    return problems_after([&](Patch& patch) { patch.note.gate = gate; });
+    return problems_after([&](Rack& patch) { patch.note.gate = gate; });
   };
   CHECK(problem({{0.0, 0.1}, {0.1, 0.2}, {0.5, 9.0}}) == "");
   CHECK(starts_with(problem({}), "note.gate: is empty;"));
@@ -153,7 +153,7 @@ TEST_CASE("gate pairs run forwards and one after the other") {
 
 TEST_CASE("routing and audible operators are checked against the operators there are") {
   const auto problem = [](const std::vector<Route>& routing, const std::vector<int>& audible) {
-    return problems_after([&](Patch& patch) {
+    return problems_after([&](Rack& patch) {
       patch.fm.routing = routing;
       patch.fm.audible = audible;
     });
@@ -165,18 +165,18 @@ TEST_CASE("routing and audible operators are checked against the operators there
   CHECK(starts_with(problem({}, {0, 2}), "fm.audible.1: names operator 2; there are 2,"));
   CHECK(starts_with(problem({}, {-1}), "fm.audible.0: names operator -1;"));
   CHECK(starts_with(problem({}, {1, 1}), "fm.audible.1: names operator 1 a second time;"));
-  CHECK(problems_after([](Patch& patch) { patch.fm.operators.clear(); }) ==
+  CHECK(problems_after([](Rack& patch) { patch.fm.operators.clear(); }) ==
         "fm.operator: is empty; an FM synth has at least one operator");
 }
 
 TEST_CASE("the operators named audible are heard, in ascending order") {
-  Patch patch = default_patch();
+  Rack patch = default_rack();
   patch.fm.audible = {1, 0};
   CHECK(audible_operators(patch) == std::vector<int>{0, 1});
 }
 
 TEST_CASE("validate names the place, and every problem on a line of its own") {
-  Patch patch = default_patch();
+  Rack patch = default_rack();
   patch.note.frequency = -1.0;
   patch.fm.operators[1].gain = -1.0;
   try {
@@ -190,7 +190,7 @@ TEST_CASE("validate names the place, and every problem on a line of its own") {
 }
 
 TEST_CASE("gate pairs after the end are doubts, and operators from half the sample rate on are aliases") {
-  Patch patch = default_patch();
+  Rack patch = default_rack();
   CHECK(find_doubts(patch).empty());
   CHECK(find_aliases(patch).empty());
   patch.note.gate = {{0.0, 0.5}, {0.9, 3.0}, {3.0, 4.0}};

@@ -1,23 +1,23 @@
 // Patches on a tape.
 #include <doctest/doctest.h>
-#include <retrograd/patches/record.hpp>
+#include <retrograd/racks/record.hpp>
 
 #include <algorithm>
 
 using namespace retrograd;
 
 TEST_CASE("a patch's parameters are on the tape under their paths, in order, and come back") {
-  Patch patch = default_patch();
+  Rack patch = default_rack();
   Tape tape(tape_options(patch));
-  const RecordedPatch recorded = record(tape, patch);
-  const std::vector<PatchParameter> expected = parameters(patch);
+  const RecordedRack recorded = record(tape, patch);
+  const std::vector<RackParameter> expected = parameters(patch);
   REQUIRE(recorded.parameters.size() == expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {
     CHECK(tape.name(recorded.parameters[i]) == expected[i].name);
     CHECK(tape.value(recorded.parameters[i]).item() == expected[i].value);
   }
   tape.set(tape.find("fm.operator.1.gain"), Tensor(0.25));
-  Patch read = patch;
+  Rack read = patch;
   read_parameters(tape, recorded, 0, read);
   CHECK(read.fm.operators[1].gain == 0.25);
   read.fm.operators[1].gain = patch.fm.operators[1].gain;
@@ -25,9 +25,9 @@ TEST_CASE("a patch's parameters are on the tape under their paths, in order, and
 }
 
 TEST_CASE("rows of a patch sound like the patch, each with its own values") {
-  const Patch patch = default_patch();
+  const Rack patch = default_rack();
   Tape one(tape_options(patch)), many(tape_options(patch));
-  const RecordedPatch single = record(one, patch), rows = record(many, patch, 3);
+  const RecordedRack single = record(one, patch), rows = record(many, patch, 3);
   Tensor pitch(Shape{3, 1});
   pitch.as<double>()[0] = pitch.as<double>()[2] = 300.0;
   pitch.as<double>()[1] = 200.0;
@@ -41,9 +41,9 @@ TEST_CASE("rows of a patch sound like the patch, each with its own values") {
 }
 
 TEST_CASE("a patch that is not valid is refused before anything is recorded") {
-  Patch patch = default_patch();
+  Rack patch = default_rack();
   patch.fm.operators[0].envelope.sustain = 1.5;
-  Tape tape(tape_options(default_patch()));
+  Tape tape(tape_options(default_rack()));
   CHECK_THROWS_AS(record(tape, patch), DomainError);
   CHECK(tape.parameters().empty());
 }

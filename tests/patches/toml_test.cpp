@@ -1,8 +1,8 @@
-// Patch files: what is written is read back bit for bit, and every mistake is named with its file, line and
+// Rack files: what is written is read back bit for bit, and every mistake is named with its file, line and
 // key.
 #include <doctest/doctest.h>
 
-#include <retrograd/patches/toml.hpp>
+#include <retrograd/racks/rack_file.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <unistd.h>
@@ -22,7 +22,7 @@ using namespace retrograd;
 
 namespace {
 
-// What default_patch() is, as README shows it.
+// What default_rack() is, as README shows it.
 const std::string built_in_patch = R"(format = 1
 sample_rate = 44100
 duration = 1.0
@@ -54,7 +54,7 @@ std::string with(const std::string& from, const std::string& to, std::string tex
 
 std::string error_of(const std::string& text) {
   try {
-    parse_patch(text, "p.toml");
+    parse_rack(text, "p.toml");
   } catch (const FileError& error) {
     return error.what();
   }
@@ -63,7 +63,7 @@ std::string error_of(const std::string& text) {
 
 std::string load_error_of(const std::string& path) {
   try {
-    load_patch(path);
+    load_rack(path);
   } catch (const FileError& error) {
     return error.what();
   }
@@ -83,14 +83,14 @@ struct Folder {
 };
 
 // Every number of a patch, as bits, so that 0.0 and -0.0 differ.
-std::vector<std::uint64_t> bits_of(Patch patch) {
+std::vector<std::uint64_t> bits_of(Rack patch) {
   std::vector<std::uint64_t> bits{std::bit_cast<std::uint64_t>(patch.sample_rate),
                                   std::bit_cast<std::uint64_t>(patch.duration)};
   for (const auto& [on, off] : patch.note.gate) {
     bits.push_back(std::bit_cast<std::uint64_t>(on));
     bits.push_back(std::bit_cast<std::uint64_t>(off));
   }
-  for (const PatchParameter& parameter : parameters(patch)) {
+  for (const RackParameter& parameter : parameters(patch)) {
     bits.push_back(std::bit_cast<std::uint64_t>(parameter.value));
   }
   return bits;
@@ -116,8 +116,8 @@ double any_positive(std::mt19937_64& random) {
   return std::bit_cast<double>(random() % 0x7fefffffffffffffu + 1);
 }
 
-Patch random_patch(std::mt19937_64& random) {
-  Patch patch;
+Rack random_patch(std::mt19937_64& random) {
+  Rack patch;
   patch.sample_rate = static_cast<double>(1 + random() % 768000);
   patch.duration = (1.0 + static_cast<double>(random() % 100000000)) / patch.sample_rate * 1.000000123;
   patch.note.frequency = any_positive(random);
@@ -148,11 +148,11 @@ Patch random_patch(std::mt19937_64& random) {
 }  // namespace
 
 TEST_CASE("the documented patch is the default patch") {
-  CHECK(parse_patch(built_in_patch, "built_in.toml") == default_patch());
+  CHECK(parse_rack(built_in_patch, "built_in.toml") == default_rack());
 }
 
 TEST_CASE("what is written reads well") {
-  CHECK(format_patch(default_patch()) == R"(format = 1
+  CHECK(format_rack(default_rack()) == R"(format = 1
 sample_rate = 44100                 # Hz
 duration = 1.0                      # seconds
 
@@ -178,20 +178,20 @@ envelope = { attack = 0.1, decay = 0.5, sustain = 0.3, release = 0.7 }  # second
 TEST_CASE("any valid patch is read back bit for bit") {
   std::mt19937_64 random(20);
   for (int trial = 0; trial < 400; ++trial) {
-    const Patch patch = random_patch(random);
-    const std::string text = format_patch(patch);
+    const Rack patch = random_patch(random);
+    const std::string text = format_rack(patch);
     CAPTURE(text);
-    const Patch again = parse_patch(text, "random.toml");
+    const Rack again = parse_rack(text, "random.toml");
     CHECK(again == patch);
     CHECK(bits_of(again) == bits_of(patch));
-    CHECK(format_patch(again) == text);
+    CHECK(format_rack(again) == text);
   }
 }
 
 TEST_CASE("a patch that would be refused when read is not written") {
-  Patch patch = default_patch();
+  Rack patch = default_rack();
   patch.fm.operators[0].envelope.sustain = std::numeric_limits<double>::quiet_NaN();
-  CHECK_THROWS_AS(format_patch(patch), DomainError);
+  CHECK_THROWS_AS(format_rack(patch), DomainError);
 }
 
 TEST_CASE("integers are numbers, and audible operators may be named") {
@@ -200,10 +200,10 @@ TEST_CASE("integers are numbers, and audible operators may be named") {
   text = with("ratio = 2.0", "ratio = 2", text);
   text = with("sample_rate = 44100", "sample_rate = 44100.0", text);
   text = with("[fm]", "[fm]\naudible = [1, 0]", text);
-  Patch expected = default_patch();
+  Rack expected = default_rack();
   expected.note.gate = {{0.0, 1.0}};
   expected.fm.audible = {1, 0};
-  CHECK(parse_patch(text, "p.toml") == expected);
+  CHECK(parse_rack(text, "p.toml") == expected);
 }
 
 TEST_CASE("tables may be written in any of TOML's ways, with a mark of byte order and Windows line ends") {
@@ -217,7 +217,7 @@ TEST_CASE("tables may be written in any of TOML's ways, with a mark of byte orde
       "},\r\n"
       "  { ratio = 2.0, gain = 0.7, envelope.attack = 0.1, envelope.decay = 0.5, envelope.sustain = 0.3,"
       " envelope.release = 0.7 },\r\n]\r\n";
-  CHECK(parse_patch(text, "p.toml") == default_patch());
+  CHECK(parse_rack(text, "p.toml") == default_rack());
 }
 
 TEST_CASE("an unknown key is refused where it stands, with the nearest known one") {
@@ -423,10 +423,10 @@ TEST_CASE("text that is not TOML is refused at its line and column") {
 
 TEST_CASE("the text that is written to a file is the patch that is loaded from it") {
   Folder folder;
-  Patch patch = default_patch();
+  Rack patch = default_rack();
   patch.note.frequency = 440.0 / 3.0;
-  std::ofstream(folder.file("patch.toml")) << format_patch(patch);
-  CHECK(load_patch(folder.file("patch.toml")) == patch);
+  std::ofstream(folder.file("patch.toml")) << format_rack(patch);
+  CHECK(load_rack(folder.file("patch.toml")) == patch);
 }
 
 TEST_CASE("a file that cannot be read is named with the reason") {

@@ -6,7 +6,7 @@
 
 #include <retrograd/nodes/square.hpp>
 #include <retrograd/nodes/sum_over_rows.hpp>
-#include <retrograd/synths/oscillator.hpp>
+#include <retrograd/nodes/oscillator.hpp>
 
 #include <nlohmann/json.hpp>
 

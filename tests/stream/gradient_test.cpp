@@ -1,7 +1,7 @@
 // Live gradients: those of the last block, with the states it began with as constants.
 #include "stream_fixture.hpp"
 
-#include <retrograd/patches/record.hpp>
+#include <retrograd/racks/record.hpp>
 
 #include <cmath>
 
@@ -9,7 +9,7 @@ using namespace stream_fixture;
 
 TEST_CASE("over a first block a live gradient has the bits of the tape's") {
   for (const int length : {1, 100, 1024, 3000}) {
-    Patch patch = default_patch_to_fit();
+    Rack patch = default_rack_to_fit();
     patch.note.gate = {{0.0, 0.03}};
     patch.duration = length / patch.sample_rate;
     Tape tape(tape_options(patch));
@@ -23,7 +23,7 @@ TEST_CASE("over a first block a live gradient has the bits of the tape's") {
     REQUIRE(stream.rewind(seeds) == StreamStatus::ok);
     if (length == 1) continue;  // on a tape one sample is a constant
     const Var held = tape.input("gate", Tensor(std::span<const float>(gate)));
-    const RecordedPatch recorded = record(tape, patch, held);
+    const RecordedRack recorded = record(tape, patch, held);
     tape.play({recorded.audio});
     tape.rewind(recorded.audio, Tensor(std::span<const float>(seed)));
     for (const Var parameter : recorded.parameters) {

@@ -4,8 +4,8 @@
 #include <doctest/doctest.h>
 #include <retrograd/math/functions.hpp>
 #include <retrograd/nodes/arithmetic.hpp>
-#include <retrograd/patches/record.hpp>
-#include <retrograd/stream/instrument.hpp>
+#include <retrograd/racks/record.hpp>
+#include <retrograd/instrument/instrument.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -24,8 +24,8 @@ inline constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// Short envelopes, so that every part of them is heard within a few thousand samples.
-inline Patch short_patch() {
-  Patch patch = default_patch_to_fit();
+inline Rack short_patch() {
+  Rack patch = default_rack_to_fit();
   double step = 0.0;
   for (FMOperator& fm_operator : patch.fm.operators) {
     fm_operator.envelope = {0.003 + step, 0.011 - step, 0.4, 0.004 + step};
@@ -36,8 +36,8 @@ inline Patch short_patch() {
 }
 
 /// One operator: a sine with a plain envelope.
-inline Patch sine_patch(double attack, double release) {
-  Patch patch = default_patch();
+inline Rack sine_patch(double attack, double release) {
+  Rack patch = default_rack();
   patch.fm.routing.clear();
   patch.fm.operators = {{.ratio = 1.0, .gain = 1.0, .envelope = {attack, 0.01, 1.0, release}}};
   return patch;
@@ -46,7 +46,7 @@ inline Patch sine_patch(double attack, double release) {
 inline double frequency_of(double key) { return 440.0 * math::exp2((key - 69.0) / 12.0); }
 
 /// The patch on a tape: `length` samples, the gate as it is high in `gate`.
-inline std::vector<float> offline(Patch patch, double frequency, double velocity,
+inline std::vector<float> offline(Rack patch, double frequency, double velocity,
                                   const std::vector<float>& gate) {
   Tape tape({.sample_rate = rate, .length = static_cast<std::int64_t>(gate.size())});
   patch.note.frequency = frequency;
@@ -107,7 +107,7 @@ inline std::vector<float> played(Instrument& instrument, const Score& score, std
   return sound;
 }
 
-inline std::vector<float> played(const Patch& patch, const InstrumentOptions& options, const Score& score,
+inline std::vector<float> played(const Rack& patch, const InstrumentOptions& options, const Score& score,
                                  std::size_t length, int block) {
   Instrument instrument(patch, options);
   instrument.prepare(rate, longest_block);

@@ -13,7 +13,7 @@ using namespace retrograd;
 using namespace instrument_fixture;
 
 TEST_CASE("a note has the samples of the patch rendered offline, at any place in any block") {
-  for (const Patch& patch : {short_patch(), sine_patch(0.01, 0.02)}) {
+  for (const Rack& patch : {short_patch(), sine_patch(0.01, 0.02)}) {
     for (const int start : {0, 1, 15, 16, 63, 1000, 1337}) {
       constexpr int held = 1501;
       constexpr std::size_t length = 3000;
@@ -34,7 +34,7 @@ TEST_CASE("a note has the samples of the patch rendered offline, at any place in
 }
 
 TEST_CASE("a voice that has played before sounds like a new one") {
-  const Patch patch = short_patch();
+  const Rack patch = short_patch();
   for (const int start : {5000, 5007, 5501}) {
     std::vector<float> wanted = offline(patch, frequency_of(50), 0.3, gate_of(2000, {{0, 800}}));
     for (const int block : block_sizes) {
@@ -48,7 +48,7 @@ TEST_CASE("a voice that has played before sounds like a new one") {
 }
 
 TEST_CASE("notes at once are the sum of the notes, the first voice first") {
-  const Patch patch = short_patch();
+  const Rack patch = short_patch();
   std::mt19937 random(3);
   constexpr std::size_t length = 4000;
   Score score;
@@ -103,7 +103,7 @@ TEST_CASE("blocks change nothing: stolen voices, bends, pedal and reused voices 
 }
 
 TEST_CASE("a key that sounds starts again from the level it has, after one sample of its release") {
-  const Patch patch = short_patch();
+  const Rack patch = short_patch();
   const std::vector<float> wanted =
       offline(patch, frequency_of(60), 0.5, gate_of(3000, {{0, 700}, {701, 1500}, {1600, 2000}}));
   const Score struck{on(0, 60, 0.5), on(700, 60, 0.5), off(1500, 60), on(1600, 60, 0.5), off(2000, 60)};
@@ -116,7 +116,7 @@ TEST_CASE("a key that sounds starts again from the level it has, after one sampl
 }
 
 TEST_CASE("a voice taken over goes to the new pitch and loudness without a click") {
-  const Patch patch = sine_patch(0.02, 0.05);
+  const Rack patch = sine_patch(0.02, 0.05);
   const Score score{on(0, 60, 1.0), on(10000, 67, 0.5), off(20000, 67), on(20100, 50, 1.0)};
   const std::vector<float> sound = played(patch, {.voices = 1}, score, 40000, 64);
   // A sine's own slope, the envelope's, and the loudness's.
@@ -183,7 +183,7 @@ TEST_CASE("a held note sounds on; the pedal holds notes whose keys are up") {
 }
 
 TEST_CASE("a bend moves every note, those that begin later too, by the range it is given") {
-  const Patch patch = short_patch();
+  const Rack patch = short_patch();
   std::vector<float> wanted =
       offline(patch, 440.0 * math::exp2((60 + 0.5 * 7 - 69.0) / 12.0), 1.0, gate_of(2000, {{0, 1500}}));
   delay(wanted, 100);
@@ -198,7 +198,7 @@ TEST_CASE("a bend moves every note, those that begin later too, by the range it 
 }
 
 TEST_CASE("tuning is the frequency of key 69") {
-  const Patch patch = short_patch();
+  const Rack patch = short_patch();
   const std::vector<float> wanted = offline(patch, 432.0, 1.0, gate_of(1000, {{0, 500}}));
   const Score score{on(0, 69), off(500, 69)};
   CHECK(first_difference(played(patch, {.tuning = 432.0}, score, 1000, 64), wanted) == -1);
@@ -215,7 +215,7 @@ TEST_CASE("a note that begins and ends at one sample is silent, and its voice be
 }
 
 TEST_CASE("an event beyond the block waits for its own") {
-  const Patch patch = short_patch();
+  const Rack patch = short_patch();
   Instrument instrument(patch, {.voices = 2});
   instrument.prepare(rate, longest_block);
   std::vector<float> wanted = offline(patch, frequency_of(60), 1.0, gate_of(2000, {{0, 700}}));
@@ -327,7 +327,7 @@ TEST_CASE("a parameter is all voices'; a note's frequency and velocity are not p
 }
 
 TEST_CASE("options and patches that cannot be are refused with what is wrong") {
-  const Patch patch = short_patch();
+  const Rack patch = short_patch();
   CHECK_THROWS_WITH_AS(Instrument(patch, {.voices = 0}), doctest::Contains("0 voices; 1 to 1024"),
                        DomainError);
   CHECK_THROWS_AS(Instrument(patch, {.voices = 1025}), DomainError);
@@ -336,7 +336,7 @@ TEST_CASE("options and patches that cannot be are refused with what is wrong") {
     CHECK_THROWS_AS(Instrument(patch, {.tuning = wrong}), DomainError);
     CHECK_THROWS_AS(Instrument(patch, {.glide = wrong}), DomainError);
   }
-  Patch bad = patch;
+  Rack bad = patch;
   bad.fm.operators[0].gain = not_a_number;
   CHECK_THROWS_WITH_AS(Instrument(bad, {}), doctest::Contains("fm.operator.0.gain"), DomainError);
   Instrument instrument(patch);

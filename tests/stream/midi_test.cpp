@@ -1,5 +1,5 @@
 // MIDI on an instrument: what each message does, to its own channel alone, and how bytes are cut into messages.
-#include <retrograd/stream/midi_channels.hpp>
+#include <retrograd/instrument/midi_channels.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
@@ -46,7 +46,7 @@ Score operator+(Score a, const Score& b) {
 const InstrumentOptions four_voices{.voices = 4};
 
 std::vector<float> sound_of(const Score& score, std::size_t length = 3000,
-                            const Patch& patch = short_patch()) {
+                            const Rack& patch = short_patch()) {
   return played(patch, four_voices, score, length, 64);
 }
 
@@ -202,7 +202,7 @@ TEST_CASE("all notes off lifts the keys, and the pedal holds what it holds; all 
     CHECK(first_difference(sound_of(plain), sound_of({on(0, 60), off(600, 60)})) == -1);
   }
   // A held note, one that the pedal holds, one in its release: silent after a glide of 20 ms, and no click.
-  const Patch slow = sine_patch(0.001, 1.0);
+  const Rack slow = sine_patch(0.001, 1.0);
   const Score notes{on(0, 60), pedal(0, true), on(0, 64), off(100, 64), on_of(1, 0, 67), off_of(1, 4700, 67)};
   const Score silence = notes + control(4800, {{120, 0}}) + control(4800, {{120, 0}}, 1);
   Instrument instrument(slow, four_voices);
@@ -243,7 +243,7 @@ TEST_CASE("volume and expression are 40 log10(value / 127) dB each, 14 bits wher
 
 TEST_CASE("volume goes to its value without a step, released notes too") {
   const Score notes{on(0, 69), off(10000, 69)};
-  const Patch slow = sine_patch(0.001, 1.0);
+  const Rack slow = sine_patch(0.001, 1.0);
   const float usual = largest_step(sound_of(notes, 20000, slow));
   for (const int time : {5000, 12000}) {
     const std::vector<float> sound = sound_of(notes + control(time, {{11, 0}}), 20000, slow);

@@ -1,7 +1,7 @@
 // A row that becomes NaN or infinite is silent and starts again, and nobody else notices.
 #include "stream_fixture.hpp"
 
-#include <retrograd/stream/instrument.hpp>
+#include <retrograd/instrument/instrument.hpp>
 
 #include <limits>
 
@@ -177,7 +177,7 @@ TEST_CASE("a way back says where a gradient is not finite, and is none after a b
 
 TEST_CASE("a voice that is not finite ends alone, and is free for the next note") {
   // A ratio so large that the highest key's frequency times it is infinite, and no other's.
-  const Patch patch = default_patch();
+  const Rack patch = default_rack();
   const auto play = [&](bool has_bad_note) {
     Instrument instrument(patch, {.voices = 3, .glide = 0.0, .tuning = 440.0});
     instrument.prepare(44100.0, 256);

@@ -6,8 +6,8 @@
 
 #include <retrograd/c.h>
 #include <retrograd/nodes/all.hpp>
-#include <retrograd/patches/patch.hpp>
-#include <retrograd/stream/instrument.hpp>
+#include <retrograd/racks/rack.hpp>
+#include <retrograd/instrument/instrument.hpp>
 #include <retrograd/stream/stream.hpp>
 
 #include <dlfcn.h>
@@ -172,7 +172,7 @@ TEST_CASE("what is counted is counted") {
 
 TEST_CASE("a million blocks allocate nothing, lock nothing and make no system call") {
   constexpr int blocks = 1000000, most = 16;
-  const Patch patch = default_patch();
+  const Rack patch = default_rack();
   Stream stream(patch, 4, {.gradients = true});
   stream.prepare(48000.0, 512);
   std::vector<float> gate(512), seed(512, 1.0f);
@@ -227,7 +227,7 @@ TEST_CASE("a million blocks allocate nothing, lock nothing and make no system ca
 
 TEST_CASE("an instrument's notes and blocks allocate nothing, lock nothing and make no system call") {
   constexpr int blocks = 100000;
-  Instrument instrument(default_patch(), {.voices = 4});
+  Instrument instrument(default_rack(), {.voices = 4});
   instrument.prepare(48000.0, 256);
   const int gain = instrument.parameter("fm.operator.0.gain");
   std::vector<float> audio(256);
@@ -369,7 +369,7 @@ TEST_CASE("the host's floating-point environment changes nothing, and it has it 
   const auto played = [](int rounding) {
     std::fenv_t before;
     std::fegetenv(&before);
-    Stream stream(default_patch(), 1, {.gradients = true});
+    Stream stream(default_rack(), 1, {.gradients = true});
     stream.prepare(44100.0, 512);
     std::fesetround(rounding);
     std::vector<float> gate(512, 1.0f), audio(512);
@@ -395,7 +395,7 @@ TEST_CASE("nor does it change an instrument's notes") {
   const auto played = [](int rounding) {
     std::fenv_t before;
     std::fegetenv(&before);
-    Instrument instrument(default_patch(), {.voices = 4});
+    Instrument instrument(default_rack(), {.voices = 4});
     instrument.prepare(44100.0, 512);
     std::fesetround(rounding);
     std::vector<float> audio(512), heard;

@@ -1,7 +1,7 @@
 // Streams: the same bits as a tape's own play whatever the blocks, and what a host may do to one.
 #include "stream_fixture.hpp"
 
-#include <retrograd/patches/record.hpp>
+#include <retrograd/racks/record.hpp>
 
 #include <cmath>
 #include <limits>
@@ -9,10 +9,10 @@
 using namespace stream_fixture;
 
 TEST_CASE("a streamed patch has the bits of its offline render, for any blocks") {
-  for (Patch patch : {default_patch(), default_patch_to_fit()}) {
+  for (Rack patch : {default_rack(), default_rack_to_fit()}) {
     patch.duration = 0.6;
     Tape tape(tape_options(patch));
-    const RecordedPatch recorded = record(tape, patch);
+    const RecordedRack recorded = record(tape, patch);
     tape.play({recorded.audio});
     const auto expected = tape.value(recorded.audio).as<float>();
     const auto gate_samples = tape.value(tape.find("note.gate")).as<float>();
@@ -136,9 +136,9 @@ TEST_CASE("no row's events change another row's bits") {
 }
 
 TEST_CASE("a restarted row is the row from its first sample on, at any sample") {
-  const Patch patch = default_patch();
+  const Rack patch = default_rack();
   Tape tape(tape_options(patch));
-  const RecordedPatch recorded = record(tape, patch);
+  const RecordedRack recorded = record(tape, patch);
   tape.play({recorded.audio});
   const auto expected = tape.value(recorded.audio).as<float>();
   Stream stream(patch, 2);
@@ -158,9 +158,9 @@ TEST_CASE("a restarted row is the row from its first sample on, at any sample") 
 }
 
 TEST_CASE("a restart in the middle of a glide that a jump ends is the row from its first sample on") {
-  const Patch patch = default_patch();
+  const Rack patch = default_rack();
   Tape tape(tape_options(patch));
-  const RecordedPatch recorded = record(tape, patch);
+  const RecordedRack recorded = record(tape, patch);
   tape.play({recorded.audio});
   const auto expected = tape.value(recorded.audio).as<float>();
   Stream stream(patch);
@@ -302,7 +302,7 @@ TEST_CASE("a node that cannot stream is named when the stream is made, and why")
 }
 
 TEST_CASE("bad calls give silence and a status, and the stream stays where it was") {
-  Stream stream(default_patch());
+  Stream stream(default_rack());
   std::vector<float> gate(256, 1.0f), out(256, 5.0f), expected(256);
   const float* in[] = {gate.data()};
   float* outs[] = {out.data()};
@@ -352,7 +352,7 @@ TEST_CASE("bad calls give silence and a status, and the stream stays where it wa
   CHECK_FALSE(stream.schedule({StreamEvent::Kind::input, 0, 7, 0, 1.0}));
   CHECK_FALSE(stream.schedule({StreamEvent::Kind::restart, 0, 0, 3, 0.0}));
   CHECK(stream.value(pitch) == 300.0);
-  CHECK_THROWS_WITH_AS(Stream(default_patch(), 0), doctest::Contains("1 or more"), DomainError);
+  CHECK_THROWS_WITH_AS(Stream(default_rack(), 0), doctest::Contains("1 or more"), DomainError);
   CHECK_THROWS_WITH_AS(stream.prepare(0.5, 64), doctest::Contains("1 to 768000"), DomainError);
   CHECK_THROWS_WITH_AS(stream.prepare(44100.0, 0), doctest::Contains("1 to 1048576"), DomainError);
   CHECK_THROWS_WITH_AS(stream.parameter("pitch"), doctest::Contains("note.frequency"), TapeError);
@@ -377,7 +377,7 @@ TEST_CASE("an output that is not finite is silence, and its row starts again") {
 }
 
 TEST_CASE("events beyond the block wait, and there is room for as many as was asked") {
-  Stream stream(default_patch(), 1, {.max_events = 2});
+  Stream stream(default_rack(), 1, {.max_events = 2});
   stream.prepare(44100.0, 64);
   CHECK(stream.schedule({StreamEvent::Kind::input, 100, 0, 0, 1.0}));
   CHECK(stream.schedule({StreamEvent::Kind::input, 120, 0, 0, 0.0}));
@@ -389,18 +389,18 @@ TEST_CASE("events beyond the block wait, and there is room for as many as was as
 }
 
 TEST_CASE("prepared again, a stream is at its start and keeps its parameters") {
-  Stream stream(default_patch());
+  Stream stream(default_rack());
   stream.prepare(44100.0, 64);
   CHECK(stream.set(stream.parameter("note.frequency"), 123.0));
   stream.prepare(48000.0, 128);
   CHECK(stream.sample_rate() == 48000.0);
   CHECK(stream.max_block() == 128);
   CHECK(stream.value(stream.parameter("note.frequency")) == 123.0);
-  Patch patch = default_patch();
+  Rack patch = default_rack();
   patch.sample_rate = 48000.0;
   patch.note.frequency = 123.0;
   Tape tape(tape_options(patch));
-  const RecordedPatch recorded = record(tape, patch);
+  const RecordedRack recorded = record(tape, patch);
   tape.play({recorded.audio});
   const std::vector<float> gate(1000, 1.0f);
   CHECK(same_bits(play(stream, {gate}, 1000, always(128))[0], tape.value(recorded.audio).as<float>().data()));

@@ -1,6 +1,6 @@
 // The voice allocator, alone and against lists that are plainly kept in order.
 #include <doctest/doctest.h>
-#include <retrograd/stream/voices.hpp>
+#include <retrograd/instrument/voices.hpp>
 
 #include <algorithm>
 #include <array>

@@ -2,8 +2,8 @@
 // of bits, precision, memory and reference data share.
 #pragma once
 
-#include <retrograd/nodes/gate.hpp>
-#include <retrograd/synths/fm_synth.hpp>
+#include <retrograd/racks/gate.hpp>
+#include <retrograd/racks/fm.hpp>
 
 #include <string>
 #include <vector>

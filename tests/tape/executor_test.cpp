@@ -3,7 +3,7 @@
 
 #include <retrograd/backends/cpu/own_node.hpp>
 #include <retrograd/nodes/all.hpp>
-#include <retrograd/synths/oscillator.hpp>
+#include <retrograd/nodes/oscillator.hpp>
 #include <retrograd/tape/executor.hpp>
 #include <retrograd/tape/tape.hpp>
 

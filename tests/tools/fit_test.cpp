@@ -1,6 +1,6 @@
 // retrograd fit: what it writes and prints.
 #include <doctest/doctest.h>
-#include <retrograd/patches/toml.hpp>
+#include <retrograd/racks/rack_file.hpp>
 
 #include <cstdint>
 #include <string>
@@ -21,7 +21,7 @@ TEST_CASE("fit lowers the loss, writes the patch and its sound, and prints the p
   CHECK(contains(outcome.out, "wrote fitted.toml\nwrote fitted.wav\n"));
   CHECK(place.files() == 4);
 
-  CHECK(load_patch((place / "fitted.toml").string()).fm.operators.size() == 2);
+  CHECK(load_rack((place / "fitted.toml").string()).fm.operators.size() == 2);
   CHECK(run(place, {"render", "fitted.toml", "-o", "again.wav"}).code == 0);
   CHECK(content(place / "fitted.wav") == content(place / "again.wav"));
 }
@@ -37,8 +37,8 @@ TEST_CASE("fit --json tells losses, parameters, what was found in the recording,
   CHECK(json.at("frequency").get<double>() == doctest::Approx(400).epsilon(0.005));
   CHECK(json.at("gate").size() == 2);
   CHECK(json.at("files") == Json{"a.toml", "a.wav"});
-  Patch written = load_patch((place / "a.toml").string());
-  for (const PatchParameter& parameter : parameters(written))
+  Rack written = load_rack((place / "a.toml").string());
+  for (const RackParameter& parameter : parameters(written))
     CHECK(json.at("parameters").at(parameter.name).get<double>() == parameter.value);
 }
 
@@ -48,7 +48,7 @@ TEST_CASE("fit takes the pitch and the gate it is given") {
       json_of(run(place, with(quick_fit, {"--frequency", "200.5", "--gate", "0.01,0.1", "--json"})).out);
   CHECK(json.at("frequency") == 200.5);
   CHECK(json.at("gate") == Json{0.01, 0.1});
-  const Patch written = load_patch((place / "fitted.toml").string());
+  const Rack written = load_rack((place / "fitted.toml").string());
   CHECK(written.note.gate == std::vector<GatePair>{{0.01, 0.1}});
   CHECK(written.note.frequency == doctest::Approx(200.5).epsilon(0.005));
 }
@@ -115,7 +115,7 @@ TEST_CASE("a fit of no steps writes the patch that it begins with, tuned to the 
   const Json json = json_of(outcome.out);
   CHECK(json.at("steps") == 0);
   CHECK(json.at("loss_after") == json.at("loss_before"));
-  CHECK(load_patch((place / "fitted.toml").string()).fm.operators[1].ratio == 2.0);
+  CHECK(load_rack((place / "fitted.toml").string()).fm.operators[1].ratio == 2.0);
 }
 
 TEST_CASE("fit takes a learning rate and a sample rate") {
@@ -128,6 +128,6 @@ TEST_CASE("fit takes a learning rate and a sample rate") {
   const double usual = loss_at("0.15");
   CHECK(loss_at("1e-9") > usual);
   CHECK(run(place, with(quick_fit, {"--sample-rate", "4000", "--force"})).code == 0);
-  CHECK(load_patch((place / "fitted.toml").string()).sample_rate == 4000);
+  CHECK(load_rack((place / "fitted.toml").string()).sample_rate == 4000);
   CHECK(read_sound(place / "fitted.wav").sample_rate == 4000);
 }

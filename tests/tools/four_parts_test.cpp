@@ -67,7 +67,7 @@ double amplitude(const std::vector<float>& sound, double seconds, double frequen
 TEST_CASE("of a piece in four parts that cross every note is heard at its middle") {
   std::vector<PartNote> notes;
   const MidiFile file = parse_midi_file(piece(notes), "piece.mid");
-  Patch organ = default_patch();
+  Rack organ = default_rack();
   organ.fm.routing.clear();
   organ.fm.operators = {{.ratio = 1.0, .gain = 0.5, .envelope = {0.002, 0.01, 1.0, 0.005}}};
   Instrument instrument(organ, {.voices = 16});

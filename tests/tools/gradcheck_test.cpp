@@ -1,7 +1,7 @@
 // retrograd gradcheck: what it prints, and its verdict.
 #include <doctest/doctest.h>
 #include <retrograd/gradcheck/node_check.hpp>
-#include <retrograd/patches/toml.hpp>
+#include <retrograd/racks/rack_file.hpp>
 
 #include <string>
 #include <vector>
@@ -45,7 +45,7 @@ TEST_CASE("gradcheck of a patch puts each parameter's gradient beside a numeric 
   CHECK(outcome.code == 0);
   const Json json = json_of(outcome.out);
   CHECK(json.at("passed") == true);
-  Patch patch = parse_patch(small_patch, "small");
+  Rack patch = parse_rack(small_patch, "small");
   const auto named = parameters(patch);
   REQUIRE(json.at("parameters").size() == named.size());
   for (std::size_t p = 0; p < named.size(); ++p) {

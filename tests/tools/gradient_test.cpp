@@ -1,8 +1,8 @@
 // retrograd gradient: what it prints.
 #include <doctest/doctest.h>
 #include <retrograd/losses/losses.hpp>
-#include <retrograd/patches/record.hpp>
-#include <retrograd/patches/toml.hpp>
+#include <retrograd/racks/record.hpp>
+#include <retrograd/racks/rack_file.hpp>
 #include <retrograd/tape/tape.hpp>
 
 #include <cmath>
@@ -16,7 +16,7 @@ TEST_CASE("gradient prints the tape's loss and gradients, exactly, as one JSON o
   write_wav(place / "target.wav", struck(310, 0.1, 8000), 1, 8000, WavFormat::f32);
   const std::vector<double> target = read_sound(place / "target.wav").samples;
   REQUIRE(target.size() == 800);
-  Patch patch = parse_patch(small_patch, "small");
+  Rack patch = parse_rack(small_patch, "small");
   for (const std::string loss : {"mse", "mss"}) {
     for (const std::string type : {"f32", "f64"}) {
       CAPTURE(loss);
@@ -30,7 +30,7 @@ TEST_CASE("gradient prints the tape's loss and gradients, exactly, as one JSON o
       TapeOptions options = tape_options(patch);
       options.type = type == "f64" ? ElementType::f64 : ElementType::f32;
       Tape tape(options);
-      const RecordedPatch recorded = record(tape, patch);
+      const RecordedRack recorded = record(tape, patch);
       const Var wanted = tape.input("target", Tensor(std::span(target)));
       const Var y = loss == "mse" ? mean_squared_loss(recorded.audio, wanted)
                                   : multi_resolution_stft_loss(recorded.audio, wanted);

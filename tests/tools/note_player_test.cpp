@@ -11,8 +11,8 @@ using namespace retrograd::tool;
 
 namespace {
 
-Patch quick_patch() {
-  Patch patch = default_patch();
+Rack quick_patch() {
+  Rack patch = default_rack();
   for (FMOperator& fm_operator : patch.fm.operators) fm_operator.envelope = {0.001, 0.01, 0.5, 0.001};
   return patch;
 }

@@ -1,6 +1,6 @@
 // retrograd patch: the files to begin with.
 #include <doctest/doctest.h>
-#include <retrograd/patches/toml.hpp>
+#include <retrograd/racks/rack_file.hpp>
 
 #include "program.hpp"
 
@@ -9,14 +9,14 @@ TEST_CASE("patch writes the built-in patches, which render as they are") {
   const Outcome printed = run(place, {"patch"});
   CHECK(printed.code == 0);
   CHECK(printed.err.empty());
-  CHECK(parse_patch(printed.out, "the output") == default_patch());
+  CHECK(parse_rack(printed.out, "the output") == default_rack());
   const Outcome to_fit = run(place, {"patch", "--fit", "-o", "fit.toml"});
   CHECK(to_fit.code == 0);
   CHECK(to_fit.out.empty());
   CHECK(contains(to_fit.err, "fit.toml: 6 operators, 1 s at 44100 Hz"));
-  CHECK(load_patch((place / "fit.toml").string()) == default_patch_to_fit());
+  CHECK(load_rack((place / "fit.toml").string()) == default_rack_to_fit());
   CHECK(run(place, {"render", "fit.toml", "-o", "a.wav"}).code == 0);
-  CHECK(parse_patch(run(place, {"patch", "--sample-rate", "48000"}).out, "it").sample_rate == 48000);
+  CHECK(parse_rack(run(place, {"patch", "--sample-rate", "48000"}).out, "it").sample_rate == 48000);
   const Json json = json_of(run(place, {"patch", "--json"}).out);
   CHECK(json.at("sample_rate") == 44100);
   CHECK(json.at("parameters").at("note.frequency") == 300);
@@ -29,5 +29,5 @@ TEST_CASE("patch replaces nothing unless it is told to") {
   CHECK(refused.err == "retrograd: cannot write 'small.toml': it is there already; --force replaces it\n");
   CHECK(content(place / "small.toml") == small_patch);
   CHECK(run(place, {"patch", "-o", "small.toml", "--force"}).code == 0);
-  CHECK(load_patch((place / "small.toml").string()) == default_patch());
+  CHECK(load_rack((place / "small.toml").string()) == default_rack());
 }

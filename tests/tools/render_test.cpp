@@ -1,9 +1,9 @@
 // retrograd render: the sounds it writes.
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <retrograd/patches/record.hpp>
-#include <retrograd/patches/toml.hpp>
-#include <retrograd/stream/instrument.hpp>
+#include <retrograd/racks/record.hpp>
+#include <retrograd/racks/rack_file.hpp>
+#include <retrograd/instrument/instrument.hpp>
 #include <retrograd/tape/tape.hpp>
 
 #include <cmath>
@@ -22,7 +22,7 @@ TEST_CASE("render writes the samples that a tape plays, at the patch's rate") {
   CHECK(outcome.out.empty());
   CHECK(contains(outcome.err, "a.wav: 800 samples (0.1 s) at 8000 Hz, f32, peak "));
 
-  const Patch patch = parse_patch(small_patch, "small");
+  const Rack patch = parse_rack(small_patch, "small");
   Tape tape(tape_options(patch));
   const Var audio = record(tape, patch).audio;
   tape.play({audio});
@@ -37,7 +37,7 @@ TEST_CASE("render writes the samples that a tape plays, at the patch's rate") {
 TEST_CASE("render without a patch plays the built-in one") {
   const Workplace place;
   CHECK(run(place, {"render", "-o", "a.wav"}).code == 0);
-  put(place / "default.toml", format_patch(default_patch()));
+  put(place / "default.toml", format_rack(default_rack()));
   CHECK(run(place, {"render", "default.toml", "-o", "b.wav"}).code == 0);
   CHECK(content(place / "a.wav") == content(place / "b.wav"));
   CHECK(read_sound(place / "a.wav").samples.size() == 44100);
@@ -55,7 +55,7 @@ TEST_CASE("render --notes plays a MIDI file until its last note has ended") {
   CHECK(contains(outcome.err, " at 8000 Hz, f32, peak "));
   const std::vector<double> samples = read_sound(place / "a.wav").samples;
 
-  Instrument instrument(parse_patch(small_patch, "small"));
+  Instrument instrument(parse_rack(small_patch, "small"));
   instrument.prepare(8000.0, 64);
   CHECK(instrument.note_on(60, 1.0, 0));
   CHECK(instrument.note_on(64, 64 / 127.0, 800));
@@ -255,7 +255,7 @@ TEST_CASE("render reads a patch or notes from standard input and writes to stand
     ::close(ends[0]);
     CHECK_MESSAGE(outcome.code == 0, outcome.err);
     if (arguments[0] == "fit") {
-      CHECK(parse_patch(outcome.out, "the output").fm.operators.size() == 2);  // and nothing else
+      CHECK(parse_rack(outcome.out, "the output").fm.operators.size() == 2);  // and nothing else
       CHECK(contains(outcome.err, "parameter"));
       CHECK(contains(outcome.err, "standard input: 0."));
     }

@@ -1,7 +1,7 @@
 // retrograd fit: a patch that sounds like a recording.
 #include <retrograd/files/atomic_file.hpp>
 #include <retrograd/fit/fit.hpp>
-#include <retrograd/patches/toml.hpp>
+#include <retrograd/racks/rack_file.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -165,8 +165,8 @@ void report(const FitCommand& command, const FitJob& job, Fitted& fitted) {
     std::cout << json_of(fitted).lines() << '\n';
     return;
   }
-  const std::vector<PatchParameter> before = parameters(fitted.before);
-  const std::vector<PatchParameter> after = parameters(fitted.result.patch);
+  const std::vector<RackParameter> before = parameters(fitted.before);
+  const std::vector<RackParameter> after = parameters(fitted.result.patch);
   std::vector<std::vector<std::string>> rows;
   for (std::size_t p = 0; p < after.size(); ++p)
     rows.push_back({after[p].name, number(before[p].value), number(after[p].value), unit_of(after[p].kind)});
@@ -219,7 +219,7 @@ ExitCode run_fit(FitCommand command) {
     format_for("--render", job.rendered, "");
     check_no_terminal("--render", job.rendered, "a sound");
   }
-  FitEngine engine{device, command.patch ? load_patch(readable_name(*command.patch)) : default_patch_to_fit(),
+  FitEngine engine{device, command.patch ? load_rack(readable_name(*command.patch)) : default_rack_to_fit(),
                    threads, interrupt};
   if (command.sample_rate) engine.initial.sample_rate = *command.sample_rate;
   if (command.directory) return fit_many(command, engine);
@@ -232,7 +232,7 @@ ExitCode run_fit(FitCommand command) {
 
 Fitted fit_one(const FitCommand& command, const FitJob& job, FitEngine& engine) {
   const FitTarget target = read_target(command, job, engine.initial.sample_rate);
-  const Patch before = tuned_to(target, engine.initial);
+  const Rack before = tuned_to(target, engine.initial);
   say_doubts(before, shown_input(job.target));
   SavedFit saved{fingerprint(target), command.fit.loss_floor, command.fit.seed, before, {}};
   const std::optional<FitState> resumed = state_to_resume(command, job, saved);
@@ -259,7 +259,7 @@ Fitted fit_one(const FitCommand& command, const FitJob& job, FitEngine& engine) 
   }
   fitted.was_interrupted = engine.interrupt.is_requested();
 
-  write_text(writable_name(job.output), format_patch(result.patch));
+  write_text(writable_name(job.output), format_rack(result.patch));
   fitted.files.push_back(job.output);
   if (job.resume && result.state.best.empty()) {
     std::cerr << *job.resume << ": not written; the fit ended before its first step, so begin it again\n";
@@ -277,7 +277,7 @@ Fitted fit_one(const FitCommand& command, const FitJob& job, FitEngine& engine) 
 
 Json json_of(Fitted& fitted) {
   Json values = Json::object();
-  for (const PatchParameter& parameter : parameters(fitted.result.patch))
+  for (const RackParameter& parameter : parameters(fitted.result.patch))
     values.add(parameter.name, parameter.value);
   return Json::object({{"loss_before", fitted.result.loss_before},
                        {"loss_after", fitted.result.loss_after},

@@ -40,7 +40,7 @@ struct FitJob {
 /// A fit that is done, or was interrupted and kept.
 struct Fitted {
   FitTarget target;
-  Patch before;
+  Rack before;
   FitResult result;
   bool was_interrupted = false;
   std::vector<std::string> files;  ///< that were written
@@ -49,7 +49,7 @@ struct Fitted {
 /// Where all fits of one command are computed.
 struct FitEngine {
   Device device;
-  Patch initial;
+  Rack initial;
   ThreadPool& threads;
   const Interrupt& interrupt;
 };

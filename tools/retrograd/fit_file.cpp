@@ -9,7 +9,7 @@
 #include "fit_file.hpp"
 
 #include <retrograd/files/text_file.hpp>
-#include <retrograd/patches/toml.hpp>
+#include <retrograd/racks/rack_file.hpp>
 
 #include <bit>
 #include <cmath>
@@ -61,8 +61,8 @@ class Reader {
     if (!json.is_string()) fail(key, "must be a text");
     return json.get<std::string>();
   }
-  Patch patch(const Json& json, const std::string& key) const {
-    return parse_patch(text(json, key), name_ + ": " + key);
+  Rack patch(const Json& json, const std::string& key) const {
+    return parse_rack(text(json, key), name_ + ": " + key);
   }
 
  private:
@@ -70,7 +70,7 @@ class Reader {
 };
 
 /// Whether two patches differ in nothing but what a fit changes.
-bool is_of_one_structure(Patch a, Patch b) {
+bool is_of_one_structure(Rack a, Rack b) {
   if (a.fm.operators.size() != b.fm.operators.size()) return false;
   const auto of_a = parameters(a);
   const auto of_b = parameters(b);
@@ -100,7 +100,7 @@ std::string format_fit(const SavedFit& fit) {
   Json rows = Json::array();
   for (std::size_t row = 0; row < fit.state.best.size(); ++row)
     rows.push_back(
-        {{"patch", format_patch(fit.state.best[row])}, {"loss", json_number(fit.state.best_loss[row])}});
+        {{"patch", format_rack(fit.state.best[row])}, {"loss", json_number(fit.state.best_loss[row])}});
   Json optimizer = Json::object();
   for (const auto& [name, values] : fit.state.optimizer) {
     Json list = Json::array();
@@ -111,7 +111,7 @@ std::string format_fit(const SavedFit& fit) {
                   {"recording", fit.recording},
                   {"loss_floor", fit.loss_floor},
                   {"seed", fit.seed},
-                  {"initial", format_patch(fit.initial)},
+                  {"initial", format_rack(fit.initial)},
                   {"steps_done", fit.state.steps_done},
                   {"rows", rows},
                   {"optimizer", optimizer}};

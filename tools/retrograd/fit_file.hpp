@@ -14,7 +14,7 @@ struct SavedFit {
   std::string recording;                   ///< fingerprint(target)
   double loss_floor = default_loss_floor;  ///< dB: losses above another floor do not compare
   std::uint64_t seed = 0;
-  Patch initial;  ///< tuned to the target
+  Rack initial;  ///< tuned to the target
   FitState state;
 };
 

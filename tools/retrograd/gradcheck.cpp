@@ -5,9 +5,9 @@
 #include <retrograd/nodes/arithmetic.hpp>
 #include <retrograd/nodes/square.hpp>
 #include <retrograd/nodes/sum_over_rows.hpp>
-#include <retrograd/patches/finite.hpp>
-#include <retrograd/patches/record.hpp>
-#include <retrograd/patches/toml.hpp>
+#include <retrograd/racks/finite.hpp>
+#include <retrograd/racks/record.hpp>
+#include <retrograd/racks/rack_file.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -93,7 +93,7 @@ ExitCode check_nodes(const std::vector<std::string>& names, bool json, Device de
 }
 
 ExitCode check_patch(const std::string& path, const GradcheckOptions& options, Device device) {
-  const Patch patch = load_patch(readable_name(path));
+  const Rack patch = load_rack(readable_name(path));
   say_doubts(patch, shown_input(path));
   ThreadPool threads(options.compute.threads);
   TapeOptions tape_of = tape_options(patch);
@@ -101,7 +101,7 @@ ExitCode check_patch(const std::string& path, const GradcheckOptions& options, D
   tape_of.device = device;
   tape_of.executor = &threads;
   Tape tape(tape_of);
-  const RecordedPatch recorded = record(tape, patch);
+  const RecordedRack recorded = record(tape, patch);
   const Var loss = mean_over_time(square(recorded.audio));
   tape.play({loss});
   try {

@@ -1,8 +1,8 @@
 // retrograd gradient: how a patch's distance from a recording changes with each of its parameters.
 #include <retrograd/audio/resample.hpp>
 #include <retrograd/losses/losses.hpp>
-#include <retrograd/patches/finite.hpp>
-#include <retrograd/patches/record.hpp>
+#include <retrograd/racks/finite.hpp>
+#include <retrograd/racks/record.hpp>
 #include <retrograd/tape/tape.hpp>
 
 #include <cmath>
@@ -32,7 +32,7 @@ struct GradientOptions {
 
 /// The recording as the patch could play it: mono, at its rate, of its length. What was changed is said on
 /// stderr.
-std::vector<double> target_for(const Patch& patch, const std::string& path) {
+std::vector<double> target_for(const Rack& patch, const std::string& path) {
   const Sound sound = read_recording(path);
   std::vector<double> samples = mono_of(sound, path);
   if (sound.channels > 1) std::cerr << path << ": " << count(sound.channels, "channel") << " mixed to one\n";
@@ -62,7 +62,7 @@ ExitCode gradient(GradientOptions options) {
   FilesInUse().reads("PATCH", options.patch).reads("--target", options.target).check();
   options.target = readable_name(options.target);
   const Device device = available_device(options.compute);
-  Patch patch = patch_or_default(options.patch);
+  Rack patch = patch_or_default(options.patch);
   say_doubts(patch, options.patch);
   const std::vector<double> target = target_for(patch, options.target);
 
@@ -72,7 +72,7 @@ ExitCode gradient(GradientOptions options) {
   tape_of.device = device;
   tape_of.executor = &threads;
   Tape tape(tape_of);
-  const RecordedPatch recorded = record(tape, patch);
+  const RecordedRack recorded = record(tape, patch);
   const Var wanted = tape.input("target", Tensor(std::span(target)));
   const Var loss = options.loss == "mss" ? multi_resolution_stft_loss(recorded.audio, wanted)
                                          : mean_squared_loss(recorded.audio, wanted);
@@ -89,7 +89,7 @@ ExitCode gradient(GradientOptions options) {
   }
 
   const double value = tape.value(loss).item();
-  const std::vector<PatchParameter> named = parameters(patch);
+  const std::vector<RackParameter> named = parameters(patch);
   if (options.json) {
     Json gradients = Json::object();
     for (std::size_t p = 0; p < named.size(); ++p)

@@ -2,7 +2,7 @@
 #include <retrograd/backends/cuda/gpu.hpp>
 #include <retrograd/files/text_file.hpp>
 #include <retrograd/math/simd.hpp>
-#include <retrograd/patches/toml.hpp>
+#include <retrograd/racks/rack_file.hpp>
 #include <retrograd/tape/executor.hpp>
 #include <retrograd/tensor/errors.hpp>
 
@@ -57,9 +57,9 @@ class Teller {
  public:
   explicit Teller(const InfoOptions& options) : name_(shown_input(*options.file)), json_(options.json) {}
 
-  void patch(const Patch& patch) const {
+  void patch(const Rack& patch) const {
     say_doubts(patch, name_);
-    for (const PatchProblem& alias : find_aliases(patch))
+    for (const RackProblem& alias : find_aliases(patch))
       std::cerr << name_ << ": warning: " << alias.key << ": " << alias.message << '\n';
     if (!json_) {
       begin("an FM patch");
@@ -83,7 +83,7 @@ class Teller {
   void fit(const SavedFit& fit) const {
     const auto at = std::ranges::min_element(fit.state.best_loss) - fit.state.best_loss.begin();
     const auto best = static_cast<std::size_t>(at);
-    const Patch& patch = fit.state.best[best];
+    const Rack& patch = fit.state.best[best];
     Facts facts{{"steps done", std::to_string(fit.state.steps_done), "steps_done", fit.state.steps_done},
                 {"restarts", std::to_string(fit.state.best.size()), "restarts", fit.state.best.size()},
                 {"seed", std::to_string(fit.seed), "seed", fit.seed},
@@ -118,9 +118,9 @@ void tell_other_file(const std::string& path, const Teller& tell) {
   try {
     sound = read_recording(path);
   } catch (const FileError&) {
-    std::optional<Patch> patch;
+    std::optional<Rack> patch;
     try {
-      patch = load_patch(path);
+      patch = load_rack(path);
     } catch (const FileError&) {
     }
     if (!patch) throw;
@@ -135,7 +135,7 @@ bool is_midi(const std::string& beginning) {
 }
 
 void tell_file(const std::string& path, const Teller& tell) {
-  if (std::filesystem::path(path).extension() == ".toml") return tell.patch(load_patch(path));
+  if (std::filesystem::path(path).extension() == ".toml") return tell.patch(load_rack(path));
   const std::string beginning = read_text(path, 4096);
   const std::size_t first = beginning.find_first_not_of(" \t\r\n");
   if (first != std::string::npos && beginning[first] == '{') return tell.fit(load_fit(path));

@@ -1,7 +1,7 @@
 // What `info` knows of each kind of file.
 #pragma once
 
-#include <retrograd/patches/patch.hpp>
+#include <retrograd/racks/rack.hpp>
 
 #include <string>
 
@@ -11,13 +11,13 @@
 namespace retrograd::tool {
 
 /// What a patch holds, without its parameters; and these.
-Facts facts_of(const Patch& patch);
-void print_parameters(Patch patch);
-Json json_of_parameters(Patch patch);
+Facts facts_of(const Rack& patch);
+void print_parameters(Rack patch);
+Json json_of_parameters(Rack patch);
 
 /// A patch whole: what it holds, its parameters, and how it will be computed.
-void print_patch(const Patch& patch);
-void add_patch_to(Json& object, const Patch& patch);
+void print_patch(const Rack& patch);
+void add_patch_to(Json& object, const Rack& patch);
 
 /// Of a sound read from `path`; where its channels cancel, that is said on stderr.
 Facts facts_of(const Sound& sound, const std::string& path);

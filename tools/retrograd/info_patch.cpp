@@ -1,6 +1,6 @@
 // What a patch holds, and how it will be computed.
 #include <retrograd/losses/losses.hpp>
-#include <retrograd/patches/record.hpp>
+#include <retrograd/racks/record.hpp>
 #include <retrograd/tape/tape.hpp>
 
 #include <iostream>
@@ -21,7 +21,7 @@ struct Plans {
   std::string render, loss;
 };
 
-Plans plans_of(const Patch& patch) {
+Plans plans_of(const Rack& patch) {
   Tape tape(tape_options(patch));
   const Var audio = record(tape, patch).audio;
   const Var target = tape.input("target", Tensor(audio.shape(), tape.options().type));
@@ -36,7 +36,7 @@ Plans plans_of(const Patch& patch) {
 
 }  // namespace
 
-Facts facts_of(const Patch& patch) {
+Facts facts_of(const Rack& patch) {
   std::vector<std::string> gates, routes, heard;
   Json gate_list = Json::list(), route_list = Json::list(), heard_list = Json::list();
   for (const GatePair& pair : patch.note.gate) {
@@ -61,20 +61,20 @@ Facts facts_of(const Patch& patch) {
           {"heard", joined(heard), "heard", heard_list}};
 }
 
-void print_parameters(Patch patch) {
+void print_parameters(Rack patch) {
   std::vector<std::vector<std::string>> rows;
-  for (const PatchParameter& parameter : parameters(patch))
-    rows.push_back({parameter.name, number(parameter.value), unit_of(parameter.kind)});
+  for (const RackParameter& parameter : parameters(patch))
+    rows.push_back({parameter.name, number(parameter.value), to_string(parameter.spec.unit)});
   print_table(std::cout, {{"parameter"}, {"value", true}, {"unit"}}, rows);
 }
 
-Json json_of_parameters(Patch patch) {
+Json json_of_parameters(Rack patch) {
   Json values = Json::object();
-  for (const PatchParameter& parameter : parameters(patch)) values.add(parameter.name, parameter.value);
+  for (const RackParameter& parameter : parameters(patch)) values.add(parameter.name, parameter.value);
   return values;
 }
 
-void print_patch(const Patch& patch) {
+void print_patch(const Rack& patch) {
   print_facts(facts_of(patch));
   std::cout << '\n';
   print_parameters(patch);
@@ -84,7 +84,7 @@ void print_patch(const Patch& patch) {
             << plans.loss;
 }
 
-void add_patch_to(Json& object, const Patch& patch) {
+void add_patch_to(Json& object, const Rack& patch) {
   add_facts(object, facts_of(patch));
   const Plans plans = plans_of(patch);
   object.add("parameters", json_of_parameters(patch)).add("render_plan", plans.render);

@@ -2,7 +2,7 @@
 #include "midi_file.hpp"
 
 #include <retrograd/files/text_file.hpp>
-#include <retrograd/stream/midi_channels.hpp>
+#include <retrograd/instrument/midi_channels.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>

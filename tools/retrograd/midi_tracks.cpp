@@ -2,7 +2,7 @@
 // wrapping: "RP-029: Bundling SMF and DLS data in an RMID file".
 #include "midi_tracks.hpp"
 
-#include <retrograd/stream/midi_message.hpp>
+#include <retrograd/instrument/midi_message.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // The messages of a MIDI file, played on an instrument as time goes on.
 #pragma once
 
-#include <retrograd/stream/instrument.hpp>
+#include <retrograd/instrument/instrument.hpp>
 
 #include <cstdint>
 #include <vector>

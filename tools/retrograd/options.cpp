@@ -1,7 +1,7 @@
 // Options that several subcommands share.
 #include "options.hpp"
 
-#include <retrograd/patches/toml.hpp>
+#include <retrograd/racks/rack_file.hpp>
 #include <retrograd/tape/tape.hpp>
 #include <retrograd/tensor/errors.hpp>
 
@@ -98,12 +98,12 @@ Device available_device(const ComputeOptions& options) {
   return device;
 }
 
-Patch patch_or_default(const std::optional<std::string>& name) {
-  return name ? load_patch(readable_name(*name)) : default_patch();
+Rack patch_or_default(const std::optional<std::string>& name) {
+  return name ? load_rack(readable_name(*name)) : default_rack();
 }
 
-void say_doubts(const Patch& patch, const std::optional<std::string>& path) {
-  for (const PatchProblem& doubt : find_doubts(patch))
+void say_doubts(const Rack& patch, const std::optional<std::string>& path) {
+  for (const RackProblem& doubt : find_doubts(patch))
     std::cerr << path.value_or("the built-in patch") << ": warning: " << doubt.key << ": " << doubt.message
               << '\n';
 }

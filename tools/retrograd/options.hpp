@@ -1,8 +1,8 @@
 // Options that several subcommands share.
 #pragma once
 
-#include <retrograd/patches/patch.hpp>
-#include <retrograd/stream/instrument.hpp>
+#include <retrograd/racks/rack.hpp>
+#include <retrograd/instrument/instrument.hpp>
 #include <retrograd/tensor/element_type.hpp>
 
 #include <optional>
@@ -54,11 +54,11 @@ void add_sample_rate_option(Command& command, std::optional<int>& sample_rate);
 /// The device asked for. Raises a DeviceError where this build or machine has none.
 Device available_device(const ComputeOptions& options);
 
-/// The patch in the file ("-": standard input), or default_patch() where none is named. Raises a FileError as
-/// load_patch does.
-Patch patch_or_default(const std::optional<std::string>& name);
+/// The patch in the file ("-": standard input), or default_rack() where none is named. Raises a FileError as
+/// load_rack does.
+Rack patch_or_default(const std::optional<std::string>& name);
 
 /// Says on stderr what a patch plays otherwise than it is likely meant (find_doubts), of the file it is from.
-void say_doubts(const Patch& patch, const std::optional<std::string>& path);
+void say_doubts(const Rack& patch, const std::optional<std::string>& path);
 
 }  // namespace retrograd::tool

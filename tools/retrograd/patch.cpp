@@ -1,6 +1,6 @@
 // retrograd patch: a built-in patch, as a file to begin with.
 #include <retrograd/files/atomic_file.hpp>
-#include <retrograd/patches/toml.hpp>
+#include <retrograd/racks/rack_file.hpp>
 
 #include <iostream>
 #include <memory>
@@ -29,10 +29,10 @@ ExitCode write_patch(const PatchOptions& options) {
   FilesInUse files;
   files.writes("--output", options.output);
   if (!options.force) files.check_none_is_replaced();
-  Patch patch = options.to_fit ? default_patch_to_fit() : default_patch();
+  Rack patch = options.to_fit ? default_rack_to_fit() : default_rack();
   if (options.sample_rate) patch.sample_rate = *options.sample_rate;
   if (is_file) {
-    save_patch(patch, options.output);
+    save_rack(patch, options.output);
     std::cerr << options.output << ": "
               << count(static_cast<long long>(patch.fm.operators.size()), "operator") << ", "
               << number(patch.duration) << " s at " << number(patch.sample_rate) << " Hz\n";
@@ -43,7 +43,7 @@ ExitCode write_patch(const PatchOptions& options) {
     add_facts(object, facts_of(patch));
     std::cout << object.add("parameters", json_of_parameters(patch)).lines() << '\n';
   } else if (!is_file) {
-    std::cout << format_patch(patch);
+    std::cout << format_rack(patch);
   }
   return ExitCode::done;
 }

@@ -1,5 +1,5 @@
 // retrograd play: a patch played live, by a MIDI keyboard or by a file of notes.
-#include <retrograd/stream/instrument.hpp>
+#include <retrograd/instrument/instrument.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
@@ -94,7 +94,7 @@ struct Performance {
 ExitCode play(const PlayOptions& options) {
   if (options.list) return list_devices(options.json);
   FilesInUse().reads("PATCH", options.patch).reads("--notes", options.notes.file).check();
-  Patch patch = patch_or_default(options.patch);
+  Rack patch = patch_or_default(options.patch);
   if (options.sample_rate) patch.sample_rate = *options.sample_rate;
   std::optional<MidiFile> notes;
   if (options.notes.file) notes = read_notes(options.notes);

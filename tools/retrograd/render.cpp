@@ -1,5 +1,5 @@
 // retrograd render: a patch, or notes played with it, as a sound file.
-#include <retrograd/stream/instrument.hpp>
+#include <retrograd/instrument/instrument.hpp>
 #include <retrograd/tape/tape.hpp>
 #include <retrograd/tensor/errors.hpp>
 
@@ -42,7 +42,7 @@ ExitCode render(const RenderOptions& options) {
   const Device device = available_device(options.compute);
   if (options.notes.file && device != Device::cpu)
     throw UsageError("render", "--notes plays block by block, which --device cpu alone does");
-  Patch patch = patch_or_default(options.patch);
+  Rack patch = patch_or_default(options.patch);
   if (options.sample_rate) patch.sample_rate = *options.sample_rate;
   if (!options.notes.file) say_doubts(patch, options.patch);
   Rendering written;

@@ -1,8 +1,8 @@
 // A patch, or notes played with it, as a sound file.
 #include "rendering.hpp"
 
-#include <retrograd/patches/finite.hpp>
-#include <retrograd/patches/record.hpp>
+#include <retrograd/racks/finite.hpp>
+#include <retrograd/racks/record.hpp>
 #include <retrograd/tape/tape.hpp>
 #include <retrograd/tensor/errors.hpp>
 
@@ -20,7 +20,7 @@ namespace {
 
 double from_decibels(double decibels) { return std::pow(10.0, decibels / 20.0); }
 
-Rendering write(std::vector<float> samples, const Patch& patch, const SoundOutput& output) {
+Rendering write(std::vector<float> samples, const Rack& patch, const SoundOutput& output) {
   const auto peak_of = [&] {
     float peak = 0.0f;
     for (const float sample : samples) peak = std::max(peak, std::abs(sample));
@@ -40,7 +40,7 @@ bool keeps_what_is_beyond(const SoundOutput& output) { return output.format.samp
 
 }  // namespace
 
-Rendering render_to_file(const Patch& patch, const SoundOutput& output, Device device, Executor& executor) {
+Rendering render_to_file(const Rack& patch, const SoundOutput& output, Device device, Executor& executor) {
   check_can_write_sound(output.path, static_cast<std::size_t>(length_in_samples(patch)), 1, patch.sample_rate,
                         output.format);
   TapeOptions options = tape_options(patch);
@@ -48,7 +48,7 @@ Rendering render_to_file(const Patch& patch, const SoundOutput& output, Device d
   options.device = device;
   options.executor = &executor;
   Tape tape(options);
-  const RecordedPatch recorded = record(tape, patch);
+  const RecordedRack recorded = record(tape, patch);
   const Var audio = recorded.audio;
   tape.play({audio});
   try {
@@ -63,7 +63,7 @@ Rendering render_to_file(const Patch& patch, const SoundOutput& output, Device d
   return write({samples.begin(), samples.end()}, patch, output);
 }
 
-Rendering render_notes_to_file(const Patch& patch, const MidiFile& file, int voices,
+Rendering render_notes_to_file(const Rack& patch, const MidiFile& file, int voices,
                                const SoundOutput& output) {
   double longest_release = 0.0;
   for (const FMOperator& fm_operator : patch.fm.operators)

@@ -1,7 +1,7 @@
 // A patch, or notes played with it, as a sound file.
 #pragma once
 
-#include <retrograd/patches/patch.hpp>
+#include <retrograd/racks/rack.hpp>
 #include <retrograd/tape/executor.hpp>
 #include <retrograd/tensor/element_type.hpp>
 
@@ -34,12 +34,12 @@ struct Rendering {
 
 /// Plays `patch` on an f32 tape of `device` and writes it as mono at its own sample rate, whole or not at all. Raises a
 /// FileError as write_sound does, a NotFiniteError where a sample is NaN or infinite.
-Rendering render_to_file(const Patch& patch, const SoundOutput& output, Device device, Executor& executor);
+Rendering render_to_file(const Rack& patch, const SoundOutput& output, Device device, Executor& executor);
 
 /// Plays the notes of `file` on an instrument of so many voices, until the last of them has ended, and writes
 /// that in the same way. Raises a FileError as write_sound does, and where there is no note or the sound is not
 /// finite.
-Rendering render_notes_to_file(const Patch& patch, const MidiFile& file, int voices,
+Rendering render_notes_to_file(const Rack& patch, const MidiFile& file, int voices,
                                const SoundOutput& output);
 
 /// Says on stderr what was written, and what to do where it goes beyond full scale.

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <retrograd/c/handle.hpp>
-#include <retrograd/patches/patch.hpp>
+#include <retrograd/racks/rack.hpp>
 #include <retrograd/tape/executor.hpp>
 
 #include <cmath>
@@ -125,16 +125,16 @@ class Threads {
 };
 
 /// A patch behind a handle.
-Patch patch_of(rg_patch handle);
+Rack patch_of(rg_patch handle);
 
 /// A handle of a new patch.
-rg_patch open_patch(Patch patch);
+rg_patch open_patch(Rack patch);
 
 /// Fills in what is written of a parameter.
 void write_parameter(std::string_view name, const Domain& domain, std::string_view unit, double value,
                      int rows, rg_parameter_info* info);
 
 /// The unit of the patch's parameter of that name.
-std::string unit_of_parameter(const Patch& patch, std::string_view name);
+std::string unit_of_parameter(const Rack& patch, std::string_view name);
 
 }  // namespace retrograd::c

@@ -63,7 +63,7 @@ rg_status rg_fit(const float* recording, int64_t length, double sample_rate, rg_
     if (length < 1) fail(RG_BAD_SHAPE, "the recording has " + std::to_string(length) + " samples");
     const rg_fit_options read = read_struct(options, default_options(), "rg_fit_options");
     check(read);
-    const Patch begin = initial.id == 0 ? default_patch_to_fit() : patch_of(initial);
+    const Rack begin = initial.id == 0 ? default_rack_to_fit() : patch_of(initial);
     *fitted = {0};
     const FitTarget target = target_of(recording, length, sample_rate, begin.sample_rate, read);
 
@@ -90,7 +90,7 @@ rg_status rg_fit(const float* recording, int64_t length, double sample_rate, rg_
     written.gate_off = target.gate.off;
     written.confidence = target.confidence;
     written.steps_done = found.steps_done;
-    *fitted = open_patch(std::move(found.patch));
+    *fitted = open_patch(std::move(found.rack));
     if (result != nullptr) write_struct(written, result);
   });
 }

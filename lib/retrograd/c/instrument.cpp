@@ -1,6 +1,6 @@
 // rg_instrument_...
 #include <retrograd/c/call.hpp>
-#include <retrograd/stream/instrument.hpp>
+#include <retrograd/instrument/instrument.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
@@ -11,7 +11,7 @@ namespace {
 
 struct InstrumentObject {
   static constexpr Kind kind = Kind::instrument;
-  Patch patch;
+  Rack patch;
   Instrument instrument;
 };
 
@@ -61,7 +61,7 @@ rg_status rg_instrument_open(rg_patch patch, const rg_instrument_options* option
     require(instrument, "instrument");
     *instrument = {0};
     const rg_instrument_options read = read_struct(options, default_options(), "rg_instrument_options");
-    const Patch played = patch_of(patch);
+    const Rack played = patch_of(patch);
     const InstrumentOptions chosen{read.voices, read.glide, read.bend_range, read.tuning, read.level};
     auto object = std::unique_ptr<InstrumentObject>(new InstrumentObject{played, Instrument(played, chosen)});
     *instrument = open<rg_instrument>(std::move(object), 1);

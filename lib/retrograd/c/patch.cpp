@@ -1,6 +1,7 @@
 // rg_patch_...
 #include <retrograd/c/call.hpp>
-#include <retrograd/patches/toml.hpp>
+#include <retrograd/racks/rack_file.hpp>
+#include <retrograd/racks/rules.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
@@ -15,7 +16,7 @@ namespace {
 struct PatchObject {
   static constexpr Kind kind = Kind::patch;
   std::mutex mutex;
-  Patch patch;
+  Rack patch;
 };
 
 /// Runs `body` on a copy of the patch, and puts the copy back where it is valid.
@@ -24,29 +25,29 @@ void edit(rg_patch handle, Body body) {
   const Use<PatchObject> use(handle.id, Sharing::any_thread);
   PatchObject& object = *usable(use);
   const std::lock_guard lock(object.mutex);
-  Patch changed = object.patch;
+  Rack changed = object.patch;
   body(changed);
   validate(changed, "the patch");
   object.patch = std::move(changed);
 }
 
-const PatchParameter& parameter_at(const std::vector<PatchParameter>& list, int index) {
+const RackParameter& parameter_at(const std::vector<RackParameter>& list, int index) {
   if (index < 0 || index >= static_cast<int>(list.size()))
     fail(RG_BAD_ARGUMENT, "there is no parameter " + std::to_string(index) + "; there are " +
                               std::to_string(list.size()) + ", counted from 0");
   return list[static_cast<std::size_t>(index)];
 }
 
-int index_of(const std::vector<PatchParameter>& list, const char* name) {
+int index_of(const std::vector<RackParameter>& list, const char* name) {
   require(name, "name");
-  const auto found = std::ranges::find(list, std::string_view(name), &PatchParameter::name);
+  const auto found = std::ranges::find(list, std::string_view(name), &RackParameter::name);
   if (found != list.end()) return static_cast<int>(found - list.begin());
   std::string known;
-  for (const PatchParameter& parameter : list) known += (known.empty() ? "" : ", ") + parameter.name;
+  for (const RackParameter& parameter : list) known += (known.empty() ? "" : ", ") + parameter.name;
   fail(RG_BAD_ARGUMENT, "the patch has no parameter '" + std::string(name) + "'; it has: " + known);
 }
 
-void set(const PatchParameter& parameter, double value) {
+void set(const RackParameter& parameter, double value) {
   check_domain(parameter.domain(), TensorView{&value, Shape{1}, ElementType::f64}, parameter.name);
   parameter.value = value;
 }
@@ -74,14 +75,14 @@ void give_text(const std::string& written, char* text, std::size_t capacity, std
 
 }  // namespace
 
-Patch patch_of(rg_patch handle) {
+Rack patch_of(rg_patch handle) {
   const Use<PatchObject> use(handle.id, Sharing::any_thread);
   PatchObject& object = *usable(use);
   const std::lock_guard lock(object.mutex);
   return object.patch;
 }
 
-rg_patch open_patch(Patch patch) {
+rg_patch open_patch(Rack patch) {
   auto object = std::make_unique<PatchObject>();
   object->patch = std::move(patch);
   return open<rg_patch>(std::move(object));
@@ -100,10 +101,10 @@ void write_parameter(std::string_view name, const Domain& domain, std::string_vi
   give(written, info, "rg_parameter_info");
 }
 
-std::string unit_of_parameter(const Patch& patch, std::string_view name) {
-  Patch named = patch;
-  for (const PatchParameter& parameter : parameters(named))
-    if (parameter.name == name) return unit_of(parameter.kind);
+std::string unit_of_parameter(const Rack& patch, std::string_view name) {
+  Rack named = patch;
+  for (const RackParameter& parameter : parameters(named))
+    if (parameter.name == name) return to_string(parameter.spec.unit);
   return "";
 }
 
@@ -112,21 +113,21 @@ std::string unit_of_parameter(const Patch& patch, std::string_view name) {
 using namespace retrograd;
 using namespace retrograd::c;
 
-rg_status rg_patch_default(rg_patch* patch) { return make(patch, default_patch); }
+rg_status rg_patch_default(rg_patch* patch) { return make(patch, [] { return default_rack(); }); }
 
-rg_status rg_patch_default_to_fit(rg_patch* patch) { return make(patch, default_patch_to_fit); }
+rg_status rg_patch_default_to_fit(rg_patch* patch) { return make(patch, [] { return default_rack_to_fit(); }); }
 
 rg_status rg_patch_load(const char* path, rg_patch* patch) {
   return make(patch, [&] {
     require(path, "path");
-    return load_patch(path);
+    return load_rack(path);
   });
 }
 
 rg_status rg_patch_parse(const char* text, rg_patch* patch) {
   return make(patch, [&] {
     require(text, "text");
-    return parse_patch(text, "patch");
+    return parse_rack(text, "patch");
   });
 }
 
@@ -137,18 +138,18 @@ rg_status rg_patch_copy(rg_patch patch, rg_patch* copy) {
 rg_status rg_patch_save(rg_patch patch, const char* path) {
   return guarded([&] {
     require(path, "path");
-    save_patch(patch_of(patch), path);
+    save_rack(patch_of(patch), path);
   });
 }
 
 rg_status rg_patch_text(rg_patch patch, char* text, size_t capacity, size_t* length) {
-  return guarded([&] { give_text(format_patch(patch_of(patch)), text, capacity, length); });
+  return guarded([&] { give_text(format_rack(patch_of(patch)), text, capacity, length); });
 }
 
 rg_status rg_patch_doubts(rg_patch patch, char* text, size_t capacity, size_t* length) {
   return guarded([&] {
     std::string lines;
-    for (const PatchProblem& doubt : find_doubts(patch_of(patch)))
+    for (const RackProblem& doubt : find_doubts(patch_of(patch)))
       lines += doubt.key + ": " + doubt.message + "\n";
     give_text(lines, text, capacity, length);
   });
@@ -158,24 +159,24 @@ rg_status rg_patch_close(rg_patch patch) { return close<PatchObject>(patch.id); 
 
 rg_status rg_patch_get_info(rg_patch patch, rg_patch_info* info) {
   return guarded([&] {
-    Patch read = patch_of(patch);
+    Rack read = patch_of(patch);
     rg_patch_info written{};
     written.sample_rate = read.sample_rate;
     written.duration = read.duration;
     written.length = length_in_samples(read);
     written.parameters = static_cast<int>(parameters(read).size());
-    written.operators = static_cast<int>(read.fm.operators.size());
+    written.modules = static_cast<int>(read.modules.size());
     written.gate_pairs = static_cast<int>(read.note.gate.size());
     give(written, info, "rg_patch_info");
   });
 }
 
 rg_status rg_patch_set_sample_rate(rg_patch patch, double sample_rate) {
-  return guarded([&] { edit(patch, [&](Patch& changed) { changed.sample_rate = sample_rate; }); });
+  return guarded([&] { edit(patch, [&](Rack& changed) { changed.sample_rate = sample_rate; }); });
 }
 
 rg_status rg_patch_set_duration(rg_patch patch, double duration) {
-  return guarded([&] { edit(patch, [&](Patch& changed) { changed.duration = duration; }); });
+  return guarded([&] { edit(patch, [&](Rack& changed) { changed.duration = duration; }); });
 }
 
 rg_status rg_patch_get_gate(rg_patch patch, double* times, int pairs) {
@@ -196,53 +197,53 @@ rg_status rg_patch_set_gate(rg_patch patch, const double* times, int pairs) {
     require(times, "times");
     std::vector<GatePair> gate;
     for (int i = 0; i < pairs; ++i) gate.push_back({times[2 * i], times[2 * i + 1]});
-    edit(patch, [&](Patch& changed) { changed.note.gate = gate; });
+    edit(patch, [&](Rack& changed) { changed.note.gate = gate; });
   });
 }
 
 rg_status rg_patch_parameter(rg_patch patch, const char* name, int* index) {
   return guarded([&] {
     require(index, "index");
-    Patch read = patch_of(patch);
+    Rack read = patch_of(patch);
     *index = index_of(parameters(read), name);
   });
 }
 
 rg_status rg_patch_parameter_info(rg_patch patch, int index, rg_parameter_info* info) {
   return guarded([&] {
-    Patch read = patch_of(patch);
-    const std::vector<PatchParameter> list = parameters(read);
-    const PatchParameter& parameter = parameter_at(list, index);
-    write_parameter(parameter.name, parameter.domain(), unit_of(parameter.kind), parameter.value, 1, info);
+    Rack read = patch_of(patch);
+    const std::vector<RackParameter> list = parameters(read);
+    const RackParameter& parameter = parameter_at(list, index);
+    write_parameter(parameter.name, parameter.domain(), to_string(parameter.spec.unit), parameter.value, 1, info);
   });
 }
 
 rg_status rg_patch_get(rg_patch patch, int index, double* value) {
   return guarded([&] {
     require(value, "value");
-    Patch read = patch_of(patch);
+    Rack read = patch_of(patch);
     *value = parameter_at(parameters(read), index).value;
   });
 }
 
 rg_status rg_patch_set(rg_patch patch, int index, double value) {
   return guarded(
-      [&] { edit(patch, [&](Patch& changed) { set(parameter_at(parameters(changed), index), value); }); });
+      [&] { edit(patch, [&](Rack& changed) { set(parameter_at(parameters(changed), index), value); }); });
 }
 
 rg_status rg_patch_get_named(rg_patch patch, const char* name, double* value) {
   return guarded([&] {
     require(value, "value");
-    Patch read = patch_of(patch);
-    const std::vector<PatchParameter> list = parameters(read);
+    Rack read = patch_of(patch);
+    const std::vector<RackParameter> list = parameters(read);
     *value = parameter_at(list, index_of(list, name)).value;
   });
 }
 
 rg_status rg_patch_set_named(rg_patch patch, const char* name, double value) {
   return guarded([&] {
-    edit(patch, [&](Patch& changed) {
-      const std::vector<PatchParameter> list = parameters(changed);
+    edit(patch, [&](Rack& changed) {
+      const std::vector<RackParameter> list = parameters(changed);
       set(parameter_at(list, index_of(list, name)), value);
     });
   });
@@ -251,18 +252,18 @@ rg_status rg_patch_set_named(rg_patch patch, const char* name, double value) {
 rg_status rg_patch_get_values(rg_patch patch, double* values, int count) {
   return guarded([&] {
     require(values, "values");
-    Patch read = patch_of(patch);
-    const std::vector<PatchParameter> list = parameters(read);
+    Rack read = patch_of(patch);
+    const std::vector<RackParameter> list = parameters(read);
     require_count(count, std::ssize(list), "values", "one for each parameter");
-    for (const PatchParameter& parameter : list) *values++ = parameter.value;
+    for (const RackParameter& parameter : list) *values++ = parameter.value;
   });
 }
 
 rg_status rg_patch_set_values(rg_patch patch, const double* values, int count) {
   return guarded([&] {
     require(values, "values");
-    edit(patch, [&](Patch& changed) {
-      const std::vector<PatchParameter> list = parameters(changed);
+    edit(patch, [&](Rack& changed) {
+      const std::vector<RackParameter> list = parameters(changed);
       require_count(count, std::ssize(list), "values", "one for each parameter");
       for (std::size_t i = 0; i < list.size(); ++i) set(list[i], values[i]);
     });

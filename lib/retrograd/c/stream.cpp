@@ -1,6 +1,6 @@
 // rg_stream_...
 #include <retrograd/c/call.hpp>
-#include <retrograd/stream/stream.hpp>
+#include <retrograd/racks/rack_stream.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
@@ -18,7 +18,7 @@ static_assert(static_cast<int>(StreamStatus::not_finite) == RG_NOT_FINITE);
 
 struct StreamObject {
   static constexpr Kind kind = Kind::stream;
-  Patch patch;
+  Rack patch;
   Stream stream;
   bool has_gradients;
 };
@@ -70,9 +70,9 @@ rg_status rg_stream_open(rg_patch patch, const rg_stream_options* options, rg_st
     require(stream, "stream");
     *stream = {0};
     const rg_stream_options read = read_struct(options, default_options(), "rg_stream_options");
-    const Patch played = patch_of(patch);
+    const Rack played = patch_of(patch);
     auto object = std::unique_ptr<StreamObject>(
-        new StreamObject{played, Stream(played, read.rows, options_of(read)), read.gradients != 0});
+        new StreamObject{played, stream_of(played, read.rows, options_of(read)), read.gradients != 0});
     const int channels = object->stream.output_channels();
     *stream = open<rg_stream>(std::move(object), channels);
   });

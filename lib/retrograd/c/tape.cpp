@@ -2,8 +2,8 @@
 #include <retrograd/c/call.hpp>
 #include <retrograd/losses/losses.hpp>
 #include <retrograd/optimizers/saved_parameters.hpp>
-#include <retrograd/patches/finite.hpp>
-#include <retrograd/patches/record.hpp>
+#include <retrograd/racks/finite.hpp>
+#include <retrograd/racks/record.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <vector>
@@ -22,7 +22,7 @@ constexpr rg_tape_options default_options() {
   return options;
 }
 
-TapeOptions options_of(const Patch& patch, const rg_tape_options& options, Threads& threads) {
+TapeOptions options_of(const Rack& patch, const rg_tape_options& options, Threads& threads) {
   if (options.rows < 1 || options.rows > most_rows)
     fail(RG_BAD_ARGUMENT, "rows is " + std::to_string(options.rows) + "; it must lie between 1 and " +
                               std::to_string(most_rows));
@@ -39,7 +39,7 @@ class TapeObject {
  public:
   static constexpr Kind kind = Kind::tape;
 
-  TapeObject(const Patch& patch, const rg_tape_options& options)
+  TapeObject(const Rack& patch, const rg_tape_options& options)
       : threads_(options.threads),
         tape_(options_of(patch, options, threads_)),
         recorded_(record(tape_, patch, options.rows)),
@@ -161,7 +161,7 @@ class TapeObject {
 
   Threads threads_;
   Tape tape_;
-  RecordedPatch recorded_;
+  RecordedRack recorded_;
   std::int64_t rows_, length_, parameters_;
   Tensor row_values_;
   std::optional<Loss> losses_[2][2];
@@ -234,7 +234,7 @@ rg_status rg_tape_loss(rg_tape tape, rg_loss loss, const float* target, int64_t 
 rg_status rg_render(rg_patch patch, float* samples, int64_t length) {
   return guarded([&] {
     require(samples, "samples");
-    const Patch read = patch_of(patch);
+    const Rack read = patch_of(patch);
     require_count(length, length_in_samples(read), "samples", "the patch's length");
     TapeObject(read, default_options()).play(samples, length);
   });

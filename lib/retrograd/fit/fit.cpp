@@ -1,8 +1,9 @@
 #include <retrograd/fit/best_rows.hpp>
 #include <retrograd/fit/fit.hpp>
 #include <retrograd/nodes/slice.hpp>
-#include <retrograd/patches/finite.hpp>
-#include <retrograd/patches/record.hpp>
+#include <retrograd/racks/finite.hpp>
+#include <retrograd/racks/record.hpp>
+#include <retrograd/racks/rules.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -17,44 +18,31 @@ namespace {
 // better spectrum.
 constexpr double most_detuning = 1.003;  // about 5 cents
 
-// How fast a kind of parameter moves, relative to the learning rate. A partial that moves by more than the
-// width of a bin sees no slope towards where it came from, so tuning is slow and that of the operators that
-// are heard the slowest.
-double rate_of(ParameterKind kind, bool is_heard) {
-  switch (kind) {
-    case ParameterKind::frequency:
-      return 0.3;
-    case ParameterKind::ratio:
-      return is_heard ? 0.0005 : 0.04;
-    case ParameterKind::gain:
-    case ParameterKind::time:
-    case ParameterKind::level:
-      return 1.0;
-  }
-  return 1.0;
-}
-
-// The rows of one batch: a patch each, all of one routing.
+// The rows of one batch: a rack each, all of the same modules and cables.
 struct Batch {
   // `options.loss` is what fit_loss made of it.
-  Batch(const FitTarget& target, std::span<const Patch> patches, const FitOptions& options)
+  Batch(const FitTarget& target, std::span<const Rack> racks, const FitOptions& options)
       : tape([&] {
-          TapeOptions tape_of = tape_options(patches[0]);
+          TapeOptions tape_of = tape_options(racks[0]);
           tape_of.executor = options.executor;
           tape_of.device = options.device;
           tape_of.gpu = options.gpu;
           return tape_of;
         }()),
-        recorded(record(tape, patches[0], static_cast<std::int64_t>(patches.size()),
-                        [&](const PatchParameter& parameter) {
-                          return parameter.kind == ParameterKind::frequency
-                                     ? range(target.frequency / most_detuning,
-                                             target.frequency * most_detuning)
-                                     : parameter.domain();
-                        })),
+        recorded(record(tape, racks[0],
+                        {.rows = static_cast<std::int64_t>(racks.size()),
+                         .domain_of =
+                             [&](const RackParameter& parameter) {
+                               const Domain near =
+                                   range(target.frequency / most_detuning, target.frequency * most_detuning);
+                               // It may be frozen elsewhere.
+                               return parameter.spec.role == Role::note_frequency && near.contains(parameter.value)
+                                          ? near
+                                          : parameter.domain();
+                             }})),
         wanted(tape.input("target", Tensor(compared(target, options)))),
         loss(multi_resolution_stft_loss(sound_compared(target, options), wanted, options.loss)) {
-    set(patches);
+    set(racks);
   }
 
   static std::span<const double> compared(const FitTarget& target, const FitOptions& options) {
@@ -66,18 +54,18 @@ struct Batch {
   }
 
   // By parameter and row.
-  std::vector<std::vector<double>> values_of(std::span<const Patch> patches) const {
+  std::vector<std::vector<double>> values_of(std::span<const Rack> racks) const {
     std::vector<std::vector<double>> values(recorded.parameters.size());
-    for (const Patch& patch : patches) {
-      Patch row = patch;
-      const std::vector<PatchParameter> of_row = parameters(row);
+    for (const Rack& rack : racks) {
+      Rack row = rack;
+      const std::vector<RackParameter> of_row = parameters(row);
       for (std::size_t p = 0; p < values.size(); ++p) values[p].push_back(of_row[p].value);
     }
     return values;
   }
 
-  void set(std::span<const Patch> patches) {
-    const std::vector<std::vector<double>> values = values_of(patches);
+  void set(std::span<const Rack> racks) {
+    const std::vector<std::vector<double>> values = values_of(racks);
     for (std::size_t p = 0; p < values.size(); ++p)
       tape.set(recorded.parameters[p], Tensor(std::span(values[p]), recorded.parameters[p].shape()));
   }
@@ -93,24 +81,33 @@ struct Batch {
   }
 
   Tape tape;
-  RecordedPatch recorded;
+  RecordedRack recorded;
   Var wanted;  // the target
   Var loss;
 };
+
+bool are_built_alike(const Rack& a, const Rack& b) {
+  const auto same_module = [](const Module& x, const Module& y) {
+    return x.name == y.name && x.type->name == std::string_view(y.type->name) && x.structure == y.structure;
+  };
+  const auto same_cable = [](const Cable& x, const Cable& y) { return x.from == y.from && x.to == y.to; };
+  return std::ranges::equal(a.modules, b.modules, same_module) && std::ranges::equal(a.cables, b.cables, same_cable) &&
+         a.outputs == b.outputs;
+}
 
 FitOptions with_loss_against(const FitTarget& target, FitOptions options) {
   options.loss = fit_loss(target, options.loss, options.loss_floor);
   return options;
 }
 
-std::vector<double> losses_in_batches(const FitTarget& target, std::span<const Patch> patches,
+std::vector<double> losses_in_batches(const FitTarget& target, std::span<const Rack> racks,
                                       const FitOptions& options,
                                       const std::function<bool(std::span<const double>)>& go_on) {
   constexpr std::size_t batch = 16;
   std::vector<double> losses;
-  for (std::size_t first = 0; first < patches.size(); first += batch) {
+  for (std::size_t first = 0; first < racks.size(); first += batch) {
     if (go_on && !go_on(losses)) break;
-    const auto some = patches.subspan(first, std::min(batch, patches.size() - first));
+    const auto some = racks.subspan(first, std::min(batch, racks.size() - first));
     Batch rows(target, some, options);
     rows.tape.play({rows.loss});
     for (std::size_t row = 0; row < some.size(); ++row) losses.push_back(rows.loss_of(row));
@@ -118,22 +115,22 @@ std::vector<double> losses_in_batches(const FitTarget& target, std::span<const P
   return losses;
 }
 
-// The rows a fit begins with: the initial patch, and the best of a larger draw. None where the watcher ends
-// the draw: then `result` gets the best patch that was drawn, if it is better than what it has.
-std::vector<Patch> first_rows(const FitTarget& target, const Patch& initial, const FitOptions& options,
+// The rows a fit begins with: the initial rack, and the best of a larger draw. None where the watcher ends
+// the draw: then `result` gets the best rack that was drawn, if it is better than what it has.
+std::vector<Rack> first_rows(const FitTarget& target, const RackDraws& draws, const FitOptions& options,
                               const FitWatcher& watcher, FitResult& result) {
   constexpr int draws_per_row = 8;
-  std::vector<Patch> rows{tuned_to(target, initial)};
+  std::vector<Rack> rows{draws.tuned()};
   const int wanted = options.restarts - 1;
   if (wanted == 0) return rows;
-  std::vector<Patch> drawn;
+  std::vector<Rack> drawn;
   for (int i = 0; i < draws_per_row * wanted; ++i)
-    drawn.push_back(random_patch(target, initial, options.seed, i));
+    drawn.push_back(draws.draw(options.seed, i));
   const std::vector<double> losses =
       losses_in_batches(target, drawn, options, [&](std::span<const double> so_far) {
         for (std::size_t i = 0; i < so_far.size(); ++i)
           if (so_far[i] < result.loss_after) {
-            result.patch = drawn[i];
+            result.rack = drawn[i];
             result.loss_after = so_far[i];
           }
         return !watcher || watcher({0, options.steps, result.loss_after});
@@ -148,9 +145,9 @@ std::vector<Patch> first_rows(const FitTarget& target, const Patch& initial, con
   return rows;
 }
 
-// Of the initial patch. A NotFiniteError says that it is that patch, or the recording, that no step could mend.
-double loss_to_begin_with(const FitTarget& target, const Patch& patch, const FitOptions& options) {
-  Batch batch(target, std::span(&patch, 1), options);
+// Of the initial rack. A NotFiniteError says that it is that rack, or the recording, that no step could mend.
+double loss_to_begin_with(const FitTarget& target, const Rack& rack, const FitOptions& options) {
+  Batch batch(target, std::span(&rack, 1), options);
   batch.tape.play({batch.loss});
   try {
     check_loss(batch.tape, batch.recorded, batch.loss, batch.wanted);
@@ -167,13 +164,13 @@ double learning_rate_at(const FitOptions& options, int step) {
 
 }  // namespace
 
-std::vector<double> losses_of(const FitTarget& target, std::span<const Patch> patches,
+std::vector<double> losses_of(const FitTarget& target, std::span<const Rack> racks,
                               const FitOptions& options,
                               const std::function<bool(std::span<const double>)>& go_on) {
-  return losses_in_batches(target, patches, with_loss_against(target, options), go_on);
+  return losses_in_batches(target, racks, with_loss_against(target, options), go_on);
 }
 
-FitResult fit(const FitTarget& target, const Patch& initial, const FitOptions& given,
+FitResult fit(const FitTarget& target, const Rack& initial, const FitOptions& given,
               const FitWatcher& watcher, const FitState* resume) {
   if (given.restarts < 1)
     raise<DomainError>("a fit of " + std::to_string(given.restarts) + " rows; at least 1");
@@ -185,28 +182,28 @@ FitResult fit(const FitTarget& target, const Patch& initial, const FitOptions& g
                        std::to_string(rows) + " are asked for");
 
   if (resume != nullptr)
-    for (const Patch& patch : resume->best)
-      if (patch.fm.operators.size() != initial.fm.operators.size() || patch.fm.routing != initial.fm.routing)
-        raise<DomainError>("the fit to resume was of another patch: its operators or its routing differ");
+    for (const Rack& rack : resume->best)
+      if (!are_built_alike(rack, initial))
+        raise<DomainError>("the fit to resume was of another patch: its modules or its cables differ");
 
   FitResult result;
   FitState& state = result.state;
-  result.patch = tuned_to(target, initial);
-  result.loss_before = result.loss_after = loss_to_begin_with(target, result.patch, options);
+  const RackDraws draws(target, initial, options.frozen);
+  result.rack = draws.tuned();
+  result.loss_before = result.loss_after = loss_to_begin_with(target, result.rack, options);
   if (resume != nullptr)
     state = *resume;
   else
-    state.best = first_rows(target, initial, options, watcher, result);
+    state.best = first_rows(target, draws, options, watcher, result);
   if (state.best.empty()) return result;
   Batch batch(target, state.best, options);
   Adam adam(batch.tape, {.learning_rate = options.learning_rate, .clip = 10.0});
-  for (std::size_t p = 0; p < batch.recorded.parameters.size(); ++p) {
-    Patch patch = initial;
-    const PatchParameter parameter = parameters(patch)[p];
-    const std::vector<int> heard = audible_operators(patch);
-    const bool is_heard = std::ranges::any_of(
-        heard, [&](int i) { return parameter.name.starts_with("fm.operator." + std::to_string(i) + "."); });
-    adam.scale_rate(batch.recorded.parameters[p], rate_of(parameter.kind, is_heard));
+  Rack specified = initial;
+  const std::vector<RackParameter> all = parameters(specified);
+  for (std::size_t p = 0; p < all.size(); ++p) {
+    const Var parameter = batch.recorded.parameters[p];
+    adam.scale_rate(parameter, all[p].is_heard ? all[p].spec.fit_rate_heard : all[p].spec.fit_rate);
+    if (all[p].spec.role == Role::seed || draws.frozen()[p] != 0) batch.tape.freeze(parameter);
   }
   if (resume != nullptr) adam.load(resume->optimizer);
 
@@ -234,16 +231,16 @@ FitResult fit(const FitTarget& target, const Patch& initial, const FitOptions& g
   state.best_loss = best.losses();
   const std::vector<std::vector<double>>& values = best.values();
   for (std::size_t row = 0; row < rows; ++row) {
-    const std::vector<PatchParameter> of_row = parameters(state.best[row]);
+    const std::vector<RackParameter> of_row = parameters(state.best[row]);
     for (std::size_t p = 0; p < of_row.size(); ++p) of_row[p].value = values[p][row];
   }
   state.optimizer = adam.save();
   result.rows_not_finite = batch.rows_not_finite();
   const auto best_row = std::ranges::min_element(state.best_loss) - state.best_loss.begin();
-  result.patch = state.best[static_cast<std::size_t>(best_row)];
+  result.rack = state.best[static_cast<std::size_t>(best_row)];
   result.loss_after = state.best_loss[static_cast<std::size_t>(best_row)];
   result.steps_done = state.steps_done;
-  validate(result.patch, "the fitted patch");
+  validate(result.rack, "the fitted patch");
   return result;
 }
 

@@ -1,7 +1,7 @@
 // What a patch is fitted to.
 #pragma once
 
-#include <retrograd/nodes/gate.hpp>
+#include <retrograd/racks/gate.hpp>
 
 #include <optional>
 #include <span>

@@ -1,7 +1,6 @@
 #include <retrograd/math/finite.hpp>
 #include <retrograd/math/floating_point.hpp>
 #include <retrograd/math/ordered_sum.hpp>
-#include <retrograd/patches/record.hpp>
 #include <retrograd/stream/glides.hpp>
 #include <retrograd/stream/stream.hpp>
 #include <retrograd/tape/backend.hpp>
@@ -27,17 +26,6 @@ struct Recorded {
     return name == other.name && rows == other.rows && first == other.first;
   }
 };
-
-Stream::Builder builder_of(const Patch& patch, std::int64_t rows) {
-  validate(patch, "the patch");
-  if (rows < 1) raise<DomainError>("[stream] " + std::to_string(rows) + " rows; it must be 1 or more");
-  return [patch, rows](Tape& tape) -> std::vector<Var> {
-    const std::int64_t length = *tape.options().length;
-    const Var gate =
-        tape.input("note.gate", Tensor(rows > 1 ? Shape{rows, length} : Shape{length}, tape.options().type));
-    return {record(tape, patch, gate, rows).audio};
-  };
-}
 
 const Recorded& find(const std::vector<Recorded>& all, std::string_view name, const char* kind) {
   std::string known;
@@ -390,8 +378,6 @@ struct Stream::State final : LiveConstants {
 
 Stream::Stream(Builder builder, const StreamOptions& options)
     : state_(std::make_unique<State>(std::move(builder), options)) {}
-Stream::Stream(const Patch& patch, std::int64_t rows, const StreamOptions& options)
-    : Stream(builder_of(patch, rows), options) {}
 Stream::~Stream() = default;
 Stream::Stream(Stream&&) noexcept = default;
 Stream& Stream::operator=(Stream&&) noexcept = default;

@@ -81,8 +81,6 @@ class Stream {
 
   /// Throws what the builder throws, and TapeError where a node cannot stream, saying which and why.
   explicit Stream(Builder builder, const StreamOptions& options = {});
-  /// A patch with its gate as input (a row for each voice) and its sound as output, as record() records it.
-  explicit Stream(const Patch& patch, std::int64_t rows = 1, const StreamOptions& options = {});
   ~Stream();
   Stream(Stream&&) noexcept;
   Stream& operator=(Stream&&) noexcept;

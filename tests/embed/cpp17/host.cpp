@@ -37,15 +37,15 @@ class Owner {
  private:
   Handle handle_{};
 };
-using Patch = Owner<rg_patch, rg_patch_close>;
+using Rack = Owner<rg_patch, rg_patch_close>;
 using Tape = Owner<rg_tape, rg_tape_close>;
 using Stream = Owner<rg_stream, rg_stream_close>;
 
 constexpr int length = 8820;
 constexpr int parameters = 13;
 
-Patch short_patch() {
-  Patch patch;
+Rack short_patch() {
+  Rack patch;
   const std::array<double, 2> gate{0.0, 0.1};
   check(rg_patch_default(patch.out()), "a patch");
   check(rg_patch_set_duration(patch, 0.2), "its duration");
@@ -106,7 +106,7 @@ void descend(rg_patch patch) {
 
 int main() {
   check(std::string_view(rg_version()) == RG_VERSION, "the library is the header's");
-  Patch patch = short_patch();
+  Rack patch = short_patch();
   const std::vector<float> sound = rendered(patch);
   check(streamed(patch, 100) == sound, "a stream has the bits of the render");
   check(streamed(patch, 1000) == sound, "whatever its blocks");
@@ -122,7 +122,7 @@ int main() {
   options.restarts = 2;
   rg_fit_result result{};
   result.size = sizeof result;
-  Patch fitted;
+  Rack fitted;
   check(rg_fit(recording.data(), length, 44100.0, patch, &options, fitted.out(), &result), "a fit");
   check(result.loss_after < result.loss_before, "nearer to the recording");
 }

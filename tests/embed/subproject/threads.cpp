@@ -8,14 +8,14 @@
 namespace rg = retrograd;
 
 static std::vector<float> learn(double frequency, rg::Executor* executor) {
-  rg::Patch patch = rg::default_patch();
+  rg::Rack patch = rg::default_rack();
   patch.note.frequency = frequency;
   patch.duration = 0.1;
   patch.note.gate = {{0.0, 0.05}};
   rg::TapeOptions options = rg::tape_options(patch);
   options.executor = executor;
   rg::Tape tape(options);
-  const rg::RecordedPatch synth = rg::record(tape, patch, 3);
+  const rg::RecordedRack synth = rg::record(tape, patch, 3);
   const rg::Var target = tape.input("target", rg::Tensor(rg::Shape{*options.length}));
   const rg::Var loss =
       rg::multi_resolution_stft_loss(synth.audio, target) + rg::mean_squared_loss(synth.audio, target);

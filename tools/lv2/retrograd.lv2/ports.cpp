@@ -47,8 +47,8 @@ std::vector<Port> ports() {
        .usual = 60.0,
        .unit = "midiNote"},
       {.kind = Port::Kind::velocity, .symbol = "velocity", .name = "Velocity", .usual = 1.0}};
-  Patch source = patch();
-  for (const PatchParameter& parameter : parameters(source)) {
+  Rack source = patch();
+  for (const RackParameter& parameter : parameters(source)) {
     if (parameter.kind == ParameterKind::frequency) continue;  // the key's
     Port port{.kind = Port::Kind::parameter, .usual = parameter.value, .parameter = parameter.name};
     port.symbol = parameter.name;

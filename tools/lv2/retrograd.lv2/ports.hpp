@@ -2,7 +2,7 @@
 // that they cannot disagree.
 #pragma once
 
-#include <retrograd/patches/patch.hpp>
+#include <retrograd/racks/rack.hpp>
 
 #include <cstdint>
 #include <string>
@@ -13,7 +13,7 @@ namespace retrograd::lv2 {
 inline constexpr const char* uri = "urn:retrograd:fm";
 
 /// What is played: the patch that fits begin with, so that what a fit found can be dialled in.
-inline Patch patch() { return default_patch_to_fit(); }
+inline Rack patch() { return default_rack_to_fit(); }
 
 /// Of the sum of the voices at a volume of 0 dB. One note of the patch at full velocity peaks at 2.67 by itself;
 /// so it peaks at 0.33, three such notes stay below full scale whatever their phases, and eight as a rule.

@@ -43,7 +43,7 @@ RETROGRAD_INLINE void repeat(const F& f) {
 
 // `depth` operators one into the next, `stacks` times: operator 0 of a stack is heard.
 template <int stacks_, int depth_, bool varies_>
-struct Patch {
+struct Rack {
   static constexpr int stacks = stacks_, depth = depth_, operators = stacks * depth;
   static constexpr bool pitch_varies = varies_;
   // How many blocks are computed at once, so that one's latencies hide behind another: measured.
@@ -552,9 +552,9 @@ template <class Call>
 void with_patch(const FloorParameters& p, const Call& call) {
   const bool varies = p.values.pitch.empty();
   if (p.values.operators.size() == 2)
-    varies ? call(Patch<1, 2, true>{}) : call(Patch<1, 2, false>{});
+    varies ? call(Rack<1, 2, true>{}) : call(Rack<1, 2, false>{});
   else
-    varies ? call(Patch<2, 3, true>{}) : call(Patch<2, 3, false>{});
+    varies ? call(Rack<2, 3, true>{}) : call(Rack<2, 3, false>{});
 }
 }  // namespace
 

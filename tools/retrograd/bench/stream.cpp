@@ -1,5 +1,5 @@
 // How much of its real time a live instrument takes: six operators, 16 voices, played hard.
-#include <retrograd/stream/instrument.hpp>
+#include <retrograd/instrument/instrument.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -16,8 +16,8 @@ namespace {
 constexpr int frames = 64;
 constexpr int blocks = 5 * bench_sample_rate / frames;  // five seconds
 
-Patch six_operators() {
-  Patch patch = default_patch_to_fit();
+Rack six_operators() {
+  Rack patch = default_rack_to_fit();
   patch.fm.routing = bench_routing(6);
   return patch;
 }

@@ -2,7 +2,7 @@
 #include "synth.hpp"
 
 #include <retrograd/losses/losses.hpp>
-#include <retrograd/nodes/gate.hpp>
+#include <retrograd/racks/gate.hpp>
 
 #include <cmath>
 #include <numbers>

@@ -1,7 +1,7 @@
 // The FM synth that the rows share: parameters of its own for each row, everything differentiable.
 #pragma once
 
-#include <retrograd/synths/fm_synth.hpp>
+#include <retrograd/racks/fm.hpp>
 #include <retrograd/tape/tape.hpp>
 
 #include <optional>

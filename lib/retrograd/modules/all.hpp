@@ -1,0 +1,22 @@
+// The modules of the library: the one list. To add one, write its file and name it here.
+#pragma once
+
+#include <retrograd/modules/adsr.hpp>
+#include <retrograd/modules/constant.hpp>
+#include <retrograd/modules/fm_operator.hpp>
+#include <retrograd/modules/mixer.hpp>
+#include <retrograd/modules/oscillator.hpp>
+#include <retrograd/modules/sum.hpp>
+#include <retrograd/modules/vca.hpp>
+#include <retrograd/modules/voices.hpp>
+
+#include <array>
+
+namespace retrograd {
+
+inline constexpr std::array all_modules{
+    type_of<OscillatorModule>(), type_of<FMOperatorModule>(), type_of<AdsrModule>(),     type_of<VcaModule>(),
+    type_of<MixerModule>(),      type_of<SumModule>(),        type_of<ConstantModule>(), type_of<VoicesModule>(),
+};
+
+}  // namespace retrograd

@@ -1,0 +1,74 @@
+#include <retrograd/racks/wording.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+namespace retrograd {
+
+namespace {
+
+// The number of letters to insert, drop or change to get from one word to the other.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::string written(double value) {
+  char text[32];
+  return std::string(text, std::to_chars(text, text + sizeof text, value).ptr);
+}
+
+std::string shown(std::string_view name) {
+  constexpr std::size_t most = 64;
+  std::string text(name.substr(0, most));
+  for (char& letter : text)
+    if (static_cast<unsigned char>(letter) < 32 || letter == 127) letter = '?';
+  return name.size() > most ? text + "..." : text;
+}
+
+std::string did_you_mean(std::string_view unknown, std::span<const std::string> known, const std::string& kind) {
+  constexpr std::size_t most_compared = 2000, most_listed = 16;
+  if (known.empty()) return "there are no " + kind;
+  const auto some = known.first(std::min(known.size(), most_compared));
+  const std::string word = shown(unknown);
+  const std::string* nearest = nullptr;
+  std::size_t least = 0;
+  for (const std::string& name : some) {
+    const std::size_t distance = edit_distance(word, name);
+    if (nearest != nullptr && distance >= least) continue;
+    nearest = &name;
+    least = distance;
+  }
+  if (2 * least <= nearest->size()) return "did you mean " + *nearest + "?";
+  std::string list;
+  for (const std::string& name : some.first(std::min(some.size(), most_listed)))
+    list += (list.empty() ? "" : ", ") + name;
+  if (known.size() > most_listed) list += " and " + std::to_string(known.size() - most_listed) + " more";
+  return "the " + kind + " are " + list;
+}
+
+std::string what_lies_in(const Domain& domain) {
+  const bool has_low = std::isfinite(domain.low), has_high = std::isfinite(domain.high);
+  if (has_low && has_high) return "a number from " + written(domain.low) + " to " + written(domain.high);
+  if (has_low)
+    return "a finite number" +
+           (domain.low_is_open ? " above " + written(domain.low) : ", " + written(domain.low) + " or more");
+  if (has_high) return "a finite number, " + written(domain.high) + " at most";
+  return "a finite number";
+}
+
+}  // namespace retrograd
