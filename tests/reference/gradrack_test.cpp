@@ -2,7 +2,7 @@
 // computed.
 #include <doctest/doctest.h>
 
-#include "../synths/fm_fixture.hpp"
+#include "../racks/fm_fixture.hpp"
 
 #include <retrograd/nodes/square.hpp>
 #include <retrograd/nodes/sum_over_rows.hpp>

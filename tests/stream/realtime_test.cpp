@@ -2,7 +2,7 @@
 // the host's floating-point environment changed. All of it is counted, on the audio thread alone.
 #include <doctest/doctest.h>
 
-#include "../synths/fm_fixture.hpp"
+#include "../racks/fm_fixture.hpp"
 
 #include <retrograd/c.h>
 #include <retrograd/nodes/all.hpp>

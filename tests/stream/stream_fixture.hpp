@@ -4,7 +4,7 @@
 
 #include <doctest/doctest.h>
 
-#include "../synths/fm_fixture.hpp"
+#include "../racks/fm_fixture.hpp"
 
 #include <retrograd/backends/cpu/own_node.hpp>
 #include <retrograd/nodes/all.hpp>

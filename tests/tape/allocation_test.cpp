@@ -1,7 +1,7 @@
 // From the second play and the second rewind on, nothing is allocated.
 #include <doctest/doctest.h>
 
-#include "../synths/fm_fixture.hpp"
+#include "../racks/fm_fixture.hpp"
 
 #include <retrograd/nodes/all.hpp>
 

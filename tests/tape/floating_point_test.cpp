@@ -1,7 +1,7 @@
 // The host's floating-point environment: what it has set changes no result, and it has it back afterwards.
 #include <doctest/doctest.h>
 
-#include "../synths/fm_fixture.hpp"
+#include "../racks/fm_fixture.hpp"
 #include "bits.hpp"
 
 #include <retrograd/nodes/all.hpp>

@@ -1,7 +1,7 @@
 // Graphs on which every node, state and adjoint meets the edges of tiles: what tests of bits record.
 #pragma once
 
-#include "../synths/fm_fixture.hpp"
+#include "../racks/fm_fixture.hpp"
 
 #include <retrograd/nodes/all.hpp>
 

@@ -2,7 +2,7 @@
 // long for it.
 #include <doctest/doctest.h>
 
-#include "../synths/fm_fixture.hpp"
+#include "../racks/fm_fixture.hpp"
 #include "bits.hpp"
 
 #include <retrograd/nodes/all.hpp>

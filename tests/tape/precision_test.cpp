@@ -6,7 +6,7 @@
 // cost more than a ten-thousandth of what was added up.
 #include <doctest/doctest.h>
 
-#include "../synths/fm_fixture.hpp"
+#include "../racks/fm_fixture.hpp"
 
 #include <retrograd/nodes/all.hpp>
 

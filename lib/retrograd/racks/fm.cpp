@@ -29,6 +29,7 @@ Rack fm_rack(std::span<const FMOperator> operators, std::span<const Route> routi
   };
   const ModuleType& type = type_named(modules, "fm_operator");
   Rack rack;
+  rack.note.gate = {{0.0, 0.5}};
   for (int i = 0; i < count; ++i) {
     const auto& [ratio, gain, envelope] = operators[static_cast<std::size_t>(i)];
     rack.modules.push_back(

@@ -37,7 +37,7 @@ struct Route {
   bool operator==(const Route&) const = default;
 };
 
-/// The modules, cables and outputs of an FM synth, in a rack with the usual note. `audible`: the operators that are
+/// The modules, cables and outputs of an FM synth, in a rack of a second, its note held for half of it. `audible`: the operators that are
 /// heard; none given: those that modulate nobody. RoutingError where there is no operator, where an index is none, or
 /// where the list has no fm_operator.
 Rack fm_rack(std::span<const FMOperator> operators, std::span<const Route> routing,

@@ -8,6 +8,8 @@
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <unordered_map>
 
 namespace retrograd {
 
@@ -127,7 +129,16 @@ class RackRecorder final : public Recorder {
     std::vector<RackParameter> all = parameters(rack_);
     for (Index m = 0, next = 1; m < rack_.modules.size(); next += rack_.modules[m++].values.size())
       first_parameter_[m] = static_cast<int>(next);
+    std::unordered_map<std::string_view, Var> given;
+    for (const auto& [name, var] : options_.given) {
+      find_parameter(rack_, name);
+      given.emplace(name, var);
+    }
     for (const RackParameter& parameter : all) {
+      if (const auto found = given.find(parameter.name); found != given.end()) {
+        parameters_.push_back(found->second);
+        continue;
+      }
       const bool is_shared = options_.rows_are_voices && !wiring_.is_of_each_note(parameter.module);
       Tensor value(options_.rows > 1 && !is_shared ? Shape{options_.rows, 1} : Shape{1});
       value.fill(parameter.value);

@@ -6,6 +6,8 @@
 
 #include <functional>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace retrograd {
@@ -16,6 +18,9 @@ struct RecordOptions {
   std::int64_t rows = 1;
   /// The domain that a parameter is given on the tape; its own where there is none.
   std::function<Domain(const RackParameter&)> domain_of = {};
+  /// Vars in place of parameters, by path: of a host's own names, or what a network computes. They may vary over time where
+  /// a cable could go.
+  std::vector<std::pair<std::string, Var>> given = {};
   /// Another gate than the note's, shared by all rows or one for each: (rows, length).
   std::optional<Var> gate = std::nullopt;
   /// What an instrument says of its keys: numbers, or one for each row. Else the note's, a key of its frequency, and no
@@ -30,14 +35,14 @@ struct RecordOptions {
 struct RecordedRack {
   Var audio;                    ///< the mean of the outputs: (length), or (rows, length)
   std::vector<Var> outputs;     ///< the channels, the same shape each
-  std::vector<Var> parameters;  ///< in the order of parameters(rack), named by path
+  std::vector<Var> parameters;  ///< in the order of parameters(rack), named by path, or given
   std::vector<Var> voices;      ///< what each note sounds like: what goes into the modules `voices`, else the outputs
 };
 
 /// Options of a tape that fits the rack: its sample rate and length.
 TapeOptions tape_options(const Rack& rack);
 
-/// Records the rack. Throws DomainError for a rack that validate() refuses.
+/// Records the rack. Throws DomainError for a rack that validate() refuses, and where a given Var is of no parameter.
 RecordedRack record(Tape& tape, const Rack& rack, const RecordOptions& options = {});
 /// The same with so many rows.
 inline RecordedRack record(Tape& tape, const Rack& rack, std::int64_t rows) {
