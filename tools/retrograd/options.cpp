@@ -1,22 +1,81 @@
 // Options that several subcommands share.
 #include "options.hpp"
 
-#include <retrograd/racks/rack_file.hpp>
+#include <retrograd/racks/rules.hpp>
+#include <retrograd/racks/wording.hpp>
 #include <retrograd/tape/tape.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 
 #include "standard_streams.hpp"
 #include "text.hpp"
+#include "usage_error.hpp"
 
 namespace retrograd::tool {
 
-void add_patch_argument(Command& command, std::optional<std::string>& patch) {
-  command.option("PATCH", patch, "A patch file; the built-in patch where not given")
+namespace {
+
+// "filter.cutoff=800"
+void set(Rack& rack, const std::string& setting) {
+  const std::size_t equals = setting.rfind('=');
+  const std::string name = setting.substr(0, equals);
+  const auto value = parse_number(equals == std::string::npos ? "" : setting.substr(equals + 1));
+  if (name.empty() || !value) throw UsageError("--set", "'" + setting + "' is not NAME=VALUE, as in filter.cutoff=800");
+  try {
+    const RackParameter parameter = find_parameter(rack, name);
+    if (!parameter.domain().contains(*value))
+      throw UsageError("--set", name + " cannot be " + number(*value) + "; it must be " + what_lies_in(parameter.domain()));
+    parameter.value = *value;
+  } catch (const DomainError& error) {
+    throw UsageError("--set", error.what());
+  }
+}
+
+// One note that is held until what the patch has behind its own gate still fits, or for half of the time.
+void play_for(Rack& rack, double seconds) {
+  const double behind = rack.note.gate.empty() ? 0.0 : std::max(rack.duration - rack.note.gate.back().off, 0.0);
+  rack.duration = seconds;
+  rack.note.gate = {{0.0, std::max(seconds - behind, seconds / 2.0)}};
+}
+
+}  // namespace
+
+void add_patch_argument(Command& command, PatchSource& patch) {
+  command.option("PATCH", patch.file, "A patch file; the built-in patch where not given")
       .value_name("")
       .file({"toml"});
+}
+
+void add_patch_options(Command& command, PatchSource& patch) {
+  command.option("--set", patch.sets, "Give a parameter another value, as in --set filter.cutoff=800; as often as needed")
+      .value_name("NAME=VALUE")
+      .takes_one_each();
+  command.flag("--allow-paths", patch.allow_paths, "Files that a patch names may lie outside its folder");
+}
+
+void add_note_of_patch_options(Command& command, PatchSource& patch) {
+  const auto within = [](double lowest, double highest, const char* what) {
+    return [=](const std::string& text) {
+      const auto value = parse_number(text);
+      if (value && *value >= lowest && *value <= highest) return std::string();
+      return "'" + text + "' is not " + what + " from " + number(lowest) + " to " + number(highest);
+    };
+  };
+  command.option("--key", patch.key, "The note's key as MIDI numbers them, 60 for middle C, in place of its frequency")
+      .value_name("KEY")
+      .checked(within(-60.0, 160.0, "a key"));
+  command.option("--velocity", patch.velocity, "How loud the note is played")
+      .value_name("V")
+      .checked(within(0.0, 1.0, "a velocity"));
+  command.option("--seconds", patch.seconds, "How long the sound lasts, in place of the patch's own duration and gate")
+      .value_name("S")
+      .checked([](const std::string& text) {
+        const auto value = parse_number(text);
+        return value && *value > 0.0 ? "" : "'" + text + "' is not a number of seconds above 0";
+      });
 }
 
 void add_compute_options(Command& command, ComputeOptions& options, const std::string& threads_help) {
@@ -86,8 +145,8 @@ void add_level_options(Command& command, std::optional<double>& gain, std::optio
       .excludes("--gain");
 }
 
-void add_sample_rate_option(Command& command, std::optional<int>& sample_rate) {
-  command.option("--sample-rate", sample_rate, "In place of the patch's own")
+void add_sample_rate_option(Command& command, PatchSource& patch) {
+  command.option("--sample-rate", patch.sample_rate, "In place of the patch's own")
       .value_name("HZ")
       .within(1, 768000);
 }
@@ -98,8 +157,20 @@ Device available_device(const ComputeOptions& options) {
   return device;
 }
 
-Rack patch_or_default(const std::optional<std::string>& name) {
-  return name ? load_rack(readable_name(*name)) : default_rack();
+RackFileOptions file_options(const PatchSource& source) { return {.allow_paths = source.allow_paths}; }
+
+void apply(const PatchSource& source, Rack& rack) {
+  for (const std::string& setting : source.sets) set(rack, setting);
+  if (source.sample_rate) rack.sample_rate = *source.sample_rate;
+  if (source.key) rack.note.frequency = 440.0 * std::exp2((*source.key - 69.0) / 12.0);
+  if (source.velocity) rack.note.velocity = *source.velocity;
+  if (source.seconds) play_for(rack, *source.seconds);
+}
+
+Rack read_patch(const PatchSource& source) {
+  Rack rack = source.file ? load_rack(readable_name(*source.file), file_options(source)) : default_rack();
+  apply(source, rack);
+  return rack;
 }
 
 void say_doubts(const Rack& patch, const std::optional<std::string>& path) {

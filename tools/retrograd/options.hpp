@@ -1,12 +1,13 @@
 // Options that several subcommands share.
 #pragma once
 
-#include <retrograd/racks/rack.hpp>
+#include <retrograd/racks/rack_file.hpp>
 #include <retrograd/instrument/instrument.hpp>
 #include <retrograd/tensor/element_type.hpp>
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "command_line.hpp"
 #include "compute_options.hpp"
@@ -14,8 +15,21 @@
 
 namespace retrograd::tool {
 
+/// A patch, and what the command line makes of it.
+struct PatchSource {
+  std::optional<std::string> file;  ///< "-": standard input; nothing: the built-in patch
+  std::vector<std::string> sets;    ///< "filter.cutoff=800"
+  bool allow_paths = false;
+  std::optional<int> sample_rate;
+  std::optional<double> key, velocity, seconds;  ///< of the note that is played
+};
+
 /// Adds PATCH.
-void add_patch_argument(Command& command, std::optional<std::string>& patch);
+void add_patch_argument(Command& command, PatchSource& patch);
+/// Adds --set and --allow-paths.
+void add_patch_options(Command& command, PatchSource& patch);
+/// Adds --key, --velocity and --seconds.
+void add_note_of_patch_options(Command& command, PatchSource& patch);
 
 /// Adds --device and --threads, the latter with `threads_help`.
 void add_compute_options(
@@ -49,14 +63,18 @@ void say_notes(const NoteOptions& options, const MidiFile& file);
 void add_level_options(Command& command, std::optional<double>& gain, std::optional<double>& normalize);
 
 /// Adds --sample-rate, in place of a patch's own.
-void add_sample_rate_option(Command& command, std::optional<int>& sample_rate);
+void add_sample_rate_option(Command& command, PatchSource& patch);
 
 /// The device asked for. Raises a DeviceError where this build or machine has none.
 Device available_device(const ComputeOptions& options);
 
-/// The patch in the file ("-": standard input), or default_rack() where none is named. Raises a FileError as
-/// load_rack does.
-Rack patch_or_default(const std::optional<std::string>& name);
+/// The patch in the file, or default_rack() where none is named, with all that is set. Raises a FileError as load_rack
+/// does, a UsageError where a setting names no parameter or a value that it cannot have.
+Rack read_patch(const PatchSource& source);
+/// Sets what the command line sets.
+void apply(const PatchSource& source, Rack& rack);
+/// How the files of a patch are read.
+RackFileOptions file_options(const PatchSource& source);
 
 /// Says on stderr what a patch plays otherwise than it is likely meant (find_doubts), of the file it is from.
 void say_doubts(const Rack& patch, const std::optional<std::string>& path);

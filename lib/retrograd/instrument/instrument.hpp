@@ -10,9 +10,9 @@
 // envelopes from the level they have, its pitch and loudness without a click. Which one that is, and when
 // each voice becomes free, is decided at samples, so that the blocks change nothing.
 //
-// A voice is free when its release has lasted ln(1e5) = 11.5 times its longest release time (of the operators
-// that are heard): 100 dB below the level at which it began. Where a release is changed meanwhile, the longest
-// value since the note ended counts.
+// A voice is free when its sound has ended: when its note is released and every sample of it since 50 ms lay 100 dB under
+// the note's loudest (voice_end.hpp). Free voices cost nothing. In a rack with a module `voices` what that feeds plays once
+// for all of them.
 //
 // Sixteen channels, as MIDI has them: each has its own keys, pedal, bend, tuning, volume and expression, and all
 // share the voices. A call that names no channel is about the first, 0.
@@ -56,9 +56,14 @@ class Instrument {
   /// Stream::prepare. No note sounds afterwards.
   void prepare(double sample_rate, int max_block);
 
-  /// The sum of the voices, voice 0 first, `frames` samples (0 to max_block). Promises as Stream::process.
+  /// Channels of the sound: the rack's outputs.
+  int channels() const noexcept;
+  /// The sum of the voices, voice 0 first, `frames` samples (0 to max_block) of each channel. Promises as
+  /// Stream::process.
   /// `not_finite`: voices whose sound is NaN or infinite (`stream().bad_channels()`) were silenced, and their notes have
   /// ended; the others sound on.
+  StreamStatus process(float* const* outputs, int frames) noexcept;
+  /// The same as one channel, the mean of them.
   StreamStatus process(float* output, int frames) noexcept;
   /// As after `prepare`: no note, no event, every channel's controllers as at first. Parameters and the level
   /// keep their values.
@@ -76,6 +81,8 @@ class Instrument {
   bool note_off(double key, int offset = 0, int channel = 0) noexcept;
   /// -1 to 1, of the range; of all the channel's notes, those to come too.
   bool pitch_bend(double bend, int offset = 0, int channel = 0) noexcept;
+  /// 0 to 1, of all the channel's notes: what cables from note.pressure carry.
+  bool pressure(double pressure, int offset = 0, int channel = 0) noexcept;
   /// While the channel's pedal is down its notes that end are held.
   bool sustain(bool is_down, int offset = 0, int channel = 0) noexcept;
   /// Every note of every channel is released, pedal or not.
@@ -85,7 +92,7 @@ class Instrument {
   /// MIDI's bytes: one message or several, each with its status byte or, after one of its kind, without;
   /// real-time bytes may stand in between, and a system exclusive message may go on in the next call. On each
   /// channel: notes; the bend; controllers 7 and 11 (volume, expression: 40 log10(value / 127) dB each, with 39
-  /// and 43 for 14 bits); 64 (pedal, down at 64); 6, 38, 96 and 97 with 100 and 101 (range of the bend, fine
+  /// and 43 for 14 bits); 64 (pedal, down at 64); pressure, of the channel and of keys, where the rack has a cable from note.pressure; 6, 38, 96 and 97 with 100 and 101 (range of the bend, fine
   /// and coarse tuning); 120 (silence, in the time of a glide); 121 (bend, expression and pedal as at first);
   /// 123 to 127 (all keys up, which the pedal still holds). True and passed over: any other message. False, and
   /// nothing happens: a message cut short, or without a status byte.

@@ -46,8 +46,11 @@ MidiEffect MidiChannels::take(const ChannelMessage& message) noexcept {
     case ChannelMessage::Kind::controller:
       return control(channel, message.first, message.second);
     case ChannelMessage::Kind::key_pressure:
-    case ChannelMessage::Kind::program:
+      return MidiEffect::key_pressure;
     case ChannelMessage::Kind::channel_pressure:
+      channel.pressure = message.first / 127.0;
+      return MidiEffect::pressure;
+    case ChannelMessage::Kind::program:
       break;
   }
   return MidiEffect::passed_over;
@@ -92,7 +95,7 @@ MidiEffect MidiChannels::control(Channel& channel, int number, int value) noexce
     case all_sound_off:
       return MidiEffect::all_sound_off;
     case reset_controllers:  // volume, tunings and the range of the bend stay
-      channel.bend = 0.0;
+      channel.bend = channel.pressure = 0.0;
       channel.expression = {};
       choose(true, no_parameter);
       return MidiEffect::reset;

@@ -23,6 +23,8 @@ enum class MidiEffect {
   note_off,       ///< a key goes up: `first`
   pitch,          ///< MidiChannels::semitones
   gain,           ///< MidiChannels::gain
+  pressure,       ///< MidiChannels::pressure
+  key_pressure,   ///< of one key, `first`: `second` / 127
   pedal_down,     ///< notes that end are held from now on
   pedal_up,       ///< and no longer
   reset,          ///< pitch, gain, and the pedal is up
@@ -42,6 +44,10 @@ class MidiChannels {
 
   /// The wheel at -1 to 1.
   void bend(int channel, double value) noexcept { at(channel).bend = value; }
+  double bend_of(int channel) const noexcept { return at(channel).bend; }
+  /// How hard the keys are pressed, 0 to 1.
+  void press(int channel, double value) noexcept { at(channel).pressure = value; }
+  double pressure(int channel) const noexcept { return at(channel).pressure; }
   /// What the wheel and the tunings add to a channel's keys.
   double semitones(int channel) const noexcept {
     const Channel& c = at(channel);
@@ -61,7 +67,7 @@ class MidiChannels {
     double value() const noexcept { return is_fine ? (coarse * 128 + fine) / 16383.0 : coarse / 127.0; }
   };
   struct Channel {
-    double bend = 0.0;
+    double bend = 0.0, pressure = 0.0;
     double bend_range = 2.0;                        // semitones
     double coarse_tuning = 0.0, fine_tuning = 0.0;  // semitones
     int fine_steps = 8192;                          // of fine_tuning: 8192 to a semitone, 8192 is none
