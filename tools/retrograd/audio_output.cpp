@@ -84,9 +84,9 @@ struct AudioOutput::State {
   static int fill(void* output, void*, unsigned frames, double, RtAudioStreamStatus status, void* data) {
     State& state = *static_cast<State*>(data);
     if ((status & RTAUDIO_OUTPUT_UNDERFLOW) != 0) state.underruns.fetch_add(1, std::memory_order_relaxed);
-    float* mono = static_cast<float*>(output);
-    state.callback(mono, static_cast<int>(frames));
-    for (unsigned c = 1; c < state.channels; ++c) std::copy_n(mono, frames, mono + c * frames);
+    float* const first = static_cast<float*>(output);
+    float* const outputs[] = {first, first + (state.channels > 1 ? frames : 0)};
+    state.callback(outputs, static_cast<int>(state.channels), static_cast<int>(frames));
     return 0;
   }
 };

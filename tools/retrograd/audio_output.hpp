@@ -22,8 +22,9 @@ std::vector<AudioDevice> audio_devices();
 /// An audio device that plays what a function gives it.
 class AudioOutput {
  public:
-  /// Fills `frames` samples, at most block(). Called on a thread of the device's: it must not wait.
-  using Callback = std::function<void(float* mono, int frames)>;
+  /// Fills `frames` samples, at most block(), of each of the device's channels, of which there are one or two. Called on a
+  /// thread of the device's: it must not wait.
+  using Callback = std::function<void(float* const* outputs, int channels, int frames)>;
 
   /// Opens the device, or the default one, at `sample_rate` (Hz) where it can, for blocks of about `block`
   /// frames. Raises a DeviceError that says why it cannot.

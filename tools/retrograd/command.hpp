@@ -8,6 +8,9 @@ namespace retrograd::tool {
 void add_render(Program& program);
 void add_play(Program& program);
 void add_patch(Program& program);
+void add_modules(Program& program);
+void add_graph(Program& program);
+void add_convert(Program& program);
 void add_gradient(Program& program);
 void add_gradcheck(Program& program);
 void add_fit(Program& program);

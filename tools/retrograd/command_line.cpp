@@ -90,6 +90,11 @@ Option& Option::or_alone(const std::string& value) {
   return *this;
 }
 
+Option& Option::takes_one_each() {
+  option_->allow_extra_args(false);
+  return *this;
+}
+
 Option& Option::file(const std::vector<std::string>& endings) {
   description_->endings = endings;
   return *this;

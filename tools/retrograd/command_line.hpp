@@ -60,6 +60,8 @@ class Option {
   /// The value may be left out, as in "--normalize": then it is `value`. Only for numbers: what follows the
   /// option and is none is an argument of its own.
   Option& or_alone(const std::string& value);
+  /// Of an option that may be given several times: each time it takes one value.
+  Option& takes_one_each();
   /// The value is a file with one of these endings, or "*"; only a shell's completion asks.
   Option& file(const std::vector<std::string>& endings);
 

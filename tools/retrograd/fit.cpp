@@ -1,6 +1,7 @@
 // retrograd fit: a patch that sounds like a recording.
 #include <retrograd/files/atomic_file.hpp>
 #include <retrograd/fit/fit.hpp>
+#include <retrograd/fit/random_rack.hpp>
 #include <retrograd/racks/rack_file.hpp>
 
 #include <algorithm>
@@ -59,7 +60,7 @@ std::optional<std::uint64_t> parse_seed(std::string_view text) {
 /// it.
 void check_outputs(const FitCommand& command, const FitJob& job) {
   FilesInUse files;
-  files.reads("TARGET", job.target).reads("--patch", command.patch);
+  files.reads("TARGET", job.target).reads("--patch", command.patch.file);
   files.writes("--output", job.output).writes("--render", job.rendered);
   files.updates("--resume", job.resume);
   files.check();
@@ -112,6 +113,7 @@ std::optional<FitState> state_to_resume(const FitCommand& command, const FitJob&
   if (!(saved.initial == now.initial)) refuse("it began with another patch");
   if (saved.loss_floor != now.loss_floor)
     refuse("its --loss-floor was " + number(saved.loss_floor) + ", not " + number(now.loss_floor));
+  if (saved.frozen != now.frozen) refuse("another --freeze was given");
   if (saved.seed != now.seed)
     refuse("its seed was " + std::to_string(saved.seed) + ", not " + std::to_string(now.seed));
   if (saved.state.best.size() != static_cast<std::size_t>(command.fit.restarts))
@@ -166,10 +168,10 @@ void report(const FitCommand& command, const FitJob& job, Fitted& fitted) {
     return;
   }
   const std::vector<RackParameter> before = parameters(fitted.before);
-  const std::vector<RackParameter> after = parameters(fitted.result.patch);
+  const std::vector<RackParameter> after = parameters(fitted.result.rack);
   std::vector<std::vector<std::string>> rows;
   for (std::size_t p = 0; p < after.size(); ++p)
-    rows.push_back({after[p].name, number(before[p].value), number(after[p].value), unit_of(after[p].kind)});
+    rows.push_back({after[p].name, number(before[p].value), number(after[p].value), to_string(after[p].spec.unit)});
   const bool is_taken = is_standard_stream(job.output) || is_standard_stream(job.rendered);
   std::ostream& out = is_taken ? std::cerr : std::cout;
   print_table(out, {{"parameter"}, {"before", true}, {"after", true}, {"unit"}}, rows);
@@ -201,6 +203,14 @@ void check_usage(const FitCommand& command) {
   }
 }
 
+void check_frozen(const FitCommand& command, Rack& initial) {
+  try {
+    parameters_named(initial, command.fit.frozen);
+  } catch (const DomainError& error) {
+    throw UsageError("--freeze", error.what());
+  }
+}
+
 ExitCode run_fit(FitCommand command) {
   check_usage(command);
   const Device device = available_device(command.compute);
@@ -219,9 +229,14 @@ ExitCode run_fit(FitCommand command) {
     format_for("--render", job.rendered, "");
     check_no_terminal("--render", job.rendered, "a sound");
   }
-  FitEngine engine{device, command.patch ? load_rack(readable_name(*command.patch)) : default_rack_to_fit(),
-                   threads, interrupt};
-  if (command.sample_rate) engine.initial.sample_rate = *command.sample_rate;
+  FitEngine engine{device, {}, threads, interrupt};
+  if (command.patch.file) {
+    engine.initial = read_patch(command.patch);
+  } else {
+    engine.initial = default_rack_to_fit();
+    apply(command.patch, engine.initial);
+  }
+  check_frozen(command, engine.initial);
   if (command.directory) return fit_many(command, engine);
   Fitted fitted = fit_one(command, job, engine);
   report(command, job, fitted);
@@ -232,9 +247,9 @@ ExitCode run_fit(FitCommand command) {
 
 Fitted fit_one(const FitCommand& command, const FitJob& job, FitEngine& engine) {
   const FitTarget target = read_target(command, job, engine.initial.sample_rate);
-  const Rack before = tuned_to(target, engine.initial);
+  const Rack before = RackDraws(target, engine.initial, command.fit.frozen).tuned();
   say_doubts(before, shown_input(job.target));
-  SavedFit saved{fingerprint(target), command.fit.loss_floor, command.fit.seed, before, {}};
+  SavedFit saved{fingerprint(target), command.fit.loss_floor, command.fit.seed, command.fit.frozen, before, {}};
   const std::optional<FitState> resumed = state_to_resume(command, job, saved);
   describe(command, job, target);
   if (resumed && !job.is_one_of_many)
@@ -251,7 +266,7 @@ Fitted fit_one(const FitCommand& command, const FitJob& job, FitEngine& engine) 
     result = fit(target, engine.initial, options, std::ref(watcher), resumed ? &*resumed : nullptr);
   } catch (const NotFiniteError& error) {
     raise<NotFiniteError>("cannot fit " +
-                          (command.patch ? "'" + shown_input(*command.patch) + "'" : "the built-in patch") +
+                          (command.patch.file ? "'" + shown_input(*command.patch.file) + "'" : "the built-in patch") +
                           " to '" + shown_input(job.target) + "': " + error.what());
   } catch (const Error& error) {
     if (!resumed) throw;
@@ -259,7 +274,7 @@ Fitted fit_one(const FitCommand& command, const FitJob& job, FitEngine& engine) 
   }
   fitted.was_interrupted = engine.interrupt.is_requested();
 
-  write_text(writable_name(job.output), format_rack(result.patch));
+  write_text(writable_name(job.output), format_rack(result.rack));
   fitted.files.push_back(job.output);
   if (job.resume && result.state.best.empty()) {
     std::cerr << *job.resume << ": not written; the fit ended before its first step, so begin it again\n";
@@ -270,14 +285,14 @@ Fitted fit_one(const FitCommand& command, const FitJob& job, FitEngine& engine) 
   }
   const SoundOutput output{writable_name(job.rendered), format_for("--render", job.rendered, "")};
   tell_clipping(shown_output(job.rendered), output,
-                render_to_file(result.patch, output, engine.device, engine.threads));
+                render_to_file(result.rack, output, engine.device, engine.threads));
   fitted.files.push_back(job.rendered);
   return fitted;
 }
 
 Json json_of(Fitted& fitted) {
   Json values = Json::object();
-  for (const RackParameter& parameter : parameters(fitted.result.patch))
+  for (const RackParameter& parameter : parameters(fitted.result.rack))
     values.add(parameter.name, parameter.value);
   return Json::object({{"loss_before", fitted.result.loss_before},
                        {"loss_after", fitted.result.loss_after},
@@ -299,7 +314,7 @@ void add_fit(Program& program) {
       .value_name("")
       .file(sound_endings())
       .required();
-  command.option("--patch", options->patch, "The patch to begin with; the built-in one where not given")
+  command.option("--patch", options->patch.file, "The patch to begin with; the built-in one where not given")
       .value_name("INIT")
       .file({"toml"});
   command.option("-o,--output", options->output, "The patch file to write")
@@ -366,7 +381,13 @@ void add_fit(Program& program) {
               "Go on from this file if it is there; where the fit stopped is written to it")
       .value_name("F")
       .file({"json"});
-  add_sample_rate_option(command, options->sample_rate);
+  add_patch_options(command, options->patch);
+  command
+      .option("--freeze", options->fit.frozen,
+              "A parameter that keeps the patch's value, or a pattern of them, as in --freeze 'env.*'; as often as needed")
+      .value_name("PATH")
+      .takes_one_each();
+  add_sample_rate_option(command, options->patch);
   add_json_option(
       command, options->json,
       "Print one JSON object instead of a table; with --output-dir one a line for each recording");

@@ -12,17 +12,17 @@
 #include "exit_codes.hpp"
 #include "interrupt.hpp"
 #include "json.hpp"
+#include "options.hpp"
 
 namespace retrograd::tool {
 
 struct FitCommand {
   std::vector<std::string> targets;  // as given: recordings and folders of them
-  std::optional<std::string> patch;
+  PatchSource patch;
   std::optional<std::string> output, rendered, resume, directory;
   std::string frequency, gate;  // as written; empty where not given
   std::optional<double> loss_floor;
   std::string seed = "0", learning_rate;
-  std::optional<int> sample_rate;
   FitOptions fit;
   bool force = false;
   bool json = false;

@@ -3,7 +3,8 @@
 //     { "format": 2, "recording": "9f3c...", "loss_floor": -60, "seed": 0, "initial": "<a patch file's text>",
 //       "steps_done": 300,
 //       "rows": [ { "patch": "<a patch file's text>", "loss": 1.25 }, ... ],
-//       "optimizer": { "note.frequency/first_moment": [ ... ], ... } }
+//       "optimizer": { "note.frequency/first_moment": [ ... ], ... },
+//       "frozen": [ "env.*" ] }                          left out where nothing is frozen
 //
 // Numbers are written so that they read back the same; those JSON lacks are "inf", "-inf" and "nan".
 #include "fit_file.hpp"
@@ -71,9 +72,9 @@ class Reader {
 
 /// Whether two patches differ in nothing but what a fit changes.
 bool is_of_one_structure(Rack a, Rack b) {
-  if (a.fm.operators.size() != b.fm.operators.size()) return false;
   const auto of_a = parameters(a);
   const auto of_b = parameters(b);
+  if (of_a.size() != of_b.size()) return false;
   for (std::size_t p = 0; p < of_a.size(); ++p) of_a[p].value = of_b[p].value;
   return a == b;
 }
@@ -107,7 +108,7 @@ std::string format_fit(const SavedFit& fit) {
     for (const double value : values) list.push_back(json_number(value));
     optimizer[name] = list;
   }
-  const Json json{{"format", format},
+  Json json{{"format", format},
                   {"recording", fit.recording},
                   {"loss_floor", fit.loss_floor},
                   {"seed", fit.seed},
@@ -115,6 +116,7 @@ std::string format_fit(const SavedFit& fit) {
                   {"steps_done", fit.state.steps_done},
                   {"rows", rows},
                   {"optimizer", optimizer}};
+  if (!fit.frozen.empty()) json["frozen"] = fit.frozen;
   return json.dump(1) + "\n";
 }
 
@@ -131,10 +133,15 @@ SavedFit parse_fit(const std::string& text, const std::string& name) {
     read.fail("format", "1 is an older version's, whose losses had no floor; begin the fit again");
   if (json.is_object() && json.contains("format") && json["format"] != format)
     read.fail("format", "must be " + std::to_string(format) + ", the one format this version knows");
+  SavedFit fit;
+  if (json.is_object() && json.contains("frozen")) {
+    if (!json["frozen"].is_array()) read.fail("frozen", "must be a list of texts");
+    for (const Json& pattern : json["frozen"]) fit.frozen.push_back(read.text(pattern, "frozen"));
+    json.erase("frozen");
+  }
   read.object(json, "",
               {"format", "recording", "loss_floor", "seed", "initial", "steps_done", "rows", "optimizer"});
 
-  SavedFit fit;
   fit.recording = read.text(json["recording"], "recording");
   fit.loss_floor = read.number(json["loss_floor"], "loss_floor");
   fit.seed = read.whole(json["seed"], "seed", std::numeric_limits<std::uint64_t>::max());

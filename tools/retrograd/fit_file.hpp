@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace retrograd::tool {
 
@@ -14,7 +15,8 @@ struct SavedFit {
   std::string recording;                   ///< fingerprint(target)
   double loss_floor = default_loss_floor;  ///< dB: losses above another floor do not compare
   std::uint64_t seed = 0;
-  Rack initial;  ///< tuned to the target
+  std::vector<std::string> frozen;  ///< patterns of parameters that were not fitted
+  Rack initial;                     ///< tuned to the target
   FitState state;
 };
 

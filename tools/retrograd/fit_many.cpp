@@ -108,8 +108,8 @@ class ManyFits {
                   << (passed_over == 1 ? "recording by its name" : "recordings by their names") << '\n';
       for (const fs::path& recording : recordings) add(recording, recording.lexically_relative(target));
     }
-    if (command_.patch)
-      if (const auto identity = identity_of(*command_.patch)) inputs_.insert(*identity);
+    if (command_.patch.file)
+      if (const auto identity = identity_of(*command_.patch.file)) inputs_.insert(*identity);
   }
 
   void check_nothing_read_is_written() const {

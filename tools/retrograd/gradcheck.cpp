@@ -7,7 +7,6 @@
 #include <retrograd/nodes/sum_over_rows.hpp>
 #include <retrograd/racks/finite.hpp>
 #include <retrograd/racks/record.hpp>
-#include <retrograd/racks/rack_file.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -29,6 +28,7 @@ struct GradcheckOptions {
   std::vector<std::string> what;
   bool list = false;
   bool json = false;
+  PatchSource patch;
   ComputeOptions compute;
 };
 
@@ -93,7 +93,9 @@ ExitCode check_nodes(const std::vector<std::string>& names, bool json, Device de
 }
 
 ExitCode check_patch(const std::string& path, const GradcheckOptions& options, Device device) {
-  const Rack patch = load_rack(readable_name(path));
+  PatchSource source = options.patch;
+  source.file = path;
+  const Rack patch = read_patch(source);
   say_doubts(patch, shown_input(path));
   ThreadPool threads(options.compute.threads);
   TapeOptions tape_of = tape_options(patch);
@@ -191,6 +193,7 @@ void add_gradcheck(Program& program) {
   command.option("NODE", options->what, "Nodes by name, or one patch file; all nodes where none is given")
       .value_name("")
       .file({"toml"});
+  add_patch_options(command, options->patch);
   command.flag("--list", options->list, "Print the nodes' names and check nothing");
   add_json_option(command, options->json);
   add_compute_options(

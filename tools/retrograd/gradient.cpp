@@ -22,7 +22,7 @@ namespace retrograd::tool {
 namespace {
 
 struct GradientOptions {
-  std::optional<std::string> patch;
+  PatchSource patch;
   std::string target;
   std::string loss = "mse";
   std::string type = "f32";
@@ -59,11 +59,11 @@ std::vector<double> target_for(const Rack& patch, const std::string& path) {
 }
 
 ExitCode gradient(GradientOptions options) {
-  FilesInUse().reads("PATCH", options.patch).reads("--target", options.target).check();
+  FilesInUse().reads("PATCH", options.patch.file).reads("--target", options.target).check();
   options.target = readable_name(options.target);
   const Device device = available_device(options.compute);
-  Rack patch = patch_or_default(options.patch);
-  say_doubts(patch, options.patch);
+  Rack patch = read_patch(options.patch);
+  say_doubts(patch, options.patch.file);
   const std::vector<double> target = target_for(patch, options.target);
 
   ThreadPool threads(options.compute.threads);
@@ -84,7 +84,7 @@ ExitCode gradient(GradientOptions options) {
     else
       check_loss(tape, recorded, loss, wanted);
   } catch (const NotFiniteError& error) {
-    raise<NotFiniteError>((options.patch ? "'" + *options.patch + "'" : "the built-in patch") + " against '" +
+    raise<NotFiniteError>((options.patch.file ? "'" + *options.patch.file + "'" : "the built-in patch") + " against '" +
                           options.target + "': " + error.what());
   }
 
@@ -99,7 +99,7 @@ ExitCode gradient(GradientOptions options) {
   }
   std::vector<std::vector<std::string>> rows;
   for (std::size_t p = 0; p < named.size(); ++p)
-    rows.push_back({named[p].name, number(named[p].value), unit_of(named[p].kind),
+    rows.push_back({named[p].name, number(named[p].value), to_string(named[p].spec.unit),
                     number(tape.gradient(recorded.parameters[p]).item())});
   std::cout << "loss " << number(value) << "\n\n";
   print_table(std::cout, {{"parameter"}, {"value", true}, {"unit"}, {"gradient", true}}, rows);
@@ -112,6 +112,8 @@ void add_gradient(Program& program) {
   const auto options = std::make_shared<GradientOptions>();
   Command command = program.add("gradient", "Print a loss's gradient with respect to a patch's parameters");
   add_patch_argument(command, options->patch);
+  add_patch_options(command, options->patch);
+  add_note_of_patch_options(command, options->patch);
   command.option("--target", options->target, "The recording the patch is compared with")
       .value_name("T.wav")
       .file(sound_endings())

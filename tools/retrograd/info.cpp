@@ -3,6 +3,7 @@
 #include <retrograd/files/text_file.hpp>
 #include <retrograd/math/simd.hpp>
 #include <retrograd/racks/rack_file.hpp>
+#include <retrograd/racks/rules.hpp>
 #include <retrograd/tape/executor.hpp>
 #include <retrograd/tensor/errors.hpp>
 
@@ -62,7 +63,7 @@ class Teller {
     for (const RackProblem& alias : find_aliases(patch))
       std::cerr << name_ << ": warning: " << alias.key << ": " << alias.message << '\n';
     if (!json_) {
-      begin("an FM patch");
+      begin("a patch");
       return print_patch(patch);
     }
     Json object = named("patch");

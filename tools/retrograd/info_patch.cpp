@@ -4,7 +4,9 @@
 #include <retrograd/tape/tape.hpp>
 
 #include <iostream>
+#include <map>
 
+#include "graph_text.hpp"
 #include "info.hpp"
 #include "text.hpp"
 
@@ -37,28 +39,31 @@ Plans plans_of(const Rack& patch) {
 }  // namespace
 
 Facts facts_of(const Rack& patch) {
-  std::vector<std::string> gates, routes, heard;
-  Json gate_list = Json::list(), route_list = Json::list(), heard_list = Json::list();
+  std::vector<std::string> gates, types, heard;
+  Json gate_list = Json::list(), module_list = Json::list(), cable_list = Json::list(), heard_list = Json::list();
   for (const GatePair& pair : patch.note.gate) {
     gates.push_back(number(pair.on) + " to " + number(pair.off) + " s");
     gate_list.add(Json::list({pair.on, pair.off}));
   }
-  for (const Route& route : patch.fm.routing) {
-    routes.push_back(std::to_string(route.modulator) + " into " + std::to_string(route.carrier));
-    route_list.add(Json::list({route.modulator, route.carrier}));
+  std::map<std::string, int> counts;
+  for (const Module& module : patch.modules) {
+    ++counts[module.type->name];
+    module_list.add(Json::object({{"name", module.name}, {"type", module.type->name}}));
   }
-  for (const int index : audible_operators(patch)) {
-    heard.push_back(std::to_string(index));
-    heard_list.add(index);
+  for (const auto& [type, how_many] : counts) types.push_back(std::to_string(how_many) + " " + type);
+  for (const Cable& cable : patch.cables) cable_list.add(Json::list({cable.from, cable.to}));
+  for (const std::string& output : patch.outputs) {
+    heard.push_back(output);
+    heard_list.add(output);
   }
   const std::int64_t length = length_in_samples(patch);
   return {{"sample rate", number(patch.sample_rate) + " Hz", "sample_rate", patch.sample_rate},
           {"length", count(length, "sample") + " (" + number(patch.duration) + " s)", "samples", length},
           {"", "", "duration", patch.duration},
           {"gate", joined(gates), "gate", gate_list},
-          {"operators", std::to_string(patch.fm.operators.size()), "operators", patch.fm.operators.size()},
-          {"routing", joined(routes), "routing", route_list},
-          {"heard", joined(heard), "heard", heard_list}};
+          {"modules", joined(types), "modules", module_list},
+          {"cables", std::to_string(patch.cables.size()), "cables", cable_list},
+          {"outputs", joined(heard), "outputs", heard_list}};
 }
 
 void print_parameters(Rack patch) {
@@ -76,7 +81,7 @@ Json json_of_parameters(Rack patch) {
 
 void print_patch(const Rack& patch) {
   print_facts(facts_of(patch));
-  std::cout << '\n';
+  std::cout << "\n" << graph_as_text(patch) << '\n';
   print_parameters(patch);
   const Plans plans = plans_of(patch);
   std::cout << "\nHow it is rendered (f32):\n"

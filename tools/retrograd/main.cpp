@@ -24,6 +24,8 @@ constexpr const char* examples = R"(Examples:
   retrograd render fitted.toml -o bell.flac --normalize -1
   retrograd fit samples --output-dir patches       a patch for every recording of a folder
   retrograd patch --fit -o mine.toml               a patch to begin with
+  retrograd modules                                what patches are made of
+  retrograd graph mine.toml -o mine.svg            a picture of one
   retrograd gradient fitted.toml --target bell.flac --loss mss --json
   retrograd gradcheck                              every node's adjoint, checked
   retrograd info fitted.toml                       what the patch holds and how it will run
@@ -43,6 +45,9 @@ ExitCode run(int argc, char** argv) {
   add_render(program);
   add_play(program);
   add_patch(program);
+  add_modules(program);
+  add_graph(program);
+  add_convert(program);
   add_gradient(program);
   add_gradcheck(program);
   add_fit(program);

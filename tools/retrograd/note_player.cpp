@@ -6,7 +6,8 @@
 
 namespace retrograd::tool {
 
-NotePlayer::NotePlayer(const MidiFile& file, double sample_rate) {
+NotePlayer::NotePlayer(const MidiFile& file, double sample_rate, int channels)
+    : outputs_(static_cast<std::size_t>(channels)) {
   const auto sample_at = [sample_rate](double seconds) {
     return static_cast<std::int64_t>(std::llround(std::min(seconds * sample_rate, 0x1p60)));
   };
@@ -18,7 +19,8 @@ NotePlayer::NotePlayer(const MidiFile& file, double sample_rate) {
   end_ = sample_at(file.duration);
 }
 
-StreamStatus NotePlayer::process(Instrument& instrument, float* output, int frames) noexcept {
+StreamStatus NotePlayer::process(Instrument& instrument, float* const* outputs, int frames) noexcept {
+  std::copy_n(outputs, outputs_.size(), outputs_.begin());
   StreamStatus status = StreamStatus::ok;
   while (frames > 0) {
     // Up to the first message that has to wait until the instrument has played those it holds.
@@ -35,9 +37,9 @@ StreamStatus NotePlayer::process(Instrument& instrument, float* output, int fram
     }
     if (next_ >= notes_ && !has_ended_ && end_ < position_ + part)
       has_ended_ = instrument.all_notes_off(static_cast<int>(std::max<std::int64_t>(end_ - position_, 0)));
-    status = instrument.process(output, static_cast<int>(part));
+    status = instrument.process(outputs_.data(), static_cast<int>(part));
     if (status != StreamStatus::ok) return status;
-    output += part;
+    for (float*& output : outputs_) output += part;
     position_ += part;
     frames -= static_cast<int>(part);
   }

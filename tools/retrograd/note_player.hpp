@@ -12,11 +12,11 @@ namespace retrograd::tool {
 
 class NotePlayer {
  public:
-  NotePlayer(const MidiFile& file, double sample_rate);
+  NotePlayer(const MidiFile& file, double sample_rate, int channels = 1);
 
-  /// The instrument's next `frames` samples, with each message at its own: none is left out, however many
+  /// The instrument's next `frames` samples, of each of its channels, with each message at its own: none is left out, however many
   /// there are. After the file's duration every note ends. Allocates nothing.
-  StreamStatus process(Instrument& instrument, float* output, int frames) noexcept;
+  StreamStatus process(Instrument& instrument, float* const* outputs, int frames) noexcept;
 
   /// All notes have been played, and nothing sounds any more, whatever else is in the file.
   bool is_done(const Instrument& instrument) const noexcept {
@@ -30,6 +30,7 @@ class NotePlayer {
   };
 
   std::vector<Message> messages_;
+  std::vector<float*> outputs_;
   std::int64_t end_;
   std::size_t notes_ = 0;  // messages up to the last that begins a note
   std::int64_t position_ = 0;

@@ -1,6 +1,7 @@
 // Options that several subcommands share.
 #include "options.hpp"
 
+#include <retrograd/math/functions.hpp>
 #include <retrograd/racks/rules.hpp>
 #include <retrograd/racks/wording.hpp>
 #include <retrograd/tape/tape.hpp>
@@ -162,7 +163,7 @@ RackFileOptions file_options(const PatchSource& source) { return {.allow_paths =
 void apply(const PatchSource& source, Rack& rack) {
   for (const std::string& setting : source.sets) set(rack, setting);
   if (source.sample_rate) rack.sample_rate = *source.sample_rate;
-  if (source.key) rack.note.frequency = 440.0 * std::exp2((*source.key - 69.0) / 12.0);
+  if (source.key) rack.note.frequency = 440.0 * math::exp2((*source.key - 69.0) / 12.0);
   if (source.velocity) rack.note.velocity = *source.velocity;
   if (source.seconds) play_for(rack, *source.seconds);
 }

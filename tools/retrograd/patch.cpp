@@ -16,25 +16,25 @@
 namespace retrograd::tool {
 namespace {
 
-struct PatchOptions {
+struct BuiltInOptions {
   std::string output = "-";
   bool to_fit = false;
   bool force = false;
   bool json = false;
-  std::optional<int> sample_rate;
+  PatchSource source;
 };
 
-ExitCode write_patch(const PatchOptions& options) {
+ExitCode write_patch(const BuiltInOptions& options) {
   const bool is_file = !is_standard_stream(options.output);
   FilesInUse files;
   files.writes("--output", options.output);
   if (!options.force) files.check_none_is_replaced();
   Rack patch = options.to_fit ? default_rack_to_fit() : default_rack();
-  if (options.sample_rate) patch.sample_rate = *options.sample_rate;
+  apply(options.source, patch);
   if (is_file) {
     save_rack(patch, options.output);
     std::cerr << options.output << ": "
-              << count(static_cast<long long>(patch.fm.operators.size()), "operator") << ", "
+              << count(static_cast<long long>(patch.modules.size()), "module") << ", "
               << number(patch.duration) << " s at " << number(patch.sample_rate) << " Hz\n";
   }
   if (options.json) {
@@ -51,13 +51,14 @@ ExitCode write_patch(const PatchOptions& options) {
 }  // namespace
 
 void add_patch(Program& program) {
-  const auto options = std::make_shared<PatchOptions>();
+  const auto options = std::make_shared<BuiltInOptions>();
   Command command = program.add("patch", "Write the built-in patch, to begin one of your own with");
   command.option("-o,--output", options->output, "The patch file to write; standard output where not given")
       .value_name("OUT.toml")
       .file({"toml"});
   command.flag("--fit", options->to_fit, "The one that fits begin with: three pairs of operators");
-  add_sample_rate_option(command, options->sample_rate);
+  add_patch_options(command, options->source);
+  add_sample_rate_option(command, options->source);
   add_force_option(command, options->force);
   add_json_option(command, options->json, "Print one JSON object in place of the patch file's text");
   command.runs([options] { return write_patch(*options); });

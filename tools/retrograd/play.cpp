@@ -10,6 +10,7 @@
 #include <iostream>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "audio_output.hpp"
 #include "command.hpp"
@@ -26,11 +27,10 @@ namespace retrograd::tool {
 namespace {
 
 struct PlayOptions {
-  std::optional<std::string> patch;
+  PatchSource patch;
   NoteOptions notes;
   std::optional<int> audio, midi;
   int block = 256;
-  std::optional<int> sample_rate;
   bool list = false;
   bool json = false;
 };
@@ -71,38 +71,66 @@ struct Performance {
   std::atomic<bool> is_done{false};
   std::atomic<bool> was_not_finite{false};
   std::atomic<std::int64_t> clipped{0}, passed_over{0};
+  std::vector<float> samples{};
+  std::vector<float*> sound{};  // of each channel
 
-  void play(float* output, int frames) noexcept {
+  /// Before playing: blocks of up to so many frames.
+  void prepare(double sample_rate, int block) {
+    instrument.prepare(sample_rate, block);
+    const auto channels = static_cast<std::size_t>(instrument.channels()), frames = static_cast<std::size_t>(block);
+    samples.assign(channels * frames, 0.0f);
+    for (std::size_t c = 0; c < channels; ++c) sound.push_back(samples.data() + c * frames);
+  }
+
+  /// Fills the device's channels, 1 or 2.
+  void play(float* const* outputs, int channels, int frames) noexcept {
     for (const ShortMessage* message; (message = keyboard.front()) != nullptr; keyboard.pop())
       // Where there is no room it waits for the next block; what is broken is passed over.
       if (!instrument.midi(message->bytes.data(), message->count) && instrument.room() < message->count)
         break;
     if (keyboard.was_full()) instrument.all_notes_off();  // a note off may be among what was lost
     const StreamStatus status =
-        file ? file->process(instrument, output, frames) : instrument.process(output, frames);
+        file ? file->process(instrument, sound.data(), frames) : instrument.process(sound.data(), frames);
     if (status == StreamStatus::not_finite)
       was_not_finite.store(true, std::memory_order_relaxed);
     else if (status != StreamStatus::ok)
-      std::fill_n(output, frames, 0.0f);
-    const auto beyond = std::count_if(output, output + frames, [](float y) { return std::abs(y) > 1.0f; });
+      std::ranges::fill(samples, 0.0f);
+    std::int64_t beyond = 0;
+    for (int c = 0; c < channels; ++c) {
+      mix(outputs[c], c, channels, frames);
+      beyond += std::count_if(outputs[c], outputs[c] + frames, [](float y) { return std::abs(y) > 1.0f; });
+    }
     clipped.store(clipped.load(std::memory_order_relaxed) + beyond, std::memory_order_relaxed);
     passed_over.store(instrument.passed_over(), std::memory_order_relaxed);
     if (file && file->is_done(instrument)) is_done.store(true, std::memory_order_relaxed);
+  }
+
+  /// A sound of one channel goes to all of the device's; a device of one gets the mean.
+  void mix(float* output, int channel, int channels, int frames) const noexcept {
+    if (sound.size() == 1 || channels > 1) {
+      const std::size_t from = std::min(static_cast<std::size_t>(channel), sound.size() - 1);
+      std::copy_n(sound[from], frames, output);
+      return;
+    }
+    for (int i = 0; i < frames; ++i) {
+      float sum = 0.0f;
+      for (const float* each : sound) sum += each[i];
+      output[i] = sum / static_cast<float>(sound.size());
+    }
   }
 };
 
 ExitCode play(const PlayOptions& options) {
   if (options.list) return list_devices(options.json);
-  FilesInUse().reads("PATCH", options.patch).reads("--notes", options.notes.file).check();
-  Rack patch = patch_or_default(options.patch);
-  if (options.sample_rate) patch.sample_rate = *options.sample_rate;
+  FilesInUse().reads("PATCH", options.patch.file).reads("--notes", options.notes.file).check();
+  const Rack patch = read_patch(options.patch);
   std::optional<MidiFile> notes;
   if (options.notes.file) notes = read_notes(options.notes);
 
   Performance performance{.instrument = Instrument(patch, {.voices = options.notes.voices})};
   AudioOutput output(options.audio, patch.sample_rate, options.block);
-  performance.instrument.prepare(output.sample_rate(), output.block());
-  if (notes) performance.file.emplace(*notes, output.sample_rate());
+  performance.prepare(output.sample_rate(), output.block());
+  if (notes) performance.file.emplace(*notes, output.sample_rate(), performance.instrument.channels());
   std::optional<MidiInput> keyboard;
   if (options.midi || !notes) keyboard.emplace(options.midi, performance.keyboard);
   std::cerr << output.name() << ": " << number(output.sample_rate()) << " Hz, blocks of " << output.block()
@@ -113,7 +141,7 @@ ExitCode play(const PlayOptions& options) {
 
   const Interrupt interrupt;
   std::cerr << "Ctrl-C ends\n";
-  output.start([&](float* mono, int frames) { performance.play(mono, frames); });
+  output.start([&](float* const* outputs, int channels, int frames) { performance.play(outputs, channels, frames); });
   while (!interrupt.is_requested() && !performance.is_done.load(std::memory_order_relaxed))
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   if (output.underruns() > 0)
@@ -146,7 +174,8 @@ void add_play(Program& program) {
       .value_name("N")
       .within(16, 8192)
       .by_default(std::to_string(options->block));
-  add_sample_rate_option(command, options->sample_rate);
+  add_patch_options(command, options->patch);
+  add_sample_rate_option(command, options->patch);
   command.flag("--list", options->list, "Only list the audio devices and MIDI inputs");
   add_json_option(command, options->json, "Print the list as one JSON object").needs("--list");
   command.runs([options] { return play(*options); });

@@ -19,19 +19,18 @@ namespace retrograd::tool {
 namespace {
 
 struct RenderOptions {
-  std::optional<std::string> patch;
+  PatchSource patch;
   NoteOptions notes;
   std::string output;
   std::string format;  // empty where not given
   std::optional<double> gain, normalize;
-  std::optional<int> sample_rate;
   bool json = false;
   ComputeOptions compute;
 };
 
 ExitCode render(const RenderOptions& options) {
   FilesInUse files;
-  files.reads("PATCH", options.patch).reads("--notes", options.notes.file).writes("--output", options.output);
+  files.reads("PATCH", options.patch.file).reads("--notes", options.notes.file).writes("--output", options.output);
   files.check();
   if (options.json && is_standard_stream(options.output))
     throw UsageError("--json", "standard output takes the sound already, as --output - asks");
@@ -42,9 +41,10 @@ ExitCode render(const RenderOptions& options) {
   const Device device = available_device(options.compute);
   if (options.notes.file && device != Device::cpu)
     throw UsageError("render", "--notes plays block by block, which --device cpu alone does");
-  Rack patch = patch_or_default(options.patch);
-  if (options.sample_rate) patch.sample_rate = *options.sample_rate;
-  if (!options.notes.file) say_doubts(patch, options.patch);
+  if (options.notes.file && (options.patch.key || options.patch.velocity || options.patch.seconds))
+    throw UsageError("--notes", "the file's notes are played; --key, --velocity and --seconds are of one note");
+  const Rack patch = read_patch(options.patch);
+  if (!options.notes.file) say_doubts(patch, options.patch.file);
   Rendering written;
   if (options.notes.file) {
     const MidiFile notes = read_notes(options.notes);
@@ -78,7 +78,9 @@ void add_render(Program& program) {
       .value_name("FORMAT")
       .one_of(sample_format_names());
   add_level_options(command, options->gain, options->normalize);
-  add_sample_rate_option(command, options->sample_rate);
+  add_patch_options(command, options->patch);
+  add_note_of_patch_options(command, options->patch);
+  add_sample_rate_option(command, options->patch);
   add_json_option(command, options->json, "Print one JSON object of what was written");
   add_compute_options(command, options->compute);
   command.footer(

@@ -18,8 +18,11 @@
 namespace retrograd::tool {
 namespace {
 
+int channels_of(const Rack& patch) { return static_cast<int>(patch.outputs.size()); }
+
 double from_decibels(double decibels) { return std::pow(10.0, decibels / 20.0); }
 
+/// `samples`: interleaved, of as many channels as the patch has outputs.
 Rendering write(std::vector<float> samples, const Rack& patch, const SoundOutput& output) {
   const auto peak_of = [&] {
     float peak = 0.0f;
@@ -32,8 +35,9 @@ Rendering write(std::vector<float> samples, const Rack& patch, const SoundOutput
   if (output.normalized && peak > 0.0 && std::isfinite(peak)) gain = from_decibels(*output.normalized) / peak;
   if (gain != 1.0)
     for (float& sample : samples) sample = static_cast<float>(sample * gain);
-  const std::size_t beyond = write_sound(output.path, samples, 1, patch.sample_rate, output.format);
-  return {static_cast<std::int64_t>(samples.size()), patch.sample_rate, peak_of(), beyond};
+  const int channels = channels_of(patch);
+  const std::size_t beyond = write_sound(output.path, samples, channels, patch.sample_rate, output.format);
+  return {static_cast<std::int64_t>(samples.size()) / channels, channels, patch.sample_rate, peak_of(), beyond};
 }
 
 bool keeps_what_is_beyond(const SoundOutput& output) { return output.format.samples == SampleFormat::f32; }
@@ -41,48 +45,54 @@ bool keeps_what_is_beyond(const SoundOutput& output) { return output.format.samp
 }  // namespace
 
 Rendering render_to_file(const Rack& patch, const SoundOutput& output, Device device, Executor& executor) {
-  check_can_write_sound(output.path, static_cast<std::size_t>(length_in_samples(patch)), 1, patch.sample_rate,
-                        output.format);
+  const auto channels = patch.outputs.size();
+  check_can_write_sound(output.path, static_cast<std::size_t>(length_in_samples(patch)) * channels, channels_of(patch),
+                        patch.sample_rate, output.format);
   TapeOptions options = tape_options(patch);
   options.type = ElementType::f32;
   options.device = device;
   options.executor = &executor;
   Tape tape(options);
   const RecordedRack recorded = record(tape, patch);
-  const Var audio = recorded.audio;
-  tape.play({audio});
+  std::vector<Var> played = recorded.outputs;
+  played.push_back(recorded.audio);
+  tape.play(played);
   try {
     check_sound(tape, recorded);
   } catch (const NotFiniteError& error) {
     raise<NotFiniteError>("cannot write '" + output.path.string() + "': " + error.what());
   }
-  // A sound of one sample is a scalar to the tape, and scalars are f64.
-  Tensor played(audio.shape(), ElementType::f32);
-  played.assign(tape.value(audio));
-  const auto samples = played.view().as<float>();
-  return write({samples.begin(), samples.end()}, patch, output);
+  std::vector<float> samples(static_cast<std::size_t>(length_in_samples(patch)) * channels);
+  for (std::size_t c = 0; c < channels; ++c) {
+    // A sound of one sample is a scalar to the tape, and scalars are f64.
+    Tensor channel(recorded.outputs[c].shape(), ElementType::f32);
+    channel.assign(tape.value(recorded.outputs[c]));
+    const auto of_channel = channel.view().as<float>();
+    for (std::size_t n = 0; n < of_channel.size(); ++n) samples[n * channels + c] = of_channel[n];
+  }
+  return write(std::move(samples), patch, output);
 }
 
 Rendering render_notes_to_file(const Rack& patch, const MidiFile& file, int voices,
                                const SoundOutput& output) {
-  double longest_release = 0.0;
-  for (const FMOperator& fm_operator : patch.fm.operators)
-    longest_release = std::max(longest_release, fm_operator.envelope.release);
-  // 12 releases and a little: more than Instrument lets a voice ring.
-  const double longest = (file.duration + 12.0 * longest_release + 1.0) * patch.sample_rate;
-  check_can_write_sound(output.path, static_cast<std::size_t>(std::min(longest, 0x1p40)), 1,
-                        patch.sample_rate, output.format);
-
-  constexpr std::size_t block = 64;
+  constexpr int block = 64;
+  const auto channels = patch.outputs.size();
+  // How long the last note rings is not known; what is known is long enough to be refused early.
+  check_can_write_sound(output.path,
+                        static_cast<std::size_t>(std::min(file.duration * patch.sample_rate + 1.0, 0x1p40)) * channels,
+                        channels_of(patch), patch.sample_rate, output.format);
   Instrument instrument(patch, {.voices = voices});
   instrument.prepare(patch.sample_rate, block);
-  NotePlayer player(file, patch.sample_rate);
-  std::vector<float> samples;
+  NotePlayer player(file, patch.sample_rate, instrument.channels());
+  std::vector<float> samples, planar(channels * block);
+  std::vector<float*> rows;
+  for (std::size_t c = 0; c < channels; ++c) rows.push_back(planar.data() + c * block);
   do {
-    samples.resize(samples.size() + block);
-    const StreamStatus status = player.process(instrument, samples.data() + samples.size() - block, block);
+    const StreamStatus status = player.process(instrument, rows.data(), block);
     if (status != StreamStatus::ok)
       raise<FileError>("cannot write '" + output.path.string() + "': of the sound, " + to_string(status));
+    for (std::size_t n = 0; n < block; ++n)
+      for (std::size_t c = 0; c < channels; ++c) samples.push_back(rows[c][n]);
   } while (!player.is_done(instrument));
   return write(std::move(samples), patch, output);
 }
@@ -90,7 +100,8 @@ Rendering render_notes_to_file(const Rack& patch, const MidiFile& file, int voic
 void tell_rendering(const std::string& name, const SoundOutput& output, const Rendering& rendering) {
   const auto seconds = static_cast<double>(rendering.samples) / rendering.sample_rate;
   std::cerr << name << ": " << count(rendering.samples, "sample") << " (" << number(seconds) << " s) at "
-            << number(rendering.sample_rate) << " Hz, " << output.format.name() << ", peak "
+            << number(rendering.sample_rate) << " Hz, "
+            << (rendering.channels > 1 ? count(rendering.channels, "channel") + ", " : "") << output.format.name() << ", peak "
             << number(rendering.peak) << '\n';
   tell_clipping(name, output, rendering);
 }
@@ -108,6 +119,7 @@ void tell_clipping(const std::string& name, const SoundOutput& output, const Ren
 Json json_of(const std::string& name, const SoundOutput& output, const Rendering& rendering) {
   return Json::object({{"file", name},
                        {"samples", rendering.samples},
+                       {"channels", rendering.channels},
                        {"sample_rate", rendering.sample_rate},
                        {"duration", static_cast<double>(rendering.samples) / rendering.sample_rate},
                        {"format", output.format.name()},

@@ -26,13 +26,14 @@ struct SoundOutput {
 };
 
 struct Rendering {
-  std::int64_t samples;
+  std::int64_t samples;  ///< of each channel
+  int channels;
   double sample_rate;
   double peak;         ///< the largest |sample|, before clipping
   std::size_t beyond;  ///< full scale: samples, which f32 keeps and other formats clip
 };
 
-/// Plays `patch` on an f32 tape of `device` and writes it as mono at its own sample rate, whole or not at all. Raises a
+/// Plays `patch` on an f32 tape of `device` and writes it at its own sample rate, a channel for each output, whole or not at all. Raises a
 /// FileError as write_sound does, a NotFiniteError where a sample is NaN or infinite.
 Rendering render_to_file(const Rack& patch, const SoundOutput& output, Device device, Executor& executor);
 

@@ -25,7 +25,7 @@ FloorValues values_of(const Synth& synth, const Read& read) {
   } else {
     values.pitch = column(read(synth.pitch));
   }
-  for (const FMOperatorParameters& p : synth.operators)
+  for (const Synth::OperatorParameters& p : synth.operators)
     values.operators.push_back({column(read(p.ratio)), column(read(p.gain)), column(read(p.envelope.attack)),
                                 column(read(p.envelope.decay)), column(read(p.envelope.sustain)),
                                 column(read(p.envelope.release))});

@@ -1,5 +1,6 @@
 // What a graph costs beside its arithmetic: the time to play a short block, and the time to record and plan.
 #include <retrograd/nodes/all.hpp>
+#include <retrograd/nodes/oscillator.hpp>
 
 #include "rows.hpp"
 #include "synth.hpp"

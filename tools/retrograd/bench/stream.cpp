@@ -17,9 +17,9 @@ constexpr int frames = 64;
 constexpr int blocks = 5 * bench_sample_rate / frames;  // five seconds
 
 Rack six_operators() {
-  Rack patch = default_rack_to_fit();
-  patch.fm.routing = bench_routing(6);
-  return patch;
+  const std::vector<FMOperator> operators(
+      6, {.ratio = 1.0, .gain = 0.7, .envelope = {.attack = 0.1, .decay = 0.5, .sustain = 0.3, .release = 0.7}});
+  return fm_rack(operators, bench_routing(6));
 }
 
 /// All voices sound all the time. Four times a second a chord takes four of them over, the next the pedal

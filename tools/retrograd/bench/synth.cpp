@@ -2,8 +2,11 @@
 #include "synth.hpp"
 
 #include <retrograd/losses/losses.hpp>
+#include <retrograd/nodes/arithmetic.hpp>
+#include <retrograd/nodes/oscillator.hpp>
 #include <retrograd/racks/gate.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -41,6 +44,20 @@ std::vector<Route> bench_routing(int operators) {
   return routing;
 }
 
+std::vector<int> bench_order(int operators) {
+  std::vector<int> order;
+  for (int i = operators; i-- > 0;) order.push_back(i);
+  return order;
+}
+
+std::vector<int> bench_audible(int operators) {
+  std::vector<int> audible;
+  for (int i = 0; i < operators; ++i)
+    if (std::ranges::none_of(bench_routing(operators), [i](const Route& route) { return route.modulator == i; }))
+      audible.push_back(i);
+  return audible;
+}
+
 Tensor noise(const Shape& shape) {
   Tensor values(shape, ElementType::f32);
   std::uint32_t state = 1;
@@ -76,7 +93,28 @@ Synth::Synth(const SynthShape& wanted)
           parameter("sustain" + of, 0.1, 0.4, unit_interval),
           parameter("release" + of, 0.2, 0.4, positive)}});
   }
-  audio = FMSynth(shape.operators, bench_routing(shape.operators))(held, pitch, operators);
+  record_audio(held);
+}
+
+// Nodes as a host records them: what racks cost is another row's.
+void Synth::record_audio(Var held) {
+  const std::vector<Route> routing = bench_routing(shape.operators);
+  std::vector<std::optional<Var>> modulation(operators.size());
+  std::optional<Var> sum;
+  for (const int i : bench_order(shape.operators)) {
+    const auto& [ratio, gain, envelope] = operators[static_cast<std::size_t>(i)];
+    const Var output =
+        sinusoid(pitch * ratio, modulation[static_cast<std::size_t>(i)]) * adsr(held, envelope) * gain;
+    bool modulates = false;
+    for (const Route& route : routing) {
+      if (route.modulator != i) continue;
+      std::optional<Var>& into = modulation[static_cast<std::size_t>(route.carrier)];
+      into = into ? *into + output : output;
+      modulates = true;
+    }
+    if (!modulates) sum = sum ? *sum + output : output;
+  }
+  audio = *sum;
 }
 
 const Tensor& Synth::adjoint() {

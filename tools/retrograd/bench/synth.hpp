@@ -1,6 +1,7 @@
 // The FM synth that the rows share: parameters of its own for each row, everything differentiable.
 #pragma once
 
+#include <retrograd/nodes/adsr.hpp>
 #include <retrograd/racks/fm.hpp>
 #include <retrograd/tape/tape.hpp>
 
@@ -25,6 +26,10 @@ struct SynthShape {
 
 /// Operator 1 into 0; of six operators two stacks of three; of more, or another number, pairs.
 std::vector<Route> bench_routing(int operators);
+/// Modulators before their carriers.
+std::vector<int> bench_order(int operators);
+/// The operators that modulate nobody.
+std::vector<int> bench_audible(int operators);
 
 /// Noise between -1 and 1, the same on every machine: an adjoint that gives no gradient a sum which cancels.
 Tensor noise(const Shape& shape);
@@ -48,10 +53,15 @@ struct Synth {
   SynthShape shape;
   Tape tape;
   Var pitch;
-  std::vector<FMOperatorParameters> operators;
+  struct OperatorParameters {
+    Var ratio, gain;
+    EnvelopeParameters envelope;
+  };
+  std::vector<OperatorParameters> operators;
   Var audio;
 
  private:
+  void record_audio(Var held);
   std::optional<Tensor> adjoint_;
 };
 

@@ -79,7 +79,7 @@ Json values_of(const TensorView& column) {
 template <class Read>
 Json per_operator(const Synth& synth, const Read& read) {
   Json all = Json::array();
-  for (const FMOperatorParameters& p : synth.operators)
+  for (const Synth::OperatorParameters& p : synth.operators)
     all.push_back({read(p.ratio), read(p.gain), read(p.envelope.attack), read(p.envelope.decay),
                    read(p.envelope.sustain), read(p.envelope.release)});
   return all;
@@ -115,8 +115,8 @@ Seconds time_synth(const std::string& python, const SynthShape& shape, const For
              {"device", name(shape.device)},
              {"sample_rate", bench_sample_rate},
              {"routing", routes},
-             {"order", order_of_operators(routing, operators)},
-             {"audible", audible_operators(routing, operators)},
+             {"order", bench_order(operators)},
+             {"audible", bench_audible(operators)},
              {"pitch", value(synth.pitch)},
              {"pitch_gradient", gradient(synth.pitch)},
              {"operators", per_operator(synth, value)},

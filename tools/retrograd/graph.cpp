@@ -1,0 +1,50 @@
+// retrograd graph: a patch as a picture.
+#include <retrograd/files/atomic_file.hpp>
+
+#include <iostream>
+#include <memory>
+
+#include "command.hpp"
+#include "files_in_use.hpp"
+#include "graph_svg.hpp"
+#include "options.hpp"
+#include "standard_streams.hpp"
+#include "text.hpp"
+
+namespace retrograd::tool {
+namespace {
+
+struct GraphOptions {
+  PatchSource patch;
+  std::string output;
+};
+
+ExitCode graph(const GraphOptions& options) {
+  FilesInUse files;
+  files.reads("PATCH", options.patch.file).writes("--output", options.output);
+  files.check();
+  const Rack rack = read_patch(options.patch);
+  say_doubts(rack, options.patch.file);
+  write_text(writable_name(options.output), graph_as_svg(rack));
+  std::cerr << shown_output(options.output) << ": " << count(static_cast<long long>(rack.modules.size()), "module")
+            << ", " << count(static_cast<long long>(rack.cables.size()), "cable") << '\n';
+  return ExitCode::done;
+}
+
+}  // namespace
+
+void add_graph(Program& program) {
+  const auto options = std::make_shared<GraphOptions>();
+  Command command = program.add("graph", "Draw a patch: modules as boxes, cables as lines");
+  add_patch_argument(command, options->patch);
+  command.option("-o,--output", options->output, "The SVG file to write; - for standard output")
+      .value_name("OUT.svg")
+      .file({"svg"})
+      .required();
+  add_patch_options(command, options->patch);
+  command.footer("Lines are cables, dashed where they modulate a parameter, with their amounts; dotted is what is plugged in\n"
+                 "without a cable.");
+  command.runs([options] { return graph(*options); });
+}
+
+}  // namespace retrograd::tool
