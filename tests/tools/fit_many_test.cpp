@@ -51,7 +51,7 @@ TEST_CASE("fit gives each recording of a folder its patch, goes on after a bad o
   CHECK(contains(first.err, "samples: 1 file passed over, no recording by its name\n"));
   CHECK(first.err.ends_with("2 fitted, 0 there already, 1 failed\n"));
   for (const std::string name : {"out/a", "out/deep/b"}) {
-    CHECK(load_rack((place / (name + ".toml")).string()).fm.operators.size() == 2);
+    CHECK(load_rack((place / (name + ".toml")).string()).modules.size() == 2);
     CHECK(read_sound(place / (name + ".wav")).samples.size() > 0);
   }
   CHECK(!fs::exists(place / "out/deep/.hidden"));
@@ -135,7 +135,7 @@ TEST_CASE(
     const std::string log = content(place / "log");
     CHECK_MESSAGE(contains(log, "samples/a.wav: interrupted, loss "), log);
     CHECK(contains(log, "0 fitted, 0 there already, 0 failed, 2 left; the same command goes on\n"));
-    CHECK(load_rack((place / "out/a.toml").string()).fm.operators.size() == 2);
+    CHECK(load_rack((place / "out/a.toml").string()).modules.size() == 2);
     CHECK(fs::exists(place / "out/a.fit.json"));
 
     // With fewer steps than it has done there is nothing left to do.

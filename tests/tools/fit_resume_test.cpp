@@ -145,7 +145,7 @@ TEST_CASE("on a terminal fit shows its progress; Ctrl-C keeps the best so far an
   CHECK(json.at("loss_after").get<double>() < json.at("loss_before").get<double>());
   const int steps = json.at("steps").get<int>();
   CHECK(steps >= 1);
-  CHECK(load_rack((place / "fitted.toml").string()).fm.operators.size() == 2);
+  CHECK(load_rack((place / "fitted.toml").string()).modules.size() == 2);
   CHECK(read_sound(place / "fitted.wav").samples.size() > 0);
   CHECK(place.files() == 6);  // the patch, the recording, the output; two results and the state
 
@@ -183,7 +183,7 @@ TEST_CASE("Ctrl-C while a fit draws the patches to begin with ends it at once, w
   const Json json = json_of(content(place / "out"));
   CHECK(json.at("interrupted") == true);
   CHECK(json.at("loss_after").get<double>() <= json.at("loss_before").get<double>());
-  CHECK(load_rack((place / "fitted.toml").string()).fm.operators.size() == 2);
+  CHECK(load_rack((place / "fitted.toml").string()).modules.size() == 2);
   CHECK(read_sound(place / "fitted.wav").samples.size() > 0);
 }
 

@@ -21,7 +21,7 @@ TEST_CASE("fit lowers the loss, writes the patch and its sound, and prints the p
   CHECK(contains(outcome.out, "wrote fitted.toml\nwrote fitted.wav\n"));
   CHECK(place.files() == 4);
 
-  CHECK(load_rack((place / "fitted.toml").string()).fm.operators.size() == 2);
+  CHECK(load_rack((place / "fitted.toml").string()).modules.size() == 2);
   CHECK(run(place, {"render", "fitted.toml", "-o", "again.wav"}).code == 0);
   CHECK(content(place / "fitted.wav") == content(place / "again.wav"));
 }
@@ -115,7 +115,7 @@ TEST_CASE("a fit of no steps writes the patch that it begins with, tuned to the 
   const Json json = json_of(outcome.out);
   CHECK(json.at("steps") == 0);
   CHECK(json.at("loss_after") == json.at("loss_before"));
-  CHECK(load_rack((place / "fitted.toml").string()).fm.operators[1].ratio == 2.0);
+  CHECK(load_rack((place / "fitted.toml").string()).modules[1].values[0] == 2.0);
 }
 
 TEST_CASE("fit takes a learning rate and a sample rate") {

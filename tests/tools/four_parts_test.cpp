@@ -1,5 +1,6 @@
 // A piece in four parts that cross: four channels of one instrument, on keys that they share.
 #include <doctest/doctest.h>
+#include <retrograd/racks/fm.hpp>
 
 #include <cmath>
 #include <numbers>
@@ -67,16 +68,15 @@ double amplitude(const std::vector<float>& sound, double seconds, double frequen
 TEST_CASE("of a piece in four parts that cross every note is heard at its middle") {
   std::vector<PartNote> notes;
   const MidiFile file = parse_midi_file(piece(notes), "piece.mid");
-  Rack organ = default_rack();
-  organ.fm.routing.clear();
-  organ.fm.operators = {{.ratio = 1.0, .gain = 0.5, .envelope = {0.002, 0.01, 1.0, 0.005}}};
+  const Rack organ = fm_rack({{.ratio = 1.0, .gain = 0.5, .envelope = {0.002, 0.01, 1.0, 0.005}}}, {});
   Instrument instrument(organ, {.voices = 16});
   instrument.prepare(rate, 256);
   NotePlayer player(file, rate);
   std::vector<float> sound;
   while (!player.is_done(instrument)) {
     sound.resize(sound.size() + 256);
-    REQUIRE(player.process(instrument, sound.data() + sound.size() - 256, 256) == StreamStatus::ok);
+    float* const output = sound.data() + sound.size() - 256;
+    REQUIRE(player.process(instrument, &output, 256) == StreamStatus::ok);
   }
   int silent = 0;
   for (const PartNote& note : notes)

@@ -30,7 +30,7 @@ TEST_CASE("info tells what a patch holds and how it will run") {
     CHECK(outcome.code == 0);
     CHECK(outcome.err.empty());
     for (const std::string part :
-         {"an FM patch", "8000 Hz", "800 samples (0.1 s)", "0 to 0.05 s", "1 into 0",
+         {"a patch", "8000 Hz", "800 samples (0.1 s)", "0 to 0.05 s", "2 fm_operator", "phase <- fm.operator.1.out", "output 0",
           "fm.operator.1.envelope.release", "How it is rendered", "tiled", "oscillator", "adsr",
           "its gradient", "subtract", "stored: 1 product (800), 3200 bytes"})
       CHECK_MESSAGE(contains(outcome.out, part), part);
@@ -107,7 +107,8 @@ TEST_CASE("info --json tells the same to programs, of whatever it tells people")
   CHECK(patch.at("kind") == "patch");
   CHECK(patch.at("samples") == 800);
   CHECK(patch.at("gate") == Json{{0.0, 0.05}});
-  CHECK(patch.at("routing") == Json{{1, 0}});
+  CHECK(patch.at("cables")[0] == Json{"fm.operator.1.out", "fm.operator.0.phase"});
+  CHECK(patch.at("outputs") == Json{"fm.operator.0.out"});
   CHECK(patch.at("parameters").at("fm.operator.1.gain") == 0.7);
   CHECK(contains(patch.at("render_plan").get<std::string>(), "tiled"));
   const Json sound = json_of(run(place, {"info", "bell.wav", "--json"}).out);
@@ -120,5 +121,5 @@ TEST_CASE("info --json tells the same to programs, of whatever it tells people")
   const Json fit = json_of(run(place, {"info", "state.json", "--json"}).out);
   CHECK(fit.at("kind") == "fit");
   CHECK(fit.at("steps_done") == 12);
-  CHECK(fit.at("patch").at("operators") == 2);
+  CHECK(fit.at("patch").at("modules").size() == 2);
 }

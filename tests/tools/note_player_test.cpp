@@ -1,5 +1,6 @@
 // Files of notes on an instrument.
 #include <doctest/doctest.h>
+#include <retrograd/racks/fm.hpp>
 
 #include <algorithm>
 #include <vector>
@@ -12,9 +13,8 @@ using namespace retrograd::tool;
 namespace {
 
 Rack quick_patch() {
-  Rack patch = default_rack();
-  for (FMOperator& fm_operator : patch.fm.operators) fm_operator.envelope = {0.001, 0.01, 0.5, 0.001};
-  return patch;
+  constexpr Envelope quick{0.001, 0.01, 0.5, 0.001};
+  return fm_rack({{1.0, 1.0, quick}, {2.0, 0.7, quick}}, {{1, 0}});
 }
 
 Instrument quick_instrument(double rate, int voices) {
@@ -34,7 +34,8 @@ std::vector<float> played(const MidiFile& file, double rate, int voices, int blo
   for (std::size_t start = 0; start < length;) {
     const int frames =
         static_cast<int>(std::min<std::size_t>(length - start, static_cast<std::size_t>(block)));
-    REQUIRE(player.process(instrument, sound.data() + start, frames) == StreamStatus::ok);
+    float* const output = sound.data() + start;
+    REQUIRE(player.process(instrument, &output, frames) == StreamStatus::ok);
     start += static_cast<std::size_t>(frames);
   }
   CHECK(player.is_done(instrument));

@@ -1,0 +1,206 @@
+// The program on racks: modules, graph, convert, and what is set on the command line.
+#include <doctest/doctest.h>
+#include <retrograd/racks/fm.hpp>
+#include <retrograd/racks/rack_file.hpp>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "midi_bytes.hpp"
+#include "program.hpp"
+
+namespace {
+
+// Two oscillators, one of them bent by an envelope, through a mixer and an amplifier; a vibrato on both.
+const std::string bass = R"(format = 2
+sample_rate = 8000
+duration = 0.2
+outputs = ["amp.out"]
+cables = [
+    ["osc_0.out", "mix.in.0"],
+    ["osc_1.out", "mix.in.1"],
+    ["mix.out", "amp.in"],
+    ["env.out", "amp.cv"],
+    ["bend.out", "osc_1.ratio", 0.5],
+    ["lfo.out", "note.frequency", 0.01, "vibrato"],
+]
+[note]
+frequency = 110.0
+gate = [[0.0, 0.1]]
+[[module]]
+name = "osc_0"
+type = "oscillator"
+[[module]]
+name = "osc_1"
+type = "oscillator"
+ratio = 1.01
+[[module]]
+name = "mix"
+type = "mixer"
+level.0 = 0.4
+level.1 = 0.3
+[[module]]
+name = "env"
+type = "adsr"
+attack = 0.01
+[[module]]
+name = "bend"
+type = "adsr"
+sustain = 0.0
+[[module]]
+name = "lfo"
+type = "oscillator"
+pitch = "free"
+frequency = 6.0
+[[module]]
+name = "amp"
+type = "vca"
+)";
+
+struct RackPlace : Workplace {
+  RackPlace() { put(*this / "bass.toml", bass); }
+};
+
+}  // namespace
+
+TEST_CASE("modules lists every kind with its inputs, outputs and parameters; one by name; as JSON") {
+  const Workplace place;
+  const Outcome all = run(place, {"modules"});
+  CHECK(all.code == 0);
+  CHECK(all.err.empty());
+  const Json json = json_of(run(place, {"modules", "--json"}).out);
+  CHECK(json.at("modules").size() == ModuleList().types().size() + 1);
+  for (const Json& module : json.at("modules")) {
+    CHECK(contains(all.out, module.at("type").get<std::string>() + ": "));
+    for (const Json& parameter : module.at("parameters")) CHECK(contains(all.out, parameter.at("name").get<std::string>()));
+  }
+  const Outcome one = run(place, {"modules", "adsr"});
+  CHECK(one.code == 0);
+  for (const std::string part : {"adsr: ", "attack", "s ", "from 0", "0 to 1", "note.gate", "no cable"})
+    CHECK_MESSAGE(contains(one.out, part), part);
+  CHECK_FALSE(contains(one.out, "vca"));
+  const Outcome none = run(place, {"modules", "ader"});
+  CHECK(none.code == 2);
+  CHECK(none.err == "retrograd: modules: there is no type of module ader; did you mean adsr?\n");
+}
+
+TEST_CASE("a rack of today's modules renders, and --set, --key, --velocity and --seconds are heard") {
+  const RackPlace place;
+  const auto rendered = [&](const Arguments& more) {
+    const Outcome outcome = run(place, with({"render", "bass.toml", "-o", "a.wav"}, more));
+    CHECK_MESSAGE(outcome.code == 0, outcome.err);
+    return read_sound(place / "a.wav").samples;
+  };
+  const std::vector<double> usual = rendered({});
+  REQUIRE(usual.size() == 1600);
+  const auto peak = [](const std::vector<double>& samples) {
+    double largest = 0.0;
+    for (const double sample : samples) largest = std::max(largest, std::abs(sample));
+    return largest;
+  };
+  CHECK(peak(usual) > 0.1);
+  const std::vector<double> soft = rendered({"--velocity", "0.5"});
+  for (std::size_t n = 0; n < usual.size(); ++n) REQUIRE(soft[n] == doctest::Approx(0.5 * usual[n]).epsilon(1e-6));
+  CHECK(rendered({"--set", "mix.level.0=0", "--set", "mix.level.1=0"}) == std::vector<double>(1600, 0.0));
+  CHECK(rendered({"--key", "45"}) == usual);  // 110 Hz
+  CHECK(rendered({"--key", "57"}) != usual);
+  CHECK(rendered({"--seconds", "0.5"}).size() == 4000);
+  CHECK(rendered({"--set", "vibrato=0"}) != usual);
+}
+
+TEST_CASE("what cannot be set is refused by name, before anything is written") {
+  const RackPlace place;
+  const auto error = [&](const std::string& setting) {
+    const Outcome outcome = run(place, {"render", "bass.toml", "-o", "a.wav", "--set", setting});
+    CHECK(outcome.code == 2);
+    CHECK_FALSE(std::filesystem::exists(place / "a.wav"));
+    return outcome.err;
+  };
+  CHECK(error("env.atack=1") == "retrograd: --set: the patch has no parameter env.atack; did you mean env.attack?\n");
+  CHECK(error("env.attack") == "retrograd: --set: 'env.attack' is not NAME=VALUE, as in filter.cutoff=800\n");
+  CHECK(error("env.attack=fast") == "retrograd: --set: 'env.attack=fast' is not NAME=VALUE, as in filter.cutoff=800\n");
+  CHECK(error("env.sustain=1.5") == "retrograd: --set: env.sustain cannot be 1.5; it must be a number from 0 to 1\n");
+}
+
+TEST_CASE("gradients, checks and fits are of racks, with what is frozen where it was") {
+  const RackPlace place;
+  REQUIRE(run(place, {"render", "bass.toml", "-o", "target.wav"}).code == 0);
+  const Json gradients =
+      json_of(run(place, {"gradient", "bass.toml", "--target", "target.wav", "--set", "mix.level.0=0.5", "--json"}).out);
+  CHECK(gradients.at("gradients").at("mix.level.0").get<double>() > 0.0);
+  CHECK(gradients.at("gradients").contains("vibrato"));
+  CHECK(gradients.at("gradients").contains("bend.out>osc_1.ratio"));
+  const Outcome checked = run(place, {"gradcheck", "bass.toml"});
+  CHECK_MESSAGE(checked.code == 0, checked.out);
+  const Outcome fit = run(place, {"fit", "target.wav", "--patch", "bass.toml", "--steps", "5", "--restarts", "2",
+                                  "--frequency", "110", "--gate", "0,0.1", "--freeze", "env.*", "--freeze", "note.frequency"});
+  CHECK_MESSAGE(fit.code == 0, fit.err);
+  Rack fitted = load_rack((place / "fitted.toml").string());
+  Rack before = parse_rack(bass, "bass");
+  CHECK(find_parameter(fitted, "env.attack").value == 0.01);
+  CHECK(find_parameter(fitted, "env.release").value == find_parameter(before, "env.release").value);
+  CHECK(find_parameter(fitted, "note.frequency").value == 110.0);
+  CHECK(find_parameter(fitted, "mix.level.0").value != 0.4);
+  const Outcome refused = run(place, {"fit", "target.wav", "--patch", "bass.toml", "--freeze", "envy.*", "--force"});
+  CHECK(refused.code == 2);
+  CHECK(contains(refused.err, "retrograd: --freeze: no parameter of the patch is named envy.*; "));
+}
+
+TEST_CASE("graph draws every module, cable and amount") {
+  const RackPlace place;
+  CHECK(run(place, {"graph", "bass.toml", "-o", "bass.svg"}).code == 0);
+  const std::string svg = content(place / "bass.svg");
+  CHECK(svg.starts_with("<svg "));
+  CHECK(svg.ends_with("</svg>\n"));
+  for (const std::string part : {">osc_0<", ">mix<", ">in.1<", ">ratio<", ">0.5<", ">0.01<", ">oscillator<", ">110 Hz<"})
+    CHECK_MESSAGE(contains(svg, part), part);
+  const Outcome piped = run(place, {"graph", "-o", "-"});
+  CHECK(piped.code == 0);
+  CHECK(contains(piped.out, ">fm.operator.1<"));
+  CHECK(run(place, {"graph", "bass.toml"}).code == 2);
+}
+
+TEST_CASE("convert writes format 2, which sounds the same, and JSON") {
+  const RackPlace place;
+  const Outcome outcome = run(place, {"convert", "small.toml", "-o", "new.toml"});
+  CHECK(outcome.code == 0);
+  CHECK(outcome.err == "new.toml: 2 modules, 1 cable\n");
+  CHECK(content(place / "new.toml").starts_with("format = 2\n"));
+  CHECK(run(place, {"render", "small.toml", "-o", "a.wav"}).code == 0);
+  CHECK(run(place, {"render", "new.toml", "-o", "b.wav"}).code == 0);
+  CHECK(content(place / "a.wav") == content(place / "b.wav"));
+  CHECK(run(place, {"convert", "small.toml", "-o", "new.toml"}).code == 3);  // it is there already
+  const Json json = json_of(run(place, {"convert", "bass.toml", "--json"}).out);
+  CHECK(json.at("format") == 2);
+  CHECK(json.at("module").size() == 7);
+  CHECK(json.at("cables")[5] == Json{"lfo.out", "note.frequency", 0.01, "vibrato"});
+  CHECK(json.at("note").at("frequency") == 110.0);
+}
+
+TEST_CASE("two outputs are two channels of the file") {
+  const Workplace place;
+  std::string text = bass;
+  text = replaced(text, "outputs = [\"amp.out\"]", "outputs = [\"osc_0.out\", \"amp.out\"]");
+  put(place / "stereo.toml", text);
+  const Outcome outcome = run(place, {"render", "stereo.toml", "-o", "a.wav"});
+  CHECK(outcome.code == 0);
+  CHECK(contains(outcome.err, "1600 samples (0.2 s) at 8000 Hz, 2 channels, f32, peak "));
+  const Sound sound = read_sound(place / "a.wav");
+  CHECK(sound.channels == 2);
+  CHECK(sound.samples.size() == 3200);
+  put(place / "tune.mid", midi_header(0, 1, 96) + midi_track(note_on(0, 60, 127) + note_on(96, 60, 0)));
+  CHECK(run(place, {"render", "stereo.toml", "--notes", "tune.mid", "-o", "b.wav"}).code == 0);
+  CHECK(read_sound(place / "b.wav").channels == 2);
+}
+
+TEST_CASE("a patch that names a file elsewhere is refused unless paths are allowed") {
+  const RackPlace place;
+  std::filesystem::create_directory(place / "inner");
+  put(place / "inner/outer.toml", "format = 2\noutputs = [\"a.out\"]\n[[module]]\nname = \"a\"\ntype = \"../bass.toml\"\n");
+  const Outcome refused = run(place, {"render", "inner/outer.toml", "-o", "a.wav"});
+  CHECK(refused.code == 3);
+  CHECK(contains(refused.err, "inner/outer.toml:5:8: module.0.type: the file '../bass.toml' lies outside the folder"));
+  const Outcome allowed = run(place, {"render", "inner/outer.toml", "-o", "a.wav", "--allow-paths"});
+  CHECK_MESSAGE(allowed.code == 0, allowed.err);
+}
