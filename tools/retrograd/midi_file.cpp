@@ -262,6 +262,8 @@ class Performance {
       case MidiEffect::none:
       case MidiEffect::pitch:
       case MidiEffect::gain:
+      case MidiEffect::pressure:
+      case MidiEffect::key_pressure:
         break;
     }
     add(event, event.bytes);
