@@ -123,16 +123,16 @@ std::string for_zsh(const std::deque<CommandDescription>& commands) {
         cases += " \\\n        " + shell_word(name + "[" + zsh_help(option.help) + "]" + values);
       if (!option.names.empty()) continue;
       cases += " \\\n        " + shell_word(command.name == "help"
-                                                ? "*::subcommand:(" +
-                                                      [&] {
-                                                        std::string all;
-                                                        for (const CommandDescription& other : commands)
-                                                          if (!other.is_hidden)
-                                                            all += (all.empty() ? "" : " ") + other.name;
-                                                        return all;
-                                                      }() +
-                                                      ")"
-                                                : "*" + zsh_values(option));
+                                            ? "*::subcommand:(" +
+                                                  [&] {
+                                                    std::string all;
+                                                    for (const CommandDescription& other : commands)
+                                                      if (!other.is_hidden)
+                                                        all += (all.empty() ? "" : " ") + other.name;
+                                                    return all;
+                                                  }() +
+                                                  ")"
+                                            : "*" + zsh_values(option));
     }
     cases += "\n      ;;\n";
   }
@@ -153,15 +153,22 @@ std::string fish_values(const OptionDescription& option) {
   if (takes_folder(option)) return " -x -a '(__fish_complete_directories)'";
   if (takes_any_file(option)) return " -r -F";
   if (option.endings.empty()) return " -x";
-  std::string list;
-  for (const std::string& ending : option.endings)
-    list += (list.empty() ? "" : "; ") + ("__fish_complete_suffix ." + ending);
-  return " -x -a " + shell_word("(" + list + ")");
+  return " -x -a " + shell_word("(__retrograd_files '" + joined(option.endings, "|") + "')");
 }
 
 std::string for_fish(const std::deque<CommandDescription>& commands) {
   std::string lines =
-      "# Completion of retrograd for fish; made by 'retrograd completion fish'.\ncomplete -c retrograd -f\n";
+      R"(# Completion of retrograd for fish; made by 'retrograd completion fish'.
+function __retrograd_is -a name  # the subcommand; a later word may be its name and something else
+  set -l words (commandline -opc)
+  test (count $words) -ge 2; and test $words[2] = $name
+end
+function __retrograd_files -a endings  # those with one of the endings; and folders
+  set -l word (string replace -r '^--[^=]*=' '' -- (commandline -ct))
+  __fish_complete_path $word | string match -r '^(?:[^\t]*/|[^\t]*\.(?:'$endings'))(?:\t.*)?$'
+end
+complete -c retrograd -f
+)";
   const std::string alone = "complete -c retrograd -n __fish_use_subcommand ";
   lines += alone + "-s h -l help -d 'Show the help'\n" + alone + "-l version -d 'Show the version'\n";
   std::string names;
@@ -170,7 +177,7 @@ std::string for_fish(const std::deque<CommandDescription>& commands) {
   for (const CommandDescription& command : commands) {
     if (command.is_hidden) continue;
     lines += alone + "-a " + command.name + " -d " + shell_word(command.help) + "\n";
-    const std::string seen = "complete -c retrograd -n '__fish_seen_subcommand_from " + command.name + "'";
+    const std::string seen = "complete -c retrograd -n '__retrograd_is " + command.name + "'";
     lines += seen + " -s h -l help -d 'Show the help'\n";
     for (const OptionDescription& option : command.options) {
       lines += seen;
