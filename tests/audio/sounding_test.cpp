@@ -133,6 +133,30 @@ TEST_CASE("a noise of -50 dB before a note at 0.5 s is no part of it") {
   CHECK(std::abs(static_cast<double>(leading_silence(x, 44100)) / 44100 - 0.5) < 0.003);
 }
 
+TEST_CASE("clicks in a noise louder than -40 dB are told from the note by the noise's own level") {
+  // Such a noise is above the threshold that belongs to the loudest moment: without one that belongs to the floor, the
+  // noise, its clicks and the note are one event, which begins with the first click.
+  Draw draw;
+  for (const double level : {-38.0, -34.0, -30.0}) {
+    for (int trial = 0; trial < 4; ++trial) {
+      Note note;
+      note.on = draw.between(0.4, 1.2);
+      const double noise = note.rms() * amplitude_of(level);
+      auto x = draw.with_noise(note.samples(), noise);
+      for (double at = 0.05; at < note.on - 0.06; at += draw.between(0.05, 0.2)) {
+        // A scratched record's: 0.1 ms, and it rings a little.
+        const double height = noise * draw.between(7, 15) * (draw.normal() < 0 ? -1 : 1);
+        const auto first = static_cast<std::size_t>(at * note.rate);
+        for (std::size_t i = 0; i < 40; ++i)
+          x[first + i] +=
+              height * std::exp(-static_cast<double>(i) / 6) * std::cos(0.9 * static_cast<double>(i));
+      }
+      CAPTURE(level);
+      check_begins(x, note, "a crackling record", 0.006);
+    }
+  }
+}
+
 TEST_CASE("a recording that begins in its sound begins at once") {
   Draw draw;
   for (const double frequency : {60.0, 330.0, 3000.0}) {

@@ -9,10 +9,13 @@
 #include "steady_oscillators.hpp"
 
 #include <retrograd/backends/cpu/own_node.hpp>
+#include <retrograd/backends/cpu/own_whole.hpp>
 #include <retrograd/backends/cuda/bound_program.hpp>
 #include <retrograd/gradcheck/node_check.hpp>
 
+#include <algorithm>
 #include <random>
+#include <span>
 
 using namespace retrograd;
 using namespace retrograd::cuda;
@@ -336,6 +339,22 @@ struct Fold : OwnPointwise<Fold, 1> {
   }
 };
 
+struct Reverse : OwnWhole<Reverse, 1> {
+  static constexpr const char* name = "reverse";
+  template <class T>
+  void forward(std::span<T> y, std::span<const T> x) const {
+    std::reverse_copy(x.begin(), x.end(), y.begin());
+  }
+  template <class T>
+  void adjoint(std::span<const T> gy, std::span<const T>, std::span<const T>, std::span<T> gx) const {
+    std::reverse_copy(gy.begin(), gy.end(), gx.begin());
+  }
+};
+// By a name of the library's, which must not be taken for its node.
+struct OwnSlice : Reverse {
+  static constexpr const char* name = "slice";
+};
+
 }  // namespace
 
 TEST_CASE("a node of one's own is a DeviceError that names it") {
@@ -349,6 +368,17 @@ TEST_CASE("a node of one's own is a DeviceError that names it") {
   CHECK_THROWS_WITH_AS(tape.play({taps}), doctest::Contains("[taps] is a node of your own"), DeviceError);
   const Var folded = oscillation(Fold{}, tape.find("f"));
   CHECK_THROWS_WITH_AS(tape.play({folded}), doctest::Contains("[fold] is a node of your own"), DeviceError);
+  const Var sound = sinusoid(tape.find("f"));
+  const Var reversed = whole(Reverse{}, sound);
+  CHECK_THROWS_WITH_AS(tape.play({reversed}), doctest::Contains("[reverse] is a node of your own"),
+                       DeviceError);
+  const Var constant = whole(Reverse{}, tape.find("f")) * sound;
+  CHECK_THROWS_WITH_AS(tape.play({constant}), doctest::Contains("[reverse] is a node of your own"),
+                       DeviceError);
+  const Var sliced = whole(OwnSlice{}, sound);
+  CHECK_THROWS_WITH_AS(tape.play({sliced}), doctest::Contains("[slice] is a node of your own"), DeviceError);
+  tape.play({sound});  // what it can play it still plays
+  CHECK(tape.value(sound).at(0) == 0.0);
 }
 
 TEST_CASE("a device without memory left is a DeviceError, and both backends stay usable") {

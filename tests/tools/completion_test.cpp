@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <set>
 #include <sstream>
 #include <string>
@@ -25,44 +26,71 @@ std::set<std::string> listed(const std::string& help, const std::string& title) 
   return words;
 }
 
-/// What bash offers for the last of the words, in the order of their lines.
-std::set<std::string> offered(const Scratch& place, const std::string& words) {
-  const std::string command =
-      "cd '" + place.path.string() + "'; '" + RETROGRAD_PROGRAM +
-      "' completion bash > completion; bash -c 'source completion; COMP_WORDS=(retrograd " + words +
-      "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _retrograd; printf \"%s\\n\" "
-      "\"${COMPREPLY[@]}\"' > offered";
+/// What a shell offers for the last word of a command line.
+std::set<std::string> offered(const std::string& shell, const Scratch& place, const std::string& line) {
+  const std::string source = RETROGRAD_SOURCE_ROOT;
+  const std::string folder = place.path.string();
+  // The file that holds the completion, and how the shell is asked.
+  std::string script = "completion", asked;
+  if (shell == "bash") {
+    const std::string words = line.substr(line.find(' ') + 1) + (line.ends_with(' ') ? "\"\"" : "");
+    asked = "bash -c 'source ./completion; COMP_WORDS=(retrograd " + words +
+            "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _retrograd; printf \"%s\\n\" \"${COMPREPLY[@]}\"'";
+  } else if (shell == "zsh") {
+    script = "_retrograd";
+    asked = "timeout 60 zsh -f '" + source + "/tests/tools/offered.zsh' . '" + line + "'";
+  } else {
+    asked =
+        "mkdir -p .home; HOME=.home XDG_CONFIG_HOME=.home XDG_DATA_HOME=.home fish --no-config -c \"source "
+        "./completion; complete -C '" +
+        line + "'\" | cut -f 1";
+  }
+  const std::string command = "cd '" + folder + "'; '" + RETROGRAD_PROGRAM + "' completion " + shell + " > " +
+                              script + " && " + asked + " > offered";
   REQUIRE(std::system(command.c_str()) == 0);
   std::set<std::string> found;
   std::istringstream lines(content(place / "offered"));
-  for (std::string line; std::getline(lines, line);)
-    if (!line.empty()) found.insert(line);
+  for (std::string candidate; std::getline(lines, candidate);) {
+    if (candidate.ends_with('/')) candidate.pop_back();  // of a folder; shells differ
+    if (!candidate.empty()) found.insert(candidate);
+  }
   return found;
+}
+
+bool has(const std::string& shell) {
+  if (std::system((shell + " --version > /dev/null 2>&1").c_str()) == 0) return true;
+  MESSAGE("skipped: there is no ", shell);
+  return false;
 }
 
 }  // namespace
 
 TEST_CASE(
-    "bash completes every subcommand and every option, the words that a value can be, and files by their "
-    "kind") {
+    "bash, zsh and fish complete every subcommand and every option, the words that a value can be, and files "
+    "by "
+    "their kind") {
   const Workplace place;
-  if (std::system("bash --version > /dev/null 2>&1") != 0) {
-    MESSAGE("skipped: there is no bash");
-    return;
-  }
+  std::filesystem::create_directory(place / "sounds");
   const std::set<std::string> commands = listed(run(place, {"--help"}).out, "Subcommands:");
   REQUIRE(commands.size() >= 9);
-  for (const std::string& name : commands) CHECK(offered(place, name.substr(0, 2)).contains(name));
-  for (const std::string& name : commands) {
-    CAPTURE(name);
-    CHECK(offered(place, name + " -") == listed(run(place, {name, "--help"}).out, "Options:"));
+  for (const std::string shell : {"bash", "zsh", "fish"}) {
+    if (!has(shell)) continue;
+    CAPTURE(shell);
+    const auto offers = [&](const std::string& words) { return offered(shell, place, "retrograd " + words); };
+    for (const std::string& name : commands) CHECK(offers(name.substr(0, 2)).contains(name));
+    for (const std::string& name : commands) {
+      CAPTURE(name);
+      CHECK(offers(name + " -") == listed(run(place, {name, "--help"}).out, "Options:"));
+    }
+    CHECK(offers("render --device ") == std::set<std::string>{"cpu", "cuda"});
+    CHECK(offers("render --format pcm") == std::set<std::string>{"pcm16", "pcm24"});
+    CHECK(offers("render sm") == std::set<std::string>{"small.toml"});
+    CHECK(offers("fit b") == std::set<std::string>{"bell.wav"});
+    CHECK(offers("fit ") == std::set<std::string>{"bell.wav", "sounds"});
+    CHECK(offers("fit --output-dir ") == std::set<std::string>{"sounds"});
+    CHECK(offers("help g") == std::set<std::string>{"gradient", "gradcheck"});
+    CHECK(!offers("help fit -").contains("--steps"));
   }
-  CHECK(offered(place, "render --device \"\"") == std::set<std::string>{"cpu", "cuda"});
-  CHECK(offered(place, "render --format pcm") == std::set<std::string>{"pcm16", "pcm24"});
-  CHECK(offered(place, "render s") == std::set<std::string>{"small.toml"});
-  CHECK(offered(place, "fit b") == std::set<std::string>{"bell.wav"});
-  CHECK(offered(place, "fit small") == std::set<std::string>{});
-  CHECK(offered(place, "help g") == std::set<std::string>{"gradient", "gradcheck"});
 }
 
 TEST_CASE("the completions of zsh and fish name every subcommand and every option") {

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <sndfile.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -182,6 +183,71 @@ TEST_CASE("a size of 0 or of not known is read to the file's end, and 0 is said"
   }
   put_bytes(path, wav("", "LIST" + number(4, 4) + "INFO", 0));  // no samples indeed: what follows is a chunk
   CHECK(message_of(path) == "cannot read '" + path.string() + "': it holds no samples");
+}
+
+namespace {
+
+/// A file of MPEG audio, a second long, of a constant bit rate or a varying one, without the frame that says how long it
+/// is; nothing where libsndfile writes none.
+std::string untagged_mpeg(const fs::path& path, int rate, int mode) {
+  SF_INFO info{};
+  info.channels = 1;
+  info.samplerate = rate;
+  info.format = SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III;
+  SNDFILE* file = sf_open(path.c_str(), SFM_WRITE, &info);
+  if (file == nullptr) return "";
+  sf_command(file, SFC_SET_BITRATE_MODE, &mode, sizeof mode);
+  std::vector<double> x = tone(static_cast<std::size_t>(rate));
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] *= std::exp(-6.0 * static_cast<double>(i) / rate);
+  sf_writef_double(file, x.data(), rate);
+  sf_close(file);
+  const std::string bytes = bytes_of(path);
+  const std::size_t tag = std::min(bytes.find("Xing"), bytes.find("Info"));
+  if (tag > 200) return bytes;  // its frames are too small to hold one
+  // The next header has the first one's version, layer and sample rate.
+  std::size_t next = tag;
+  do next = bytes.find(bytes.substr(0, 2), next + 1);
+  while (next != std::string::npos && ((bytes[next + 2] ^ bytes[2]) & 0x0c) != 0);
+  return next == std::string::npos ? "" : bytes.substr(next);
+}
+
+}  // namespace
+
+TEST_CASE("MPEG audio whose header says no length is read whole, said to be cut, or refused") {
+  const Scratch scratch;
+  const fs::path path = scratch / "a.mp3";
+  for (const int rate : {44100, 22050, 8000}) {
+    CAPTURE(rate);
+    const std::string constant = untagged_mpeg(path, rate, SF_BITRATE_MODE_CONSTANT);
+    const std::string varying = untagged_mpeg(path, rate, SF_BITRATE_MODE_VARIABLE);
+    if (constant.empty() || varying.empty()) {
+      MESSAGE("skipped: this libsndfile writes no MP3 of ", rate, " Hz");
+      continue;
+    }
+    Sound sound;
+    const auto read = [&](const std::string& bytes) {
+      put_bytes(path, bytes);
+      return said_by([&] { sound = read_recording(path); });
+    };
+    // Tags at either end are none of its frames. A constant bit rate tells a decoder the length.
+    const std::string id3 = "ID3\4" + std::string(5, '\0') + "\x20" + std::string(32, '\0');
+    for (const std::string& whole : {constant, id3 + constant, constant + "TAG" + std::string(125, ' ')}) {
+      CHECK(read(whole) == "");
+      CHECK(sound.samples.size() >= static_cast<std::size_t>(rate));
+    }
+    const std::string cut =
+        path.string() + ": warning: it ends within a frame of MPEG audio, so it was cut\n";
+    CHECK(read(constant.substr(0, constant.size() - 20)) == cut);
+    CHECK(read(constant.substr(0, constant.size() * 2 / 3 + 5)) == cut);
+    CHECK(read(constant.substr(0, constant.size() * 1 / 3 + 3)) == cut);
+
+    // A decoder that takes all frames for like the first, a loud one, stops early.
+    put_bytes(path, varying);
+    const std::string message = message_of(path);
+    CAPTURE(message);
+    CHECK(message.find("its bit rate varies and nothing in it says how long it is: libsndfile finds ") !=
+          std::string::npos);
+  }
 }
 
 TEST_CASE("a header with a rate that no sound has is refused before anything is read") {

@@ -11,7 +11,7 @@ namespace retrograd::tool {
 namespace {
 
 /// Within single quotes of a shell.
-std::string quoted(const std::string& text) {
+std::string shell_word(const std::string& text) {
   std::string made = "'";
   for (const char c : text) made += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return made + "'";
@@ -33,10 +33,10 @@ bool takes_folder(const OptionDescription& option) {
 /// What bash runs to list an option's values; nothing where it has no idea.
 std::string bash_values(const OptionDescription& option) {
   if (!option.words.empty())
-    return "COMPREPLY=($(compgen -W " + quoted(joined(option.words, " ")) + " -- \"$word\"))";
+    return "COMPREPLY=($(compgen -W " + shell_word(joined(option.words, " ")) + " -- \"$word\"))";
   if (takes_folder(option)) return "_retrograd_folders";
   if (takes_any_file(option)) return "_retrograd_files ''";
-  if (!option.endings.empty()) return "_retrograd_files " + quoted(joined(option.endings, "|"));
+  if (!option.endings.empty()) return "_retrograd_files " + shell_word(joined(option.endings, "|"));
   return "";
 }
 
@@ -58,7 +58,7 @@ std::string for_bash(const std::deque<CommandDescription>& commands) {
     if (command.name == "help") argument = "COMPREPLY=($(compgen -W \"$commands\" -- \"$word\"))";
     cases += "    " + command.name + ")\n";
     if (!values.empty()) cases += "      case \"$before\" in\n" + values + "      esac\n";
-    cases += "      if [[ $word == -* ]]; then\n        COMPREPLY=($(compgen -W " + quoted(options) +
+    cases += "      if [[ $word == -* ]]; then\n        COMPREPLY=($(compgen -W " + shell_word(options) +
              " -- \"$word\"))\n";
     if (!argument.empty()) cases += "      else\n        " + argument + "\n";
     cases += "      fi\n      ;;\n";
@@ -81,7 +81,7 @@ _retrograd_folders() {
 _retrograd() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
   local commands=)" +
-         quoted(names) + R"(
+         shell_word(names) + R"(
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
     COMPREPLY=($(compgen -W "$commands -h --help --version" -- "$word"))
@@ -115,14 +115,14 @@ std::string for_zsh(const std::deque<CommandDescription>& commands) {
   std::string names, cases;
   for (const CommandDescription& command : commands) {
     if (command.is_hidden) continue;
-    names += "    " + quoted(command.name + ":" + command.help) + "\n";
+    names += "    " + shell_word(command.name + ":" + command.help) + "\n";
     cases += "    " + command.name + ")\n      _arguments '(-h --help)'{-h,--help}'[show the help]'";
     for (const OptionDescription& option : command.options) {
       const std::string values = option.takes_value && !option.alone ? zsh_values(option) : "";
       for (const std::string& name : option.names)
-        cases += " \\\n        " + quoted(name + "[" + zsh_help(option.help) + "]" + values);
+        cases += " \\\n        " + shell_word(name + "[" + zsh_help(option.help) + "]" + values);
       if (!option.names.empty()) continue;
-      cases += " \\\n        " + quoted(command.name == "help"
+      cases += " \\\n        " + shell_word(command.name == "help"
                                             ? "*::subcommand:(" +
                                                   [&] {
                                                     std::string all;
@@ -149,19 +149,26 @@ std::string for_zsh(const std::deque<CommandDescription>& commands) {
 
 std::string fish_values(const OptionDescription& option) {
   if (!option.takes_value || option.alone) return "";
-  if (!option.words.empty()) return " -x -a " + quoted(joined(option.words, " "));
+  if (!option.words.empty()) return " -x -a " + shell_word(joined(option.words, " "));
   if (takes_folder(option)) return " -x -a '(__fish_complete_directories)'";
   if (takes_any_file(option)) return " -r -F";
   if (option.endings.empty()) return " -x";
-  std::string list;
-  for (const std::string& ending : option.endings)
-    list += (list.empty() ? "" : "; ") + ("__fish_complete_suffix ." + ending);
-  return " -x -a " + quoted("(" + list + ")");
+  return " -x -a " + shell_word("(__retrograd_files '" + joined(option.endings, "|") + "')");
 }
 
 std::string for_fish(const std::deque<CommandDescription>& commands) {
   std::string lines =
-      "# Completion of retrograd for fish; made by 'retrograd completion fish'.\ncomplete -c retrograd -f\n";
+      R"(# Completion of retrograd for fish; made by 'retrograd completion fish'.
+function __retrograd_is -a name  # the subcommand; a later word may be its name and something else
+  set -l words (commandline -opc)
+  test (count $words) -ge 2; and test $words[2] = $name
+end
+function __retrograd_files -a endings  # those with one of the endings; and folders
+  set -l word (string replace -r '^--[^=]*=' '' -- (commandline -ct))
+  __fish_complete_path $word | string match -r '^(?:[^\t]*/|[^\t]*\.(?:'$endings'))(?:\t.*)?$'
+end
+complete -c retrograd -f
+)";
   const std::string alone = "complete -c retrograd -n __fish_use_subcommand ";
   lines += alone + "-s h -l help -d 'Show the help'\n" + alone + "-l version -d 'Show the version'\n";
   std::string names;
@@ -169,18 +176,18 @@ std::string for_fish(const std::deque<CommandDescription>& commands) {
     if (!command.is_hidden) names += (names.empty() ? "" : " ") + command.name;
   for (const CommandDescription& command : commands) {
     if (command.is_hidden) continue;
-    lines += alone + "-a " + command.name + " -d " + quoted(command.help) + "\n";
-    const std::string seen = "complete -c retrograd -n '__fish_seen_subcommand_from " + command.name + "'";
+    lines += alone + "-a " + command.name + " -d " + shell_word(command.help) + "\n";
+    const std::string seen = "complete -c retrograd -n '__retrograd_is " + command.name + "'";
     lines += seen + " -s h -l help -d 'Show the help'\n";
     for (const OptionDescription& option : command.options) {
       lines += seen;
       for (const std::string& name : option.names)
         lines += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
       if (command.name == "help" && option.names.empty())
-        lines += " -a " + quoted(names);
+        lines += " -a " + shell_word(names);
       else
         lines += fish_values(option);
-      lines += " -d " + quoted(option.help.substr(0, option.help.find('\n'))) + "\n";
+      lines += " -d " + shell_word(option.help.substr(0, option.help.find('\n'))) + "\n";
     }
   }
   return lines;

@@ -17,6 +17,8 @@ Sound read_recording(const std::filesystem::path& path) {
   if (sound.had_no_size) {
     std::cerr << path.string() << ": its header says that it holds no samples; read to the file's end\n";
   }
+  if (sound.ends_in_a_frame)
+    std::cerr << path.string() << ": warning: it ends within a frame of MPEG audio, so it was cut\n";
   return sound;
 }
 

@@ -20,6 +20,7 @@
 #include <retrograd/tensor/errors.hpp>
 
 #include "container.hpp"
+#include "mpeg_frames.hpp"
 
 namespace retrograd::tool {
 namespace {
@@ -141,7 +142,17 @@ Sound read_sound(const fs::path& path) {
     cannot_read(path, "it is truncated or damaged after " + std::to_string(frames) +
                           " frames: " + sf_strerror(file.get()));
   }
-  const bool length_known = info.frames > 0 && info.frames < SF_COUNT_MAX;
+  const std::optional<MpegFrames> mpeg = mpeg_frames(path);
+  if (mpeg) {
+    sound.ends_in_a_frame = mpeg->ends_in_a_frame;
+    // A decoder may leave out a frame at either end, for the encoder's delay. More is missing where it has taken the first
+    // frame's bit rate for that of all.
+    if (frames + 3 * mpeg->samples_per_frame < mpeg->samples)
+      cannot_read(path, "its bit rate varies and nothing in it says how long it is: libsndfile finds " +
+                            std::to_string(frames) + " of " + std::to_string(mpeg->samples) +
+                            " frames; convert it to WAV or FLAC by another program");
+  }
+  const bool length_known = !mpeg && info.frames > 0 && info.frames < SF_COUNT_MAX;
   if (length_known && frames < static_cast<std::size_t>(info.frames)) {
     cannot_read(path, "it is truncated: " + std::to_string(frames) + " of " + std::to_string(info.frames) +
                           " frames are there");

@@ -103,20 +103,22 @@ RETROGRAD_INLINE void unrolled(std::integral_constant<int, Count>, const Run& ru
 
 /// Calls `visit(blocks, b)` for the blocks of 16 samples of [first, last) (within one sum tile; offsets in an
 /// execution tile that begins at a sample that is a multiple of 128), in the order in which sums add them up:
-/// `blocks` blocks, 8 apart, from b down. Four in a whole sum tile, else one.
-template <class Visit>
+/// `blocks` blocks, 8 apart, from b down. Four in a whole sum tile, unless T is compact, else one.
+template <class T, class Visit>
 RETROGRAD_INLINE void for_each_block_of_sum(int first, int last, const Visit& visit) {
   constexpr std::integral_constant<int, 4> four;
   constexpr std::integral_constant<int, 1> one;
-  if (last - first == sum_tile) {
-    for (int c = 0; c < blocks_per_group; ++c) visit(four, first / block + 3 * blocks_per_group + c);
-  } else {
-    for (int group = (last - 1) / sum_lanes; group >= first / sum_lanes; --group)
-      for (int c = 0; c < blocks_per_group; ++c) {
-        const int b = group * blocks_per_group + c;
-        if (b * block < last && b * block + block > first) visit(one, b);
-      }
+  if constexpr (!is_compact<T>) {
+    if (last - first == sum_tile) {
+      for (int c = 0; c < blocks_per_group; ++c) visit(four, first / block + 3 * blocks_per_group + c);
+      return;
+    }
   }
+  for (int group = (last - 1) / sum_lanes; group >= first / sum_lanes; --group)
+    for (int c = 0; c < blocks_per_group; ++c) {
+      const int b = group * blocks_per_group + c;
+      if (b * block < last && b * block + block > first) visit(one, b);
+    }
 }
 
 namespace detail {
@@ -125,7 +127,7 @@ template <class T, class Terms, std::size_t... S>
 RETROGRAD_INLINE void add_to_lanes(real_t<T> (*lanes)[sum_lanes], int first, int last, const Terms& terms,
                                    std::index_sequence<S...>) {
   using Real = real_t<T>;
-  for_each_block_of_sum(first, last, [&](auto blocks, int top) RETROGRAD_INLINE_LAMBDA {
+  for_each_block_of_sum<T>(first, last, [&](auto blocks, int top) RETROGRAD_INLINE_LAMBDA {
     const int lane = top % blocks_per_group * block;
     RETROGRAD_INDEPENDENT_LANES
     for (int l = 0; l < block; ++l) {

@@ -123,6 +123,12 @@ struct Format<double> {
   static constexpr std::uint64_t one = 0x3FF0000000000000u;
 };
 
+/// Whether loops over T are compiled in one form alone, where others have one for each choice that is made once for
+/// a tile, with the same bits: doubles are for checks and processors without fused multiply-add are old, so that of
+/// both together code counts for more than speed.
+template <class T>
+inline constexpr bool is_compact = !is_single<T> && is_unfused<T>;
+
 /// A constant of a formula in T's precision: `constant<T>(0.1)`.
 template <class T>
 RETROGRAD_INLINE constexpr T constant(double value) {

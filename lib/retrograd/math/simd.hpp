@@ -1,7 +1,7 @@
 // The SIMD levels of one binary: the same loop compiled for each, and the level chosen when the program runs.
 //
 // A loop is a struct with a static, always-inline `run<T>(arguments...)` (T is the scalar it computes in).
-// `Kernel` compiles it three times through function attributes; no -march flag is needed and no symbol
+// `Kernel` compiles it for each level through function attributes; no -march flag is needed and no symbol
 // depends on one:
 //
 //     struct Scale {
@@ -32,13 +32,20 @@ enum class SimdLevel { plain, v3, v4 };
 #endif
 inline constexpr SimdLevel highest_simd_level = SimdLevel::RETROGRAD_HIGHEST_SIMD_LEVEL;
 inline constexpr SimdLevel lowest_simd_level = SimdLevel::RETROGRAD_LOWEST_SIMD_LEVEL;
-/// Whether there are loops of its own for `level`.
+/// Whether the library has loops for `level`.
 constexpr bool has_loops(SimdLevel level) {
 #if defined(__x86_64__)
   return lowest_simd_level <= level && level <= highest_simd_level;
 #else
   return level == SimdLevel::plain;
 #endif
+}
+/// The level whose loops of this type run where `level` is in use: those of f64, which is for checks, are not compiled
+/// for AVX-512, for v3 gives the same bits. Compiled are, then, on x86-64: f32 for plain, v3 and v4, f64 for plain
+/// and v3; those of `is_compact` scalars (math/scalar.hpp) in one form.
+template <class Real>
+constexpr SimdLevel level_of_loops(SimdLevel level) {
+  return level == SimdLevel::v4 && std::is_same_v<Real, double> ? SimdLevel::v3 : level;
 }
 
 /// "plain", "x86-64-v3 (AVX2)" or "x86-64-v4 (AVX-512)"; on ARM "plain" is Neon, which has fused
@@ -95,9 +102,9 @@ struct KernelLevels<Loop, Real, void(Arguments...)> {
   static constexpr Function of() {
     if constexpr (!has_loops(level))
       return nullptr;
-    else if constexpr (level == SimdLevel::v4)
+    else if constexpr (level_of_loops<Real>(level) == SimdLevel::v4)
       return &v4;
-    else if constexpr (level == SimdLevel::v3)
+    else if constexpr (level_of_loops<Real>(level) == SimdLevel::v3)
       return &v3;
     else
       return &plain;

@@ -166,7 +166,7 @@ RETROGRAD_INLINE void give_to(const std::array<real_t<T>*, sizeof...(I)>& to, co
   const int offset = static_cast<int>(tile.start % math::sum_tile);  // of the tile in its first sum tile
   for (int last = tile.count; last > 0;) {
     const int first = std::max(0, (last - 1 + offset) / math::sum_tile * math::sum_tile - offset);
-    math::for_each_block_of_sum(first, last, [&](auto blocks, int top) RETROGRAD_INLINE_LAMBDA {
+    math::for_each_block_of_sum<T>(first, last, [&](auto blocks, int top) RETROGRAD_INLINE_LAMBDA {
       const int lane = top % math::blocks_per_group * math::block;
       for (int j = 0; j < blocks; ++j) ahead.ask(top - j * math::blocks_per_group);
       RETROGRAD_INDEPENDENT_LANES

@@ -29,6 +29,7 @@ struct TileCall {
   const void* group = nullptr;       ///< causal, join
   void* row = nullptr;               ///< reduction
   int* gate_without_edge = nullptr;  ///< see GateOfTile
+  void (*copy)(const TileCall&) = nullptr;  ///< the loops of Copy
 
   const Operand& operand(int i) const { return operands[index[i]]; }
 };
@@ -90,6 +91,23 @@ Tile<Real> adjoint_tile(const TileCall& call) {
   return tile;
 }
 
+/// Adds a tile of terms to a sum over time, in the loop that copies have for it.
+template <class Real>
+void add_up(const TileCall& call, Real* terms, const Target<Real>& sum) {
+  const Operand operands[] = {{terms, math::block, 0.0}, {sum.sum, 0, 0.0}};
+  constexpr int index[] = {0, 1};
+  constexpr AdjointMode mode = AdjointMode::sum;
+  TileCall adding = call;
+  adding.operands = operands;
+  adding.index = index;
+  adding.modes = &mode;
+  call.copy(adding);
+}
+
+/// Whether node N has, for T, a loop of its own for each choice of inputs that are constant over time.
+template <class N, class T>
+inline constexpr bool has_loops_for_constants = N::has_loops_for_constants && !math::is_compact<T>;
+
 #if defined(__clang__)
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wpass-failed"
@@ -109,7 +127,7 @@ struct PointwiseForward<N, std::index_sequence<I...>> {
     const std::array x{input_of<Real>(call.operand(1 + static_cast<int>(I)))...};
     Real* y = static_cast<Real*>(call.operand(0).data);
     const int blocks = (call.count + math::block - 1) / math::block;
-    if constexpr (N::has_loops_for_constants) {
+    if constexpr (has_loops_for_constants<N, T>) {
       for_constants(std::array{x[I].is_constant()...}, [&]<unsigned constants>() RETROGRAD_INLINE_LAMBDA {
         for (int b = 0; b < blocks; ++b) {
           RETROGRAD_INDEPENDENT_LANES
@@ -153,7 +171,7 @@ struct PointwiseAdjoint<N, std::index_sequence<I...>> {
       const auto adjoints = node.adjoint(T(gy.block(b)[l]), output(), T(lane)...);
       return std::array{Real(adjoints[I])...};
     };
-    if constexpr (N::has_loops_for_constants) {
+    if constexpr (has_loops_for_constants<N, T>) {
       // The target tells it of an input that is not read; of one without a target it does not matter.
       const auto is_constant = [&](std::size_t i) RETROGRAD_INLINE_LAMBDA {
         return gx[i].mode == AdjointMode::none ? x[i].is_constant() : gx[i].mode == AdjointMode::sum;
@@ -164,19 +182,19 @@ struct PointwiseAdjoint<N, std::index_sequence<I...>> {
         });
       });
     } else {
-      // The terms of sums are laid out as signals first, so that one loop serves every choice of constants.
+      // Of sums the terms are laid out as signals first, so that one loop serves every choice of constants; so are those
+      // that nobody wants.
       alignas(64) Real terms[sizeof...(I)][Tile<Real>::max_samples];
-      std::array places = gx;
-      for (std::size_t i = 0; i < places.size(); ++i)
-        if (gx[i].mode == AdjointMode::sum) places[i] = {AdjointMode::overwrite, terms[i]};
-      give<T, 0>(places, tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
-        return adjoints_at(b, l, x[I].block(b)[l]...);
-      });
-      for (std::size_t i = 0; i < places.size(); ++i)
-        if (gx[i].mode == AdjointMode::sum)
-          give<T, 1>(std::array{gx[i]}, tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
-            return std::array{terms[i][b * math::block + l]};
-          });
+      const std::array to{gx[I].mode == AdjointMode::overwrite ? gx[I].data : terms[I]...};
+      for (int b = 0; b < tile.blocks(); ++b) {
+        RETROGRAD_INDEPENDENT_LANES
+        for (int l = 0; l < math::block; ++l) {
+          const std::array<Real, sizeof...(I)> adjoints = adjoints_at(b, l, x[I].block(b)[l]...);
+          ((to[I][b * math::block + l] = adjoints[I]), ...);
+        }
+      }
+      for (std::size_t i = 0; i < gx.size(); ++i)
+        if (gx[i].mode == AdjointMode::sum) add_up(call, terms[i], gx[i]);
     }
   }
 };

@@ -149,6 +149,7 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
   }
 
   const auto level = static_cast<std::size_t>(math::simd_level());
+  copy_ = math::Kernel<Copy, Real>::at(math::simd_level());
   steps_.reserve(program_.steps.size());
   for (const TileStep& step : program_.steps) {
     const PlanNode& node = plan.nodes[static_cast<std::size_t>(step.node)];
@@ -158,7 +159,7 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
     Step bound{nullptr,          nullptr,           node.data, step.operands.data(),   step.modes.data(),
                states.offset[n], states.latched[n], -1,        states.reduction_of[n], is_forward};
     if (step.kind == TileStep::Kind::copy) {
-      bound.kernel = math::Kernel<Copy, Real>::at(static_cast<math::SimdLevel>(level));
+      bound.kernel = copy_;
     } else {
       const Kernels::PerType& kernels = find_kernels(*node.type).of(element_type_of<Real>);
       bound.kernel = step.kind == TileStep::Kind::forward   ? kernels.forward[level]
@@ -357,6 +358,7 @@ void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::i
     call.carry = step.carry < 0 ? nullptr : base + step.carry;
     call.row = step.reduction < 0 ? nullptr : &workspace.reductions_[step.reduction];
     call.gate_without_edge = &gate_without_edge;
+    call.copy = copy_;
     return call;
   };
   for (std::size_t s = 0; s < steps_.size();) {

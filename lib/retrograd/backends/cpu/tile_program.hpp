@@ -136,6 +136,7 @@ class BoundProgram {
   std::vector<std::size_t> signals_, stored_signals_;  // bindings that lie elsewhere in each tile
   std::size_t asked_by_operators_ = 0;  // of the stored signals, in the tile before the one that needs them
   std::vector<Step> steps_;
+  TileKernel copy_;
   std::vector<void (*)(void*)> start_carry_;
   std::vector<std::size_t> carry_offset_;
   std::vector<Join> joins_;

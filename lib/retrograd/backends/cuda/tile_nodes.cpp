@@ -26,13 +26,6 @@ bool visit_node(const NodeType& type, const Visit& visit) {
   return found;
 }
 
-[[noreturn]] void fail_own(const NodeType& type) {
-  raise<DeviceError>(
-      std::string("[") + type.name +
-      "] is a node of your own, which has no code on the device; device cuda runs the library's "
-      "nodes, and the CPU yours too");
-}
-
 // What the kernels take for granted of what a node keeps: it is copied as it is, and all its bytes are 0 at first.
 template <class X>
 constexpr bool begins_at_zero() {
@@ -46,6 +39,13 @@ constexpr int bytes_kept() {
 }
 
 }  // namespace
+
+void fail_own(const NodeType& type) {
+  raise<DeviceError>(
+      std::string("[") + type.name +
+      "] is a node of your own, which has no code on the device; device cuda runs the library's "
+      "nodes, and the CPU yours too");
+}
 
 int opcode_of(const NodeType& type) {
   int opcode = -1;

@@ -9,6 +9,9 @@
 
 namespace retrograd::cuda {
 
+/// DeviceError: a user's own node has no code on the device.
+[[noreturn]] void fail_own(const NodeType& type);
+
 /// The place of a node in TileNodes (and, of a pointwise one, in PointwiseNodes). DeviceError for a user's own node,
 /// which has no code on the device.
 int opcode_of(const NodeType& type);

@@ -1,5 +1,6 @@
 // A whole node: its inputs and output at full length.
 #include <retrograd/backends/cuda/stage.hpp>
+#include <retrograd/backends/cuda/tile_nodes.hpp>
 #include <retrograd/backends/cuda/whole_node.hpp>
 #include <retrograd/tensor/errors.hpp>
 
@@ -38,8 +39,9 @@ class WholeStage final : public StageRunner {
         index_(context.plan.stages[static_cast<std::size_t>(stage)].nodes[0]),
         node_(context.plan.nodes[static_cast<std::size_t>(index_)]),
         call_(call()) {
+    if (node_.type->own_kernels != nullptr) fail_own(*node_.type);
     for_each_node(WholeNodes(), [&]<class N>() {
-      if (node_.type->own_kernels == nullptr && std::string_view(N::name) == node_.type->name)
+      if (std::string_view(N::name) == node_.type->name)
         on_device_ = make_device_node(*static_cast<const N*>(node_.data), context_.gpu, call_);
     });
     if (on_device_ == nullptr)
