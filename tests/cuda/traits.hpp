@@ -35,7 +35,7 @@ constexpr void add_node(Table& table) {
   table.add(N::name, "advance_reads", N::advance_reads);
   table.add(N::name, "carries_for", N::carries_for);
   table.add(N::name, "adds_to_total", N::adds_to_total);
-  table.add(N::name, "operator_part", N::operator_part);
+  table.add(N::name, "fusion_factor", N::fusion_place.factor);
   table.add(N::name, "matrix_inputs", N::matrix_inputs);
   table.add(N::name, "adds_phases", N::adds_phases);
   table.add(N::name, "is_chained", N::chain != nullptr);

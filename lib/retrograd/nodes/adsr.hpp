@@ -31,7 +31,7 @@ namespace retrograd {
 struct Adsr : Causal<5> {
   static constexpr const char* name = "adsr";
   static constexpr unsigned differentiable = 0b11110;  // the gate is data
-  static constexpr OperatorPart operator_part = OperatorPart::envelope;
+  static constexpr FusionPlace fusion_place = operator_envelope;
   static constexpr unsigned adds_to_total = 0b11110;  // where a piece begins
   static constexpr int gate = envelope::gate, attack = envelope::attack, decay = envelope::decay,
                        sustain = envelope::sustain, release = envelope::release;

@@ -68,7 +68,7 @@ struct NodeDefaults {
   static constexpr unsigned adds_to_total = 0;  ///< of a causal node: see nodes/tile.hpp
   static constexpr const NodeType* chain = nullptr;
   static constexpr std::span<const InputDomain> input_domains{};
-  static constexpr OperatorPart operator_part = OperatorPart::none;
+  static constexpr FusionPlace fusion_place{};  ///< see nodes/fusions.hpp
   static constexpr unsigned matrix_inputs = 0;  ///< see NodeType
   /// Of a waveform: its value at the sum of two phases comes from a `part` of each, as nodes/sinusoid.hpp has it.
   static constexpr bool adds_phases = false;
@@ -112,7 +112,7 @@ inline constexpr NodeType node_type{N::name,
                                     own_kernels_of<N>(),
                                     N::advance_reads,
                                     N::input_domains,
-                                    N::operator_part,
+                                    N::fusion_place,
                                     N::matrix_inputs};
 
 /// Records a pointwise node, one Var for each of its inputs, which broadcast as in NumPy.

@@ -14,6 +14,7 @@
 #include <retrograd/math/functions.hpp>
 #include <retrograd/math/running_sum.hpp>
 #include <retrograd/nodes/arithmetic.hpp>
+#include <retrograd/nodes/fusions.hpp>
 #include <retrograd/nodes/length.hpp>
 #include <retrograd/nodes/node.hpp>
 #include <retrograd/nodes/tile.hpp>
@@ -45,8 +46,7 @@ struct Oscillation : Causal<2> {
   static constexpr const char* name = detail::OscillatorName<Waveform>::text.data();
   static constexpr bool adjoint_reads_inputs =
       Waveform::adjoint_reads_inputs || Waveform::adjoint_reads_output;
-  static constexpr OperatorPart operator_part =
-      adjoint_reads_inputs ? OperatorPart::wave : OperatorPart::none;
+  static constexpr FusionPlace fusion_place = adjoint_reads_inputs ? operator_wave : FusionPlace{};
   static constexpr double turns_per_radian = 0.15915494309189535;
   /// Whether the waveform knows its value at a sum of two phases: a block's and a lane's. It says so itself: where a
   /// compiler was asked whether it has such a function, nvcc's front end said no and GCC yes.

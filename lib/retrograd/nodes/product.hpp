@@ -2,6 +2,7 @@
 // envelope times gain" is one pass over the tile.
 #pragma once
 
+#include <retrograd/nodes/fusions.hpp>
 #include <retrograd/nodes/node.hpp>
 
 namespace retrograd {
@@ -9,7 +10,7 @@ namespace retrograd {
 struct Product : Pointwise<3> {
   static constexpr const char* name = "product";
   static constexpr bool has_loops_for_constants = true;
-  static constexpr OperatorPart operator_part = OperatorPart::product;
+  static constexpr FusionPlace fusion_place = operator_product;
   template <class T>
   RETROGRAD_INLINE T forward(T a, T b, T c) const {
     return a * b * c;

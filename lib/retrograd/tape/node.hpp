@@ -24,9 +24,20 @@ constexpr const char* name(NodeKind kind) {
   return names[static_cast<int>(kind)];
 }
 
-/// What a node is in an operator: a product wave * envelope * gain, its gain constant over time, which runs in one
-/// pass (nodes/operator.hpp).
-enum class OperatorPart { none, wave, envelope, product };
+/// A pattern of nodes that run in one pass: a root, and factors that nobody else reads, which compute its first inputs,
+/// each kind of factor one of them. nodes/fusions.hpp lists the patterns there are.
+struct Fusion {
+  const char* name;
+  int factors;               ///< 1 to most_factors
+  unsigned constant_inputs;  ///< bit i: input i of the root is constant over time
+  static constexpr int most_factors = 4;
+};
+
+/// Where a node stands in a pattern.
+struct FusionPlace {
+  const Fusion* fusion = nullptr;  ///< null: in none
+  int factor = -1;                 ///< which, counted from 0; -1: the root
+};
 
 /// What the values of one input, constant over time, may be. The tape sees to it: leaves are checked when the
 /// node is recorded and when they are set, computed values in every play, before the node runs.
@@ -51,7 +62,7 @@ struct NodeType {
   /// Causal: the state can be moved over a tile without the values; bit i: that needs input i. 0: it cannot.
   unsigned advance_reads = 0;
   std::span<const InputDomain> input_domains = {};  ///< of the inputs that may not be any number
-  OperatorPart operator_part = OperatorPart::none;
+  FusionPlace fusion_place = {};
   /// Bit i: input i is a matrix over its last two axes, all of whose rows every row of the output reads.
   unsigned matrix_inputs = 0;
 };

@@ -90,9 +90,9 @@ struct TileStep {
   ShortList<int, 2 + 2 * most_inputs> operands;
   /// One for each gx.
   ShortList<AdjointMode, most_inputs> modes;
-  /// This step and the next two are the wave, the envelope and the product of an operator, all forwards or all
-  /// adjoints, and run in one pass. What they would hand each other is nowhere: those operands are none.
-  bool is_operator = false;
+  /// Not null: this step and the next ones, of the factors of a pattern in their order and then of its root, all forwards
+  /// or all adjoints, run in one pass. What they would hand each other is nowhere: those operands are none.
+  const Fusion* fusion = nullptr;
 };
 
 struct TileProgram {
@@ -104,15 +104,15 @@ struct TileProgram {
   std::vector<int> row_sums;  ///< the constant node each row sum belongs to
 };
 
-/// `joins_operators`: they run in one pass, for a backend that has it. The bits are the same.
-TileProgram forward_program(const Plan& plan, int stage, bool joins_operators);
+/// `joins_fusions`: they run in one pass, for a backend that has it. The bits are the same.
+TileProgram forward_program(const Plan& plan, int stage, bool joins_fusions);
 
 /// Moves the states of the stage's causal nodes over a tile, computing no more values than that needs.
-TileProgram advance_program(const Plan& plan, int stage, bool joins_operators);
+TileProgram advance_program(const Plan& plan, int stage, bool joins_fusions);
 
 /// `has_adjoint[node]`: something is in the node's stored adjoint already; updated for what this stage adds.
 /// Seeds are the stage's nodes that have one. Runs the adjoints in reverse and recomputes what they read.
-TileProgram backward_program(const Plan& plan, int stage, bool joins_operators,
+TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
                              std::vector<bool>& has_adjoint);
 
 }  // namespace retrograd

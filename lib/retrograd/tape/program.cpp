@@ -12,8 +12,8 @@ using Place = TileOperand::Place;
 
 class ProgramBuilder {
  public:
-  ProgramBuilder(const Plan& plan, int stage, bool joins_operators)
-      : plan_(plan), stage_(stage), joins_operators_(joins_operators), value_slot_(plan.nodes.size(), -1) {}
+  ProgramBuilder(const Plan& plan, int stage, bool joins_fusions)
+      : plan_(plan), stage_(stage), joins_fusions_(joins_fusions), value_slot_(plan.nodes.size(), -1) {}
 
   const PlanNode& node(int n) const { return plan_.nodes[static_cast<std::size_t>(n)]; }
   bool in_stage(int n) const { return node(n).stage == stage_ && node(n).type->kind != NodeKind::reduction; }
@@ -48,7 +48,7 @@ class ProgramBuilder {
 
   // Replaces the unlimited slots by as few as liveness allows.
   TileProgram finish() {
-    if (joins_operators_) join_operators();
+    if (joins_fusions_) join_fusions();
     std::vector<std::size_t> last_use(static_cast<std::size_t>(next_slot_), 0);
     for (std::size_t s = 0; s < program.steps.size(); ++s)
       for (const int o : program.steps[s].operands)
@@ -93,39 +93,57 @@ class ProgramBuilder {
     int steps = 0, owner = -1;
   };
 
-  // An operator's steps, forwards [0] and adjoint [1]; -1 where there is none.
-  struct OperatorSteps {
-    int wave[2] = {-1, -1}, envelope[2] = {-1, -1}, product[2] = {-1, -1};
+  // The steps of a pattern's nodes, forwards [0] and adjoint [1]; -1 where there is none.
+  struct FusedSteps {
+    const Fusion* fusion = nullptr;
+    int factor[2][Fusion::most_factors] = {};
+    int root[2] = {-1, -1};
   };
 
-  // Whether nobody but the product has a use for its factors, wave * envelope, or for their adjoints; then `found`
-  // has the factors' steps too.
-  bool is_operator(OperatorSteps& found, const std::vector<SlotUse>& uses) const {
-    const auto [forward, adjoint] = found.product;
-    const auto owner = [&](int product, std::size_t operand, int users) {
-      const int slot = slot_of(program.steps[static_cast<std::size_t>(product)].operands[operand]);
+  // Whether nobody but the root has a use for its factors, or for their adjoints; then `found` has the factors' steps
+  // too.
+  bool is_fused(FusedSteps& found, const std::vector<SlotUse>& uses) const {
+    const auto [forward, adjoint] = found.root;
+    const auto factors = static_cast<std::size_t>(found.fusion->factors);
+    const auto owner = [&](int root, std::size_t operand, int users) {
+      const int slot = slot_of(program.steps[static_cast<std::size_t>(root)].operands[operand]);
       const bool is_shared = slot < 0 || uses[static_cast<std::size_t>(slot)].steps != users;
       return is_shared ? -1 : uses[static_cast<std::size_t>(slot)].owner;
     };
-    for (std::size_t i = 0; i < 2; ++i) {
+    for (auto& way : found.factor) std::ranges::fill(way, -1);
+    for (std::size_t i = 0; i < factors; ++i) {
       const int value = adjoint < 0 ? owner(forward, 1 + i, 2) : owner(adjoint, 2 + i, forward < 0 ? 2 : 3);
-      const int value_adjoint = adjoint < 0 ? -1 : owner(adjoint, 5 + i, 2);
+      const int value_adjoint = adjoint < 0 ? -1 : owner(adjoint, first_target(adjoint) + i, 2);
       // The steps in between, there would be additions to adjoints, stay where they are.
-      if (value < 0 || (adjoint >= 0 && (value_adjoint < 0 || value_adjoint > adjoint + 2))) return false;
-      const OperatorPart part = node(program.steps[static_cast<std::size_t>(value)].node).type->operator_part;
-      if (part != OperatorPart::wave && part != OperatorPart::envelope) return false;
-      auto& factor = part == OperatorPart::wave ? found.wave : found.envelope;
-      factor[0] = value;
-      factor[1] = value_adjoint;
+      if (value < 0 || (adjoint >= 0 && (value_adjoint < 0 || value_adjoint > adjoint + found.fusion->factors)))
+        return false;
+      const FusionPlace& place = node(program.steps[static_cast<std::size_t>(value)].node).type->fusion_place;
+      if (place.fusion != found.fusion || place.factor < 0) return false;
+      found.factor[0][place.factor] = value;
+      found.factor[1][place.factor] = value_adjoint;
     }
-    return found.wave[0] >= 0 && found.envelope[0] >= 0;
+    return std::ranges::none_of(std::span(found.factor[0]).first(factors), [](int step) { return step < 0; });
   }
 
-  // Brings together the steps of each operator. Its way back computes the factors itself.
-  void join_operators() {
+  // Of an adjoint's operands {gy, y, x..., gx...}, the first gx.
+  std::size_t first_target(int step) const {
+    const TileStep& adjoint = program.steps[static_cast<std::size_t>(step)];
+    return adjoint.operands.size() - adjoint.modes.size();
+  }
+
+  // Of a node that may be a root, whether those of its inputs are constant that must be.
+  bool has_constant_inputs(int n) const {
+    const PlanNode& root = node(n);
+    for (std::size_t i = 0; i < root.inputs.size(); ++i)
+      if ((root.type->fusion_place.fusion->constant_inputs >> i & 1u) != 0 && node(root.inputs[i]).signal) return false;
+    return true;
+  }
+
+  // Brings together the steps of each pattern. Its way back computes the factors itself.
+  void join_fusions() {
     std::vector<SlotUse> uses(static_cast<std::size_t>(next_slot_));
-    std::vector<OperatorSteps> operators;
-    std::vector<int> operator_of(plan_.nodes.size(), -1);  // by product
+    std::vector<FusedSteps> fused;
+    std::vector<int> fused_at(plan_.nodes.size(), -1);  // by root
     for (std::size_t s = 0; s < program.steps.size(); ++s) {
       const TileStep& step = program.steps[s];
       const bool is_forward = step.kind == TileStep::Kind::forward,
@@ -135,25 +153,24 @@ class ProgramBuilder {
       if (!is_forward && !is_adjoint) continue;
       if (const int output = slot_of(step.operands[0]); output >= 0)
         uses[static_cast<std::size_t>(output)].owner = static_cast<int>(s);
-      if (node(step.node).type->operator_part != OperatorPart::product ||
-          node(node(step.node).inputs[2]).signal)
-        continue;
-      int& index = operator_of[static_cast<std::size_t>(step.node)];
+      const FusionPlace& place = node(step.node).type->fusion_place;
+      if (place.fusion == nullptr || place.factor >= 0 || !has_constant_inputs(step.node)) continue;
+      int& index = fused_at[static_cast<std::size_t>(step.node)];
       if (index < 0) {
-        index = static_cast<int>(operators.size());
-        operators.emplace_back();
+        index = static_cast<int>(fused.size());
+        fused.push_back({.fusion = place.fusion});
       }
-      operators[static_cast<std::size_t>(index)].product[is_adjoint ? 1 : 0] = static_cast<int>(s);
+      fused[static_cast<std::size_t>(index)].root[is_adjoint ? 1 : 0] = static_cast<int>(s);
     }
-    std::erase_if(operators, [&](OperatorSteps& found) { return !is_operator(found, uses); });
-    if (operators.empty()) return;
+    std::erase_if(fused, [&](FusedSteps& found) { return !is_fused(found, uses); });
+    if (fused.empty()) return;
 
-    std::vector<const OperatorSteps*> joined_at(program.steps.size(), nullptr);
+    std::vector<const FusedSteps*> joined_at(program.steps.size(), nullptr);
     std::vector<char> is_moved(program.steps.size(), 0);
-    for (const OperatorSteps& steps : operators)
+    for (const FusedSteps& steps : fused)
       for (const int way : {0, 1}) {
-        if (steps.product[way] >= 0) joined_at[static_cast<std::size_t>(steps.product[way])] = &steps;
-        for (const int factor : {steps.wave[way], steps.envelope[way]})
+        if (steps.root[way] >= 0) joined_at[static_cast<std::size_t>(steps.root[way])] = &steps;
+        for (const int factor : steps.factor[way])
           if (factor >= 0) is_moved[static_cast<std::size_t>(factor)] = 1;
       }
     std::vector<TileStep> steps;
@@ -165,15 +182,18 @@ class ProgramBuilder {
         continue;
       }
       const bool is_adjoint = program.steps[s].kind == TileStep::Kind::adjoint;
-      for (const int factor : {joined_at[s]->wave[is_adjoint], joined_at[s]->envelope[is_adjoint]}) {
-        steps.push_back(program.steps[static_cast<std::size_t>(factor)]);
+      const FusedSteps& joined = *joined_at[s];
+      const auto factors = static_cast<std::size_t>(joined.fusion->factors);
+      const std::size_t targets = is_adjoint ? first_target(static_cast<int>(s)) : 0;
+      for (std::size_t i = 0; i < factors; ++i) {
+        steps.push_back(program.steps[static_cast<std::size_t>(joined.factor[is_adjoint ? 1 : 0][i])]);
         steps.back().operands[0] = operand({});
       }
-      steps[steps.size() - 2].is_operator = true;
+      steps[steps.size() - factors].fusion = joined.fusion;
       steps.push_back(std::move(program.steps[s]));
-      for (const std::size_t i : {0u, 1u}) {
+      for (std::size_t i = 0; i < factors; ++i) {
         steps.back().operands[(is_adjoint ? 2 : 1) + i] = operand({});
-        if (is_adjoint) steps.back().operands[5 + i] = operand({});
+        if (is_adjoint) steps.back().operands[targets + i] = operand({});
       }
     }
     program.steps = std::move(steps);
@@ -181,7 +201,7 @@ class ProgramBuilder {
 
   const Plan& plan_;
   int stage_;
-  bool joins_operators_;
+  bool joins_fusions_;
   int next_slot_ = 0;
   std::vector<int> value_slot_;
   std::array<std::vector<int>, 6> operand_index_;  // by place and index
@@ -191,16 +211,16 @@ constexpr unsigned bit(std::size_t i) { return 1u << std::min<std::size_t>(i, 31
 
 }  // namespace
 
-TileProgram forward_program(const Plan& plan, int stage, bool joins_operators) {
-  ProgramBuilder builder(plan, stage, joins_operators);
+TileProgram forward_program(const Plan& plan, int stage, bool joins_fusions) {
+  ProgramBuilder builder(plan, stage, joins_fusions);
   builder.program.steps.reserve(plan.stages[static_cast<std::size_t>(stage)].nodes.size());
   for (const int n : plan.stages[static_cast<std::size_t>(stage)].nodes)
     builder.program.steps.push_back(builder.forward_step(n));
   return builder.finish();
 }
 
-TileProgram advance_program(const Plan& plan, int stage, bool joins_operators) {
-  ProgramBuilder builder(plan, stage, joins_operators);
+TileProgram advance_program(const Plan& plan, int stage, bool joins_fusions) {
+  ProgramBuilder builder(plan, stage, joins_fusions);
   const std::vector<int>& nodes = plan.stages[static_cast<std::size_t>(stage)].nodes;
   const auto at = [](int n) { return static_cast<std::size_t>(n); };
   std::vector<char> is_read(plan.nodes.size(), 0);
@@ -230,9 +250,9 @@ TileProgram advance_program(const Plan& plan, int stage, bool joins_operators) {
   return builder.finish();
 }
 
-TileProgram backward_program(const Plan& plan, int stage, bool joins_operators,
+TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
                              std::vector<bool>& has_adjoint) {
-  ProgramBuilder builder(plan, stage, joins_operators);
+  ProgramBuilder builder(plan, stage, joins_fusions);
   const std::vector<int>& nodes = plan.stages[static_cast<std::size_t>(stage)].nodes;
   builder.program.steps.reserve(2 * nodes.size());
   const auto at = [](int n) { return static_cast<std::size_t>(n); };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <retrograd/math/simd.hpp>
+#include <retrograd/nodes/fusions.hpp>
 #include <retrograd/nodes/node.hpp>
 #include <retrograd/nodes/reduction.hpp>
 #include <retrograd/nodes/tile.hpp>
@@ -433,7 +434,7 @@ constexpr Kernels::PerType kernels_of_type() {
     fill_levels<TileForward<N>, Real>(kernels.forward);
     fill_levels<TileAdjoint<N>, Real>(kernels.adjoint);
     if constexpr (N::advance_reads != 0) fill_levels<TileAdvance<N>, Real>(kernels.advance);
-    if constexpr (N::operator_part == OperatorPart::wave && std::is_same_v<Real, float>) {
+    if constexpr (N::fusion_place.fusion == &operator_fusion && std::is_same_v<Real, float>) {
       fill_operator_levels<N>(kernels);
     }
     kernels.state_bytes = sizeof(State);

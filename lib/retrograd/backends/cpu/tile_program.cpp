@@ -1,4 +1,5 @@
 #include <retrograd/backends/cpu/tile_program.hpp>
+#include <retrograd/nodes/fusions.hpp>
 
 #include <algorithm>
 
@@ -165,7 +166,7 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
       bound.kernel = step.kind == TileStep::Kind::forward   ? kernels.forward[level]
                      : step.kind == TileStep::Kind::advance ? kernels.advance[level]
                                                             : kernels.adjoint[level];
-      if (step.is_operator)
+      if (step.fusion == &operator_fusion)
         bound.operator_kernel =
             is_forward ? kernels.operator_forward[level] : kernels.operator_adjoint[level];
       if (!is_forward && node.type->kind == NodeKind::causal) {
