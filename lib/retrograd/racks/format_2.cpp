@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <set>
 
 namespace retrograd {
 
@@ -45,6 +47,10 @@ class Format2Reader : FileReader {
     return std::move(rack_);
   }
 
+  /// Whether a path is of a module that could not be read: then what a cable wants of it tells nothing new.
+  bool is_of_unread(const std::string& path) const {
+    return std::ranges::any_of(unread_, [&](const std::string& name) { return path.starts_with(name + "."); });
+  }
   const std::map<std::string, RackPlace>& places() const { return places_; }
   RackPlace where(const std::string& key) const { return place_of(key); }
 
@@ -63,6 +69,7 @@ class Format2Reader : FileReader {
     if (table.kind != Kind::table) return report_type(table, key, "a table, begun by [[module]]");
     const TomlValue* name = find(table, key, "name", true, Kind::text, "a name in quotes");
     const TomlValue* type = find(table, key, "type", true, Kind::text, "a type of module in quotes");
+    if (name != nullptr) unread_.insert(name->text);
     if (name == nullptr || type == nullptr) return;
     if (is_path(type->text)) return read_rack(table, name->text, *type, key);
     const ModuleType* found = options_.modules.find(type->text);
@@ -72,6 +79,7 @@ class Format2Reader : FileReader {
       return report(type->place, key + ".type", "there is no type of module " + shown(type->text) + "; " +
                                                     did_you_mean(type->text, types, "types"));
     }
+    unread_.erase(name->text);
     StructureValues structure = usual_structure(*found);
     for (std::size_t s = 0; s < structure.size(); ++s)
       if (const TomlValue* value = table.find(found->structure[s].name))
@@ -161,6 +169,7 @@ class Format2Reader : FileReader {
     } catch (const FileError& error) {
       return refuse(std::string("holds a rack that cannot be read: ") + error.what());
     }
+    unread_.erase(name);
     lay_flat(std::move(inner), inner_places, table, name, key);
   }
 
@@ -265,6 +274,7 @@ class Format2Reader : FileReader {
   const RackFileOptions& options_;
   const std::vector<std::filesystem::path> outer_;
   Rack rack_;
+  std::set<std::string> unread_;                      // modules, by name
   std::map<std::string, std::string> inner_outputs_;  // "lead.out": what it is inside
 };
 
@@ -338,8 +348,17 @@ Rack read_format_2(const TomlValue& root, const std::string& file, const std::fi
                    const RackFileOptions& options, FileReports& reports) {
   Format2Reader reader(file, folder, options, reports, {std::filesystem::path(file).lexically_normal()});
   Rack rack = reader.read(root);
+  const auto is_of_unread = [&](const std::string& key) {
+    const std::size_t dot = key.find('.');
+    if (dot == std::string::npos) return false;
+    const auto number = static_cast<std::size_t>(std::atoi(key.c_str() + dot + 1));
+    if (key.starts_with("cables."))
+      return reader.is_of_unread(rack.cables[number].from) || reader.is_of_unread(rack.cables[number].to);
+    return key.starts_with("outputs.") && reader.is_of_unread(rack.outputs[number]);
+  };
   for (const RackProblem& problem : find_problems(rack))
-    if (!reports.has_around(problem.key)) reports.add(reader.where(problem.key), problem.key, problem.message);
+    if (!reports.has_around(problem.key) && !is_of_unread(problem.key))
+      reports.add(reader.where(problem.key), problem.key, problem.message);
   return rack;
 }
 
