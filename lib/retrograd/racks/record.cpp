@@ -1,3 +1,4 @@
+#include <retrograd/modules/note.hpp>
 #include <retrograd/modules/recorder.hpp>
 #include <retrograd/nodes/arithmetic.hpp>
 #include <retrograd/nodes/exp.hpp>
@@ -41,9 +42,15 @@ class RackRecorder final : public Recorder {
   }
 
   RecordedRack run() {
+    module_ = wiring_.note();
+    NoteModule::record_first(*this);
     for (const int module : wiring_.order()) {
       module_ = module;
-      const ModuleType& type = module == wiring_.note() ? note_module() : *rack_.modules[static_cast<Index>(module)].type;
+      if (module == wiring_.note()) {
+        NoteModule::record_pitch(*this);
+        continue;
+      }
+      const ModuleType& type = *rack_.modules[static_cast<Index>(module)].type;
       type.record(type.data, *this);
     }
     for (const Place& output : wiring_.outputs()) recorded_.outputs.push_back(as_signal(of(output)));
