@@ -29,9 +29,13 @@ struct NoteModule {
                      .summary = "the pitch that is played"}};
     d.outputs = {"gate", "hertz", "pitch", "key", "velocity", "bend", "pressure"};
   }
-  /// Whether an output does not depend on the frequency: it is recorded before all other modules, so that an envelope may
-  /// move the frequency.
+  /// Whether an output does not depend on the frequency.
   static constexpr bool is_there_first(int output) { return output == 0 || output >= 4; }
+  static void record(const void*, Recorder& r) {
+    record_first(r);
+    record_pitch(r);
+  }
+  /// What is there before whatever moves the frequency.
   static void record_first(Recorder& r) {
     const Recorder::Played& played = r.played();
     const auto number = [&](double x) { return constant(r.tape().state(), Tensor({x})); };
@@ -40,12 +44,13 @@ struct NoteModule {
     if (r.is_read("bend")) r.out("bend", played.bend ? *played.bend : number(0.0));
     if (r.is_read("pressure")) r.out("pressure", played.pressure ? *played.pressure : number(0.0));
   }
-  static void record(const void*, Recorder& r) {
+  static void record_pitch(Recorder& r) {
+    const Recorder::Played& played = r.played();
     const Var hertz = r.value("frequency");
     r.out("hertz", hertz);
     const auto pitch = [&] { return log(hertz * (1.0 / 440.0)) * 1.4426950408889634; };
     if (r.is_read("pitch")) r.out("pitch", pitch());
-    if (r.is_read("key")) r.out("key", r.played().key ? *r.played().key : pitch() * 12.0 + 69.0);
+    if (r.is_read("key")) r.out("key", played.key ? *played.key : pitch() * 12.0 + 69.0);
   }
 };
 

@@ -46,7 +46,11 @@ class RackRecorder final : public Recorder {
     NoteModule::record_first(*this);
     for (const int module : wiring_.order()) {
       module_ = module;
-      const ModuleType& type = module == wiring_.note() ? note_module() : *rack_.modules[static_cast<Index>(module)].type;
+      if (module == wiring_.note()) {
+        NoteModule::record_pitch(*this);
+        continue;
+      }
+      const ModuleType& type = *rack_.modules[static_cast<Index>(module)].type;
       type.record(type.data, *this);
     }
     for (const Place& output : wiring_.outputs()) recorded_.outputs.push_back(as_signal(of(output)));
