@@ -1,4 +1,4 @@
-// The C interface: patches, renders, gradients, fits, streams and instruments for hosts in C, C++ before C++20
+// The C interface: patches (racks of modules and cables), renders, gradients, fits, streams and instruments for hosts in C, C++ before C++20
 // and every language that can call C.
 //
 //     rg_patch patch;
@@ -82,7 +82,7 @@ RG_API const char* rg_last_error(void);
 
 // --- handles -------------------------------------------------------------------------------------------------
 
-/// A patch: everything that makes a synth's sound. Each call on one is atomic.
+/// A patch, a rack of modules and cables: everything that makes a synth's sound. Each call on one is atomic.
 typedef struct rg_patch {
   uint64_t id;  ///< which; 0: none
 } rg_patch;
@@ -108,22 +108,23 @@ typedef struct rg_instrument {
 RG_API rg_status rg_patch_default(rg_patch* patch);
 /// The patch that fits begin with: three pairs of operators.
 RG_API rg_status rg_patch_default_to_fit(rg_patch* patch);
-/// Reads a patch file (TOML). RG_BAD_FILE, with file, line and key, for one that is not there, holds no valid
-/// patch or is of a newer format.
+/// Reads a patch file (TOML) of format 1 or 2. RG_BAD_FILE, with file, line and key, for one that is not there, holds no
+/// valid patch or is of a newer format. Files that it names lie in its folder or below.
 RG_API rg_status rg_patch_load(const char* path, rg_patch* patch);
-/// Reads the text of a patch file, which a zero ends. RG_BAD_FILE as rg_patch_load.
+/// Reads the text of a patch file, which a zero ends. RG_BAD_FILE as rg_patch_load. Files that it names lie in the
+/// current folder or below.
 RG_API rg_status rg_patch_parse(const char* text, rg_patch* patch);
 /// A second patch with what the first one holds.
 RG_API rg_status rg_patch_copy(rg_patch patch, rg_patch* copy);
-/// Writes a patch file, whole or not at all, and brings it to the disk; from any threads at once. A symbolic link
+/// Writes a patch file of format 2, whole or not at all, and brings it to the disk; from any threads at once. A symbolic link
 /// stays, and so do the permissions of a file that is replaced. Reading it gives the same patch bit for bit.
 RG_API rg_status rg_patch_save(rg_patch patch, const char* path);
-/// The text of a patch file. Needs `capacity` bytes with the zero at its end: RG_BAD_SHAPE where they are too
+/// The text of a patch file of format 2. Needs `capacity` bytes with the zero at its end: RG_BAD_SHAPE where they are too
 /// few. `length`, unless it is null, gets the text's length without that zero in either case. A null `text`
 /// with a capacity of 0 only asks for the length, and is RG_OK.
 RG_API rg_status rg_patch_text(rg_patch patch, char* text, size_t capacity, size_t* length);
 /// What is valid in the patch and yet hardly meant, a line each, as rg_patch_text: pairs of the gate that lie
-/// after its end. Empty where there is nothing.
+/// after its end, modules that nothing reads. Empty where there is nothing.
 RG_API rg_status rg_patch_doubts(rg_patch patch, char* text, size_t capacity, size_t* length);
 /// Closes the handle. Waits for calls on it that are under way. One of zeros is RG_OK, one that was closed
 /// before RG_BAD_HANDLE.
@@ -138,6 +139,8 @@ typedef struct rg_patch_info {
   int parameters;      ///< how many
   int modules;         ///< besides the note
   int gate_pairs;      ///< pairs of on and off times
+  int channels;        ///< of its sound: the rack's outputs, two of which are left and right
+  int cables;          ///< between modules
 } rg_patch_info;
 
 /// Fills in `info`, as far as its `size` goes.
@@ -156,21 +159,31 @@ RG_API rg_status rg_patch_set_gate(rg_patch patch, const double* times, int pair
 
 /// A parameter: what it is called and where its values lie.
 typedef struct rg_parameter_info {
-  size_t size;      ///< sizeof(rg_parameter_info)
-  char name[64];    ///< its path: "fm.operator.0.envelope.attack"
-  char unit[8];     ///< "Hz", "s", or empty
-  double value;     ///< that it has; of a stream's or an instrument's first row: goes to
-  double low;       ///< the least that it may be, or -infinity
-  double high;      ///< the most that it may be, or infinity
-  int low_is_open;  ///< 1 where the value must lie above `low`, 0 where it may be `low`
-  int rows;         ///< values it has: a stream's rows, else 1
+  size_t size;  ///< sizeof(rg_parameter_info)
+  char name
+      [64];  ///< its path: "fm.operator.0.envelope.attack"; cut to 63 bytes where it is longer (name_length)
+  char unit[8];             ///< "Hz", "s", or empty
+  double value;             ///< that it has; of a stream's or an instrument's first row: goes to
+  double low;               ///< the least that it may be, or -infinity
+  double high;              ///< the most that it may be, or infinity
+  int low_is_open;          ///< 1 where the value must lie above `low`, 0 where it may be `low`
+  int rows;                 ///< values it has: a stream's rows, else 1
+  size_t name_length;       ///< bytes of the whole name, which rg_..._parameter_name gives
+  double low_shown;         ///< where a knob begins
+  double high_shown;        ///< where it ends
+  int knob_is_logarithmic;  ///< 1 where equal turns are equal factors
 } rg_parameter_info;
 
-/// The index of the parameter of that name. They are always in this order: note.frequency, then for each
-/// operator ratio, gain, envelope.attack, envelope.decay, envelope.sustain, envelope.release.
+/// The index of the parameter of that name. They are always in this order: note.frequency, then each module's as
+/// `retrograd modules` lists them, then the amounts of the cables that modulate ("lfo.out>filter.cutoff"). Of an FM
+/// patch, a file of format 1: for each operator ratio, gain, envelope.attack, envelope.decay, envelope.sustain,
+/// envelope.release.
 RG_API rg_status rg_patch_parameter(rg_patch patch, const char* name, int* index);
 /// Fills in `info`, as far as its `size` goes.
 RG_API rg_status rg_patch_parameter_info(rg_patch patch, int index, rg_parameter_info* info);
+/// The parameter's whole name, however long: as rg_patch_text.
+RG_API rg_status rg_patch_parameter_name(rg_patch patch, int index, char* text, size_t capacity,
+                                         size_t* length);
 /// The parameter's value.
 RG_API rg_status rg_patch_get(rg_patch patch, int index, double* value);
 /// Sets the parameter. RG_BAD_VALUE, and nothing changed, outside its domain.
@@ -195,11 +208,12 @@ enum {
   RG_MULTI_RESOLUTION_STFT = 1  ///< of magnitudes and their logarithms, in windows of 2048 to 64 samples
 };
 
-/// Renders the patch: `samples` (length), where rg_patch_get_info says the length. The same bits as `retrograd
-/// render`.
-RG_API rg_status rg_render(rg_patch patch, float* samples, int64_t length);
+/// Renders the patch. `count` says what is wanted: the patch's length (rg_patch_get_info says it) is one channel, the mean
+/// of the patch's; channels times length are all of them, `samples` (channels, length), one after the other. Of a patch
+/// of one channel both are the same. The same bits as `retrograd render`.
+RG_API rg_status rg_render(rg_patch patch, float* samples, int64_t count);
 
-/// The loss of the patch against `target` (length), and its slope along each parameter, `gradients`
+/// The loss of the patch (of several channels: of their mean) against `target` (length), and its slope along each parameter, `gradients`
 /// (parameters), which may be null. RG_NOT_FINITE where one of them is NaN or infinite; rg_last_error says
 /// which and why.
 RG_API rg_status rg_gradient(rg_patch patch, rg_loss loss, const float* target, int64_t length, double* value,
@@ -240,11 +254,12 @@ RG_API rg_status rg_tape_save_parameters(rg_tape tape, const char* path);
 /// Sets them to what such a file has. RG_BAD_FILE, and nothing changed, where there is none, or where a name, a shape or a
 /// value does not fit the tape; what an optimiser has left there is passed over.
 RG_API rg_status rg_tape_load_parameters(rg_tape tape, const char* path);
-/// Plays all rows: `samples` (rows, length), and `count` their product. No memory is allocated from the second
+/// Plays all rows: `samples` (rows, length), of several channels their mean, and `count` their product; or all channels,
+/// (rows, channels, length), where `count` is that product. No memory is allocated from the second
 /// time on. RG_NOT_FINITE, and all samples written, where one is NaN or infinite; rg_last_error says which.
 RG_API rg_status rg_tape_play(rg_tape tape, float* samples, int64_t count);
-/// Gradients of sum(seeds * samples) of the last rg_tape_play: `seeds` (rows, length), `gradients` (rows,
-/// parameters). What a model that drives the synth, or a loss of the host's own, needs. RG_BAD_CALL before a
+/// Gradients of sum(seeds * samples) of the last rg_tape_play, the mean of the channels: `seeds` (rows, length),
+/// `gradients` (rows, parameters). What a model that drives the synth, or a loss of the host's own, needs. RG_BAD_CALL before a
 /// play, or after an rg_tape_set without one; RG_NOT_FINITE, and all gradients written, where one is.
 RG_API rg_status rg_tape_rewind(rg_tape tape, const float* seeds, int64_t seed_count, double* gradients,
                                 int64_t gradient_count);
@@ -275,6 +290,10 @@ typedef struct rg_fit_options {
   void* context;             ///< what `progress` is given
   double loss_floor;  ///< dB under the recording's loudest, -200 to 0; by default -60. What is quieter counts
                       ///< little
+  const char* const*
+      frozen;           ///< names of parameters that keep their values, or patterns: "env.*", where * is any
+                        ///< letters; null, by default: all but what no fit moves are fitted
+  size_t frozen_count;  ///< how many of them; by default 0
 } rg_fit_options;
 
 /// What a fit reached.
@@ -292,12 +311,12 @@ typedef struct rg_fit_result {
 /// Sets the defaults. `size`: sizeof(rg_fit_options).
 RG_API rg_status rg_fit_options_init(rg_fit_options* options, size_t size);
 
-/// Fits a patch to a recording (`length` samples of one channel at `sample_rate` Hz): the best of all restarts
+/// Fits a patch, the mean of its channels, to a recording (`length` samples of one channel at `sample_rate` Hz): the best of all restarts
 /// is a new patch, `fitted`, at the rate of the `initial` one. An initial patch of zeros is
 /// rg_patch_default_to_fit; null options are the defaults; `result` may be null, else its `size` must be set.
 /// Nothing of the recording is cut off: silence before its note is a gate that rises later, so that the patch
 /// plays in time with it. The same bits for any number of threads. RG_BAD_VALUE for a recording that is empty,
-/// silent, not finite or too short to have a pitch; RG_NOT_FINITE where the initial patch's loss is.
+/// silent, not finite or too short to have a pitch, and for a pattern that names no parameter; RG_NOT_FINITE where the initial patch's loss is.
 RG_API rg_status rg_fit(const float* recording, int64_t length, double sample_rate, rg_patch initial,
                         const rg_fit_options* options, rg_patch* fitted, rg_fit_result* result);
 
@@ -316,7 +335,7 @@ typedef struct rg_stream_options {
 typedef struct rg_stream_info {
   size_t size;          ///< sizeof(rg_stream_info)
   int input_channels;   ///< gates: one for each row
-  int output_channels;  ///< sounds: one for each row
+  int output_channels;  ///< of the patch, times the rows: channel c of row r is output c * rows + r
   int parameters;       ///< of the patch
   int max_block;        ///< frames; 0 before rg_stream_prepare
   double sample_rate;   ///< Hz; 0 before rg_stream_prepare
@@ -344,7 +363,7 @@ typedef struct rg_stream_event {
 /// Sets the defaults. `size`: sizeof(rg_stream_options).
 RG_API rg_status rg_stream_options_init(rg_stream_options* options, size_t size);
 
-/// A stream of the patch as it is now, its gate as input (a high gate is 0.5 and above) and its sound as output.
+/// A stream of the patch as it is now, its gate as input (a high gate is 0.5 and above) and its channels as outputs.
 /// Null options are the defaults.
 RG_API rg_status rg_stream_open(rg_patch patch, const rg_stream_options* options, rg_stream* stream);
 /// Closes the handle, as rg_patch_close: waits for a block that is being played.
@@ -381,8 +400,11 @@ RG_API rg_status rg_stream_gradient(rg_stream stream, int parameter, int row, do
 /// Fills in `info`, as far as its `size` goes. Audio thread.
 RG_API rg_status rg_stream_get_info(rg_stream stream, rg_stream_info* info);
 /// The index of the parameter of that name: the patch's own. Any thread, while the stream is not being
-/// prepared; so are the next three.
+/// prepared; so are the next four.
 RG_API rg_status rg_stream_parameter(rg_stream stream, const char* name, int* index);
+/// The parameter's whole name, as rg_patch_text.
+RG_API rg_status rg_stream_parameter_name(rg_stream stream, int index, char* text, size_t capacity,
+                                          size_t* length);
 /// Fills in `info`, as far as its `size` goes.
 RG_API rg_status rg_stream_parameter_info(rg_stream stream, int index, rg_parameter_info* info);
 /// The value to glide to from the next block on, of one row or, with -1, of all. RG_BAD_VALUE, and nothing
@@ -405,12 +427,14 @@ typedef struct rg_instrument_options {
 
 /// What an instrument has.
 typedef struct rg_instrument_info {
-  size_t size;         ///< sizeof(rg_instrument_info)
-  int parameters;      ///< the patch's, and two that are each note's own: note.frequency and note.velocity
+  size_t size;     ///< sizeof(rg_instrument_info)
+  int parameters;  ///< the patch's, and those that are each note's own: note.frequency, note.velocity and, where
+                   ///< cables read them, note.key, note.bend and note.pressure
   int max_block;       ///< frames; 0 before rg_instrument_prepare
   double sample_rate;  ///< Hz; 0 before rg_instrument_prepare
   int64_t
       passed_over;  ///< MIDI messages that mean nothing here, since prepare or reset, but for real-time ones
+  int channels;     ///< of the sound: the patch's
 } rg_instrument_info;
 
 /// Sets the defaults. `size`: sizeof(rg_instrument_options).
@@ -423,9 +447,12 @@ RG_API rg_status rg_instrument_open(rg_patch patch, const rg_instrument_options*
 RG_API rg_status rg_instrument_close(rg_instrument instrument);
 /// Gets ready, as rg_stream_prepare.
 RG_API rg_status rg_instrument_prepare(rg_instrument instrument, double sample_rate, int max_block);
-/// The next `frames` samples of the sum of the voices; statuses and promises as rg_stream_process. With RG_NOT_FINITE
-/// the notes of the voices that were NaN or infinite have ended, and the others sound on. Audio thread.
+/// The next `frames` samples of the sum of the voices as one channel, the mean of the patch's; statuses and promises as
+/// rg_stream_process. With RG_NOT_FINITE the notes of the voices that were NaN or infinite have ended, and the others sound
+/// on. Audio thread.
 RG_API rg_status rg_instrument_process(rg_instrument instrument, float* output, int frames);
+/// The same, planar: `outputs` holds a pointer for each channel of rg_instrument_info. Audio thread.
+RG_API rg_status rg_instrument_process_channels(rg_instrument instrument, float* const* outputs, int frames);
 /// Back to silence and the first sample. Audio thread.
 RG_API rg_status rg_instrument_reset(rg_instrument instrument);
 /// Begins a note `offset` samples into the next block: `key` as MIDI's (60: middle C), fractions between them;
@@ -438,7 +465,9 @@ RG_API rg_status rg_instrument_note_off(rg_instrument instrument, double key, in
 RG_API rg_status rg_instrument_pitch_bend(rg_instrument instrument, double bend, int offset);
 /// The sustain pedal: while it is down (not 0) notes of the channel that end are held.
 RG_API rg_status rg_instrument_sustain(rg_instrument instrument, int is_down, int offset);
-/// The same four on a channel, 0 to 15.
+/// Pressure on the channel's keys, 0 to 1: what cables from note.pressure carry.
+RG_API rg_status rg_instrument_pressure(rg_instrument instrument, double pressure, int offset);
+/// The same five on a channel, 0 to 15.
 RG_API rg_status rg_instrument_channel_note_on(rg_instrument instrument, int channel, double key,
                                                double velocity, int offset);
 /// Ends the note on `key` of a channel.
@@ -450,13 +479,16 @@ RG_API rg_status rg_instrument_channel_pitch_bend(rg_instrument instrument, int 
 /// A channel's sustain pedal.
 RG_API rg_status rg_instrument_channel_sustain(rg_instrument instrument, int channel, int is_down,
                                                int offset);
+/// Pressure on a channel's keys.
+RG_API rg_status rg_instrument_channel_pressure(rg_instrument instrument, int channel, double pressure,
+                                                int offset);
 /// Ends all notes of all channels, pedal or not.
 RG_API rg_status rg_instrument_all_notes_off(rg_instrument instrument, int offset);
 /// Silence, the releases too, in the time of a glide.
 RG_API rg_status rg_instrument_all_sound_off(rg_instrument instrument, int offset);
 /// MIDI's bytes: one message or several, with running status, real-time bytes in between, and system exclusive
 /// that goes on in the next call. Per channel: notes; bend; volume and expression (7, 11, with 39, 43); the
-/// pedal (64); range of the bend and tunings (6, 38, 96, 97 with 100, 101); all sound off (120), reset (121), all
+/// pedal (64); pressure, of the channel and of keys, where a cable reads it; range of the bend and tunings (6, 38, 96, 97 with 100, 101); all sound off (120), reset (121), all
 /// notes off (123 to 127), which the pedal holds. Others are passed over. RG_NOT_TAKEN, and nothing happens,
 /// where a message is cut short, begins without a status, or there is no room.
 RG_API rg_status rg_instrument_midi(rg_instrument instrument, const unsigned char* bytes, int count,
@@ -466,13 +498,16 @@ RG_API rg_status rg_instrument_midi(rg_instrument instrument, const unsigned cha
 RG_API rg_status rg_instrument_set_level(rg_instrument instrument, double level);
 /// The level that the sum goes to or has. Any thread. Never waits.
 RG_API rg_status rg_instrument_get_level(rg_instrument instrument, double* level);
-/// Voices whose envelopes are not at rest. Audio thread.
+/// Voices whose sound has not ended. Audio thread.
 RG_API rg_status rg_instrument_sounding(rg_instrument instrument, int* voices);
 /// Fills in `info`, as far as its `size` goes. Audio thread.
 RG_API rg_status rg_instrument_get_info(rg_instrument instrument, rg_instrument_info* info);
 /// The index of the patch's parameter of that name, shared by all voices. RG_BAD_ARGUMENT for note.frequency,
-/// which is what keys are for. Any thread, as rg_stream_parameter; so are the next three.
+/// which is what keys are for. Any thread, as rg_stream_parameter; so are the next four.
 RG_API rg_status rg_instrument_parameter(rg_instrument instrument, const char* name, int* index);
+/// The parameter's whole name, as rg_patch_text.
+RG_API rg_status rg_instrument_parameter_name(rg_instrument instrument, int index, char* text,
+                                              size_t capacity, size_t* length);
 /// Fills in `info`, as far as its `size` goes.
 RG_API rg_status rg_instrument_parameter_info(rg_instrument instrument, int index, rg_parameter_info* info);
 /// The value to glide to. RG_BAD_VALUE, and nothing changed, outside the domain or for a note's own parameter.

@@ -33,17 +33,20 @@ def handle(name):
 
 Patch, Tape, Stream, Instrument = (handle(n) for n in ("Patch", "Tape", "Stream", "Instrument"))
 PatchInfo = struct("PatchInfo", [("size", c_size_t), ("sample_rate", c_double), ("duration", c_double),
-                                 ("length", c_int64), ("parameters", c_int), ("operators", c_int),
-                                 ("gate_pairs", c_int)])
+                                 ("length", c_int64), ("parameters", c_int), ("modules", c_int),
+                                 ("gate_pairs", c_int), ("channels", c_int), ("cables", c_int)])
 ParameterInfo = struct("ParameterInfo", [("size", c_size_t), ("name", c_char * 64), ("unit", c_char * 8),
                                          ("value", c_double), ("low", c_double), ("high", c_double),
-                                         ("low_is_open", c_int), ("rows", c_int)])
+                                         ("low_is_open", c_int), ("rows", c_int),
+                                         ("name_length", c_size_t), ("low_shown", c_double),
+                                         ("high_shown", c_double), ("knob_is_logarithmic", c_int)])
 TapeOptions = struct("TapeOptions", [("size", c_size_t), ("rows", c_int64), ("type", c_int), ("threads", c_int)])
 Progress = ctypes.CFUNCTYPE(c_int, c_void_p, c_int, c_int, c_double)
 FitOptions = struct("FitOptions", [("size", c_size_t), ("steps", c_int), ("restarts", c_int), ("seed", c_uint64),
                                    ("learning_rate", c_double), ("frequency", c_double), ("gate_on", c_double),
                                    ("gate_off", c_double), ("threads", c_int), ("progress", Progress),
-                                   ("context", c_void_p)])
+                                   ("context", c_void_p), ("loss_floor", c_double),
+                                   ("frozen", POINTER(c_char_p)), ("frozen_count", c_size_t)])
 FitResult = struct("FitResult", [("size", c_size_t), ("loss_before", c_double), ("loss_after", c_double),
                                  ("frequency", c_double), ("gate_on", c_double), ("gate_off", c_double),
                                  ("confidence", c_double), ("steps_done", c_int)])
@@ -56,6 +59,9 @@ StreamEvent = struct("StreamEvent", [("size", c_size_t), ("kind", c_int), ("offs
                                      ("row", c_int), ("value", c_double)])
 InstrumentOptions = struct("InstrumentOptions", [("size", c_size_t), ("voices", c_int), ("glide", c_double),
                                                  ("bend_range", c_double), ("tuning", c_double)])
+InstrumentInfo = struct("InstrumentInfo", [("size", c_size_t), ("parameters", c_int), ("max_block", c_int),
+                                           ("sample_rate", c_double), ("passed_over", c_int64),
+                                           ("channels", c_int)])
 
 Floats = numpy.ctypeslib.ndpointer(numpy.float32, flags="C_CONTIGUOUS")
 Doubles = numpy.ctypeslib.ndpointer(numpy.float64, flags="C_CONTIGUOUS")
@@ -72,6 +78,9 @@ SIGNATURES = {
     "rg_patch_set_gate": [Patch, Doubles, c_int],
     "rg_patch_parameter": [Patch, c_char_p, POINTER(c_int)],
     "rg_patch_parameter_info": [Patch, c_int, POINTER(ParameterInfo)],
+    "rg_patch_parameter_name": [Patch, c_int, c_char_p, c_size_t, POINTER(c_size_t)],
+    "rg_patch_text": [Patch, c_char_p, c_size_t, POINTER(c_size_t)],
+    "rg_patch_get_named": [Patch, c_char_p, POINTER(c_double)],
     "rg_patch_get": [Patch, c_int, POINTER(c_double)],
     "rg_patch_set_named": [Patch, c_char_p, c_double],
     "rg_patch_get_values": [Patch, Doubles, c_int],
@@ -108,6 +117,9 @@ SIGNATURES = {
     "rg_instrument_close": [Instrument],
     "rg_instrument_prepare": [Instrument, c_double, c_int],
     "rg_instrument_process": [Instrument, POINTER(c_float), c_int],
+    "rg_instrument_process_channels": [Instrument, Channels, c_int],
+    "rg_instrument_get_info": [Instrument, POINTER(InstrumentInfo)],
+    "rg_instrument_pressure": [Instrument, c_double, c_int],
     "rg_instrument_note_on": [Instrument, c_double, c_double, c_int],
     "rg_instrument_note_off": [Instrument, c_double, c_int],
     "rg_instrument_midi": [Instrument, POINTER(c_ubyte), c_int, c_int],
@@ -218,6 +230,7 @@ def test_parameters_are_named_and_bounded():
         names.append(info.name.decode())
         assert given(c_int, "rg_patch_parameter", patch, info.name).value == index
         assert info.low == 0.0 and info.value >= info.low
+        assert info.name_length == len(info.name) and info.low <= info.low_shown < info.high_shown
     assert names[0] == "note.frequency" and "fm.operator.1.envelope.sustain" in names
     call("rg_patch_set_named", patch, b"fm.operator.1.envelope.sustain", 1.0)
     fails_with(BAD_VALUE, "rg_patch_set_named", patch, b"fm.operator.1.envelope.sustain", 1.01)
@@ -392,12 +405,93 @@ def test_an_instrument_plays_notes():
     call("rg_instrument_close", instrument)
 
 
+SUBTRACTIVE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "racks", "subtractive.toml")
+
+
+def name_of(patch, index):
+    """The length first, then the name."""
+    length = c_size_t()
+    call("rg_patch_parameter_name", patch, index, None, 0, byref(length))
+    text = ctypes.create_string_buffer(length.value + 1)
+    call("rg_patch_parameter_name", patch, index, text, len(text), None)
+    return text.value.decode()
+
+
+def a_subtractive_rack(duration=0.2, gate=(0.0, 0.1)):
+    patch = given(Patch, "rg_patch_load", SUBTRACTIVE.encode())
+    call("rg_patch_set_duration", patch, duration)
+    call("rg_patch_set_gate", patch, numpy.array(gate, numpy.float64), len(gate) // 2)
+    return patch
+
+
+def test_a_subtractive_rack_renders_and_is_written_and_read():
+    patch = a_subtractive_rack()
+    info = given(PatchInfo, "rg_patch_get_info", patch)
+    assert (info.modules, info.cables, info.channels) == (7, 6, 1)
+    samples = render(patch)
+    assert numpy.abs(samples).max() > 0.1
+    names = [name_of(patch, index) for index in range(info.parameters)]
+    assert "osc_2.ratio" in names and "pitch_env.out>osc_1.ratio" in names and "mix.level.1" in names
+    length = c_size_t()
+    call("rg_patch_text", patch, None, 0, byref(length))
+    text = ctypes.create_string_buffer(length.value + 1)
+    call("rg_patch_text", patch, text, len(text), None)
+    again = given(Patch, "rg_patch_parse", text.value)
+    assert numpy.array_equal(render(again), samples)
+    call("rg_patch_set_named", patch, b"pitch_env.out>osc_1.ratio", 0.0)
+    assert not numpy.array_equal(render(patch), samples)
+
+
+def test_a_subtractive_rack_fits():
+    patch = a_subtractive_rack()
+    recording = render(patch)
+    call("rg_patch_set_named", patch, b"amp_env.decay", 0.05)
+    call("rg_patch_set_named", patch, b"mix.level.1", 0.05)
+    options = defaults(FitOptions, "rg_fit_options_init")
+    options.steps, options.restarts = 10, 1
+    options.frequency, options.gate_on, options.gate_off = 220.0, 0.0, 0.1
+    patterns = (c_char_p * 2)(b"vibrato.*", b"*>*")
+    options.frozen, options.frozen_count = patterns, 2
+    fitted, result = Patch(), FitResult(size=sizeof(FitResult))
+    call("rg_fit", recording, len(recording), 44100.0, patch, byref(options), byref(fitted), byref(result))
+    assert result.loss_after < result.loss_before
+    frozen = {"vibrato.frequency", "vibrato.out>note.frequency", "pitch_env.out>osc_1.ratio"}
+    before, after = values_of(patch), values_of(fitted)
+    names = [name_of(patch, index) for index in range(len(before))]
+    assert frozen <= set(names)
+    for name, was, has in zip(names, before, after):
+        assert name not in frozen or was == has, name
+    assert before[names.index("mix.level.1")] != after[names.index("mix.level.1")]
+
+
+def test_a_subtractive_rack_streams_and_plays_notes():
+    patch = a_subtractive_rack(0.1, (0.0, 0.1))
+    expected = render(patch)
+    stream = given(Stream, "rg_stream_open", patch, None)
+    call("rg_stream_prepare", stream, 44100.0, 441)
+    heard, held = floats(4410), numpy.ones(4410, numpy.float32)
+    for at in range(0, 4410, 441):
+        call("rg_stream_process", stream, channels(held[at:]), channels(heard[at:]), 441)
+    assert numpy.array_equal(heard, expected)
+    call("rg_stream_close", stream)
+    call("rg_patch_set_named", patch, b"note.frequency", 440.0)
+    expected = render(patch)
+    instrument = given(Instrument, "rg_instrument_open", patch, None)
+    call("rg_instrument_prepare", instrument, 44100.0, 4410)
+    info = given(InstrumentInfo, "rg_instrument_get_info", instrument)
+    assert info.channels == 1
+    call("rg_instrument_note_on", instrument, 69.0, 1.0, 0)
+    call("rg_instrument_process_channels", instrument, channels(heard), 4410)
+    assert numpy.array_equal(heard, expected)
+    call("rg_instrument_close", instrument)
+
+
 def test_mistakes_have_statuses_and_words():
     patch = a_patch()
     fails_with(BAD_SHAPE, "rg_render", patch, floats(10), 10)
     fails_with(BAD_FILE, "rg_patch_load", b"no-such-file.toml", byref(Patch()))
     assert b"no-such-file.toml" in library.rg_last_error()
-    fails_with(BAD_FILE, "rg_patch_parse", b"format = 2\n", byref(Patch()))
+    fails_with(BAD_FILE, "rg_patch_parse", b"format = 3\n", byref(Patch()))
     stream = given(Stream, "rg_stream_open", patch, None)
     fails_with(NOT_PREPARED, "rg_stream_process", stream, channels(floats(8)), channels(floats(8)), 8)
     call("rg_stream_prepare", stream, 44100.0, 8)

@@ -64,7 +64,9 @@ TEST_CASE("what is said of a patch is what it holds") {
   CHECK(info.duration == 1.0);
   CHECK(info.length == 44100);
   CHECK(info.parameters == 13);
-  CHECK(info.operators == 2);
+  CHECK(info.modules == 2);
+  CHECK(info.cables == 1);
+  CHECK(info.channels == 1);
   CHECK(info.gate_pairs == 1);
 }
 
@@ -77,12 +79,16 @@ TEST_CASE("parameters have names, units and domains, and are found by name") {
     info.size = sizeof info;
     REQUIRE(rg_patch_parameter_info(patch, static_cast<int>(i), &info) == RG_OK);
     CHECK(info.name == expected[i].name);
-    CHECK(info.unit == rg::unit_of(expected[i].kind));
+    CHECK(info.unit == std::string(rg::to_string(expected[i].spec.unit)));
     CHECK(info.value == expected[i].value);
     CHECK(info.low == expected[i].domain().low);
     CHECK(info.high == expected[i].domain().high);
     CHECK(info.low_is_open == (expected[i].domain().low_is_open ? 1 : 0));
     CHECK(info.rows == 1);
+    CHECK(info.name_length == expected[i].name.size());
+    CHECK(info.low_shown == expected[i].spec.low_shown);
+    CHECK(info.high_shown == expected[i].spec.high_shown);
+    CHECK(info.knob_is_logarithmic == (expected[i].spec.is_logarithmic ? 1 : 0));
     int index = -1;
     CHECK(rg_patch_parameter(patch, info.name, &index) == RG_OK);
     CHECK(index == static_cast<int>(i));
@@ -223,14 +229,14 @@ TEST_CASE("a copy does not follow its original") {
 TEST_CASE("a patch of a newer version is refused with both formats named") {
   const DefaultPatch patch;
   std::string text = text_of(patch);
-  const std::size_t at = text.find("format = 1");
+  const std::size_t at = text.find("format = 2");
   REQUIRE(at != std::string::npos);
-  text.replace(at, 10, "format = 2");
+  text.replace(at, 10, "format = 3");
   rg_patch newer{5};
   CHECK(rg_patch_parse(text.c_str(), &newer) == RG_BAD_FILE);
   CHECK(newer.id == 0);
-  last_error_says("format 2");
-  last_error_says("format 1");
+  last_error_says("format 3");
+  last_error_says("formats 1 and 2");
 }
 
 TEST_CASE("a file that is no patch is refused with its line and key") {
@@ -254,6 +260,53 @@ TEST_CASE("a message that is too long is cut at a whole character") {
     CHECK(message.size() < 4096);
     CHECK(message.back() == '\xa9');
   }
+}
+
+TEST_CASE("a name longer than its field is cut there and whole where it is asked for") {
+  std::string module;
+  while (module.size() < 300) module += "r\xc3\xb6hre_";  // a letter of two bytes
+  const std::string text = "format = 2\noutputs = [\"" + module + ".out\"]\n[[module]]\nname = \"" + module +
+                           "\"\ntype = \"oscillator\"\n";
+  rg_patch patch{};
+  INFO(rg_last_error());
+  REQUIRE(rg_patch_parse(text.c_str(), &patch) == RG_OK);
+  rg_parameter_info info;
+  info.size = sizeof info;
+  REQUIRE(rg_patch_parameter_info(patch, 1, &info) == RG_OK);
+  const std::string whole = module + ".ratio";
+  CHECK(info.name_length == whole.size());
+  CHECK(whole.starts_with(info.name));
+  CHECK(std::strlen(info.name) >= 62);
+  CHECK((static_cast<unsigned char>(whole[std::strlen(info.name)]) & 0xC0) != 0x80);
+  std::size_t length = 0;
+  CHECK(rg_patch_parameter_name(patch, 1, nullptr, 0, &length) == RG_OK);
+  CHECK(length == whole.size());
+  std::string name(length + 1, '?');
+  CHECK(rg_patch_parameter_name(patch, 1, name.data(), length, nullptr) == RG_BAD_SHAPE);
+  REQUIRE(rg_patch_parameter_name(patch, 1, name.data(), name.size(), nullptr) == RG_OK);
+  CHECK(name.c_str() == whole);
+  int index = -1;
+  CHECK(rg_patch_parameter(patch, name.c_str(), &index) == RG_OK);
+  CHECK(index == 1);
+  CHECK(rg_patch_parameter_name(patch, 2, name.data(), name.size(), nullptr) == RG_BAD_ARGUMENT);
+
+  rg_stream stream{};
+  REQUIRE(rg_stream_open(patch, nullptr, &stream) == RG_OK);
+  name.assign(length + 1, '?');
+  REQUIRE(rg_stream_parameter(stream, whole.c_str(), &index) == RG_OK);
+  REQUIRE(rg_stream_parameter_name(stream, index, name.data(), name.size(), nullptr) == RG_OK);
+  CHECK(name.c_str() == whole);
+  CHECK(rg_stream_parameter_name(stream, 2, name.data(), name.size(), nullptr) == RG_BAD_ARGUMENT);
+  rg_instrument instrument{};
+  REQUIRE(rg_instrument_open(patch, nullptr, &instrument) == RG_OK);
+  name.assign(length + 1, '?');
+  REQUIRE(rg_instrument_parameter(instrument, whole.c_str(), &index) == RG_OK);
+  REQUIRE(rg_instrument_parameter_name(instrument, index, name.data(), name.size(), nullptr) == RG_OK);
+  CHECK(name.c_str() == whole);
+  CHECK(rg_instrument_parameter_name(instrument, -1, name.data(), name.size(), nullptr) == RG_BAD_ARGUMENT);
+  rg_instrument_close(instrument);
+  rg_stream_close(stream);
+  rg_patch_close(patch);
 }
 
 TEST_CASE("text that does not fit is not written, and how much is needed is said") {

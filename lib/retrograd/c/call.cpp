@@ -13,11 +13,16 @@ namespace {
 // Plain bytes: nothing to construct or destroy, whatever thread comes or goes.
 thread_local char last_error[4096];
 
+// As much of the text as there is room for, cut not in the middle of a character of several bytes.
+std::size_t cut(std::string_view text, std::size_t room) noexcept {
+  std::size_t length = std::min(text.size(), room);
+  if (length < text.size())
+    while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) --length;
+  return length;
+}
+
 rg_status report(rg_status status, std::string_view message) noexcept {
-  std::size_t length = std::min(message.size(), sizeof last_error - 1);
-  // Not in the middle of a character of several bytes.
-  if (length < message.size())
-    while (length > 0 && (static_cast<unsigned char>(message[length]) & 0xC0) == 0x80) --length;
+  const std::size_t length = cut(message, sizeof last_error - 1);
   std::memcpy(last_error, message.data(), length);
   last_error[length] = '\0';
   return status;
@@ -69,6 +74,49 @@ void require_count(std::int64_t given, std::int64_t wanted, const char* name, co
   if (given != wanted)
     fail(RG_BAD_SHAPE, std::string(name) + " has " + std::to_string(given) + " numbers; " +
                            std::to_string(wanted) + " are wanted (" + meaning + ")");
+}
+
+void give_text(std::string_view written, char* text, std::size_t capacity, std::size_t* length) {
+  if (length != nullptr) *length = written.size();
+  if (text == nullptr && capacity == 0) return;
+  require(text, "text");
+  if (capacity <= written.size())
+    fail(RG_BAD_SHAPE, "text has room for " + std::to_string(capacity) + " bytes; " +
+                           std::to_string(written.size() + 1) + " are needed");
+  written.copy(text, written.size());
+  text[written.size()] = '\0';
+}
+
+Knob knob_of(const ParameterSpec& spec) {
+  return {spec.unit, spec.low_shown, spec.high_shown, spec.is_logarithmic};
+}
+
+Knobs::Knobs(const Rack& patch) {
+  Rack named = patch;
+  for (const RackParameter& parameter : parameters(named))
+    by_name_.emplace(parameter.name, knob_of(parameter.spec));
+}
+
+Knob Knobs::of(const std::string& name, const Domain& domain) const {
+  const auto found = by_name_.find(name);
+  return found != by_name_.end() ? found->second : Knob{.low = domain.low, .high = domain.high};
+}
+
+void write_parameter(std::string_view name, const Domain& domain, const Knob& knob, double value, int rows,
+                     rg_parameter_info* info) {
+  rg_parameter_info written{};
+  name.copy(written.name, cut(name, sizeof written.name - 1));
+  std::string_view(to_string(knob.unit)).copy(written.unit, sizeof written.unit - 1);
+  written.value = value;
+  written.low = domain.low;
+  written.high = domain.high;
+  written.low_is_open = domain.low_is_open ? 1 : 0;
+  written.rows = rows;
+  written.name_length = name.size();
+  written.low_shown = knob.low;
+  written.high_shown = knob.high;
+  written.knob_is_logarithmic = knob.is_logarithmic ? 1 : 0;
+  give(written, info, "rg_parameter_info");
 }
 
 Threads::Threads(int threads) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <unordered_map>
 
 namespace retrograd::c {
 
@@ -130,11 +131,31 @@ Rack patch_of(rg_patch handle);
 /// A handle of a new patch.
 rg_patch open_patch(Rack patch);
 
-/// Fills in what is written of a parameter.
-void write_parameter(std::string_view name, const Domain& domain, std::string_view unit, double value,
-                     int rows, rg_parameter_info* info);
+/// Gives text to a host that has room for `capacity` bytes, its zero among them. A null text with a capacity of 0 only asks
+/// for the length.
+void give_text(std::string_view written, char* text, std::size_t capacity, std::size_t* length);
 
-/// The unit of the patch's parameter of that name.
-std::string unit_of_parameter(const Rack& patch, std::string_view name);
+/// What a parameter's specification says to who draws a knob.
+struct Knob {
+  Unit unit = Unit::none;
+  double low = 0.0, high = 1.0;
+  bool is_logarithmic = false;
+};
+Knob knob_of(const ParameterSpec& spec);
+
+/// The knobs of a patch's parameters, by name. Of any other parameter, a note's own in an instrument, the knob is its
+/// domain.
+class Knobs {
+ public:
+  explicit Knobs(const Rack& patch);
+  Knob of(const std::string& name, const Domain& domain) const;
+
+ private:
+  std::unordered_map<std::string, Knob> by_name_;
+};
+
+/// Fills in what is written of a parameter.
+void write_parameter(std::string_view name, const Domain& domain, const Knob& knob, double value, int rows,
+                     rg_parameter_info* info);
 
 }  // namespace retrograd::c

@@ -30,6 +30,17 @@ void check(const rg_fit_options& options) {
   if (!is_loss_floor(options.loss_floor))
     refuse("loss_floor is " + std::to_string(options.loss_floor) + "; it must lie between " +
            std::to_string(lowest_loss_floor) + " and 0 dB");
+  if (options.frozen_count > 0 && options.frozen == nullptr)
+    refuse("frozen is null; frozen_count patterns are wanted");
+}
+
+std::vector<std::string> frozen_of(const rg_fit_options& options) {
+  std::vector<std::string> patterns;
+  for (std::size_t i = 0; i < options.frozen_count; ++i) {
+    require(options.frozen[i], "a pattern of frozen");
+    patterns.emplace_back(options.frozen[i]);
+  }
+  return patterns;
 }
 
 FitTarget target_of(const float* recording, std::int64_t length, double sample_rate, double patch_rate,
@@ -74,6 +85,7 @@ rg_status rg_fit(const float* recording, int64_t length, double sample_rate, rg_
     fit_options.seed = read.seed;
     fit_options.learning_rate = read.learning_rate;
     fit_options.loss_floor = read.loss_floor;
+    fit_options.frozen = frozen_of(read);
     fit_options.executor = threads.executor();
     FitWatcher watcher;
     if (read.progress != nullptr)

@@ -11,7 +11,7 @@ namespace {
 
 struct InstrumentObject {
   static constexpr Kind kind = Kind::instrument;
-  Rack patch;
+  Knobs knobs;
   Instrument instrument;
 };
 
@@ -28,6 +28,12 @@ rg_instrument_options default_options() {
 
 bool has_parameter(const InstrumentObject& object, int parameter) {
   return parameter >= 0 && parameter < object.instrument.stream().parameters();
+}
+
+void require_parameter(const InstrumentObject& object, int index) {
+  if (!has_parameter(object, index))
+    fail(RG_BAD_ARGUMENT, "there is no parameter " + std::to_string(index) + "; there are " +
+                              std::to_string(object.instrument.stream().parameters()) + ", counted from 0");
 }
 
 /// The body of a call on the audio thread.
@@ -63,8 +69,10 @@ rg_status rg_instrument_open(rg_patch patch, const rg_instrument_options* option
     const rg_instrument_options read = read_struct(options, default_options(), "rg_instrument_options");
     const Rack played = patch_of(patch);
     const InstrumentOptions chosen{read.voices, read.glide, read.bend_range, read.tuning, read.level};
-    auto object = std::unique_ptr<InstrumentObject>(new InstrumentObject{played, Instrument(played, chosen)});
-    *instrument = open<rg_instrument>(std::move(object), 1);
+    auto object =
+        std::unique_ptr<InstrumentObject>(new InstrumentObject{Knobs(played), Instrument(played, chosen)});
+    const int channels = object->instrument.channels();
+    *instrument = open<rg_instrument>(std::move(object), channels);
   });
 }
 
@@ -81,6 +89,14 @@ rg_status rg_instrument_process(rg_instrument instrument, float* output, int fra
   const Use<InstrumentObject> use(instrument.id, Sharing::one_at_a_time);
   if (use.status() == RG_OK) return static_cast<rg_status>(use->instrument.process(output, frames));
   if (use.channels() > 0 && output != nullptr && frames > 0) std::fill_n(output, frames, 0.0f);
+  return use.status();
+}
+
+rg_status rg_instrument_process_channels(rg_instrument instrument, float* const* outputs, int frames) {
+  const Use<InstrumentObject> use(instrument.id, Sharing::one_at_a_time);
+  if (use.status() == RG_OK) return static_cast<rg_status>(use->instrument.process(outputs, frames));
+  for (int c = 0; c < use.channels() && outputs != nullptr && frames > 0; ++c)
+    if (outputs[c] != nullptr) std::fill_n(outputs[c], frames, 0.0f);
   return use.status();
 }
 
@@ -104,6 +120,10 @@ rg_status rg_instrument_sustain(rg_instrument instrument, int is_down, int offse
   return take(instrument, [&](Instrument& played) { return played.sustain(is_down != 0, offset); });
 }
 
+rg_status rg_instrument_pressure(rg_instrument instrument, double pressure, int offset) {
+  return take(instrument, [&](Instrument& played) { return played.pressure(pressure, offset); });
+}
+
 rg_status rg_instrument_channel_note_on(rg_instrument instrument, int channel, double key, double velocity,
                                         int offset) {
   return take(instrument, [&](Instrument& played) { return played.note_on(key, velocity, offset, channel); });
@@ -119,6 +139,10 @@ rg_status rg_instrument_channel_pitch_bend(rg_instrument instrument, int channel
 
 rg_status rg_instrument_channel_sustain(rg_instrument instrument, int channel, int is_down, int offset) {
   return take(instrument, [&](Instrument& played) { return played.sustain(is_down != 0, offset, channel); });
+}
+
+rg_status rg_instrument_channel_pressure(rg_instrument instrument, int channel, double pressure, int offset) {
+  return take(instrument, [&](Instrument& played) { return played.pressure(pressure, offset, channel); });
 }
 
 rg_status rg_instrument_all_sound_off(rg_instrument instrument, int offset) {
@@ -147,6 +171,7 @@ rg_status rg_instrument_get_info(rg_instrument instrument, rg_instrument_info* i
     written.max_block = played.stream().max_block();
     written.sample_rate = played.stream().sample_rate();
     written.passed_over = played.passed_over();
+    written.channels = played.channels();
     write_struct(written, info);
     return RG_OK;
   });
@@ -171,12 +196,19 @@ rg_status rg_instrument_parameter_info(rg_instrument instrument, int index, rg_p
     const Use<InstrumentObject> use(instrument.id, Sharing::any_thread);
     const InstrumentObject& object = *usable(use);
     const Stream& stream = object.instrument.stream();
-    if (!has_parameter(object, index))
-      fail(RG_BAD_ARGUMENT, "there is no parameter " + std::to_string(index) + "; there are " +
-                                std::to_string(stream.parameters()) + ", counted from 0");
+    require_parameter(object, index);
     const std::string& name = stream.name(index);
-    write_parameter(name, stream.domain(index), unit_of_parameter(object.patch, name), stream.value(index), 1,
-                    info);
+    const Domain& domain = stream.domain(index);
+    write_parameter(name, domain, object.knobs.of(name, domain), stream.value(index), 1, info);
+  });
+}
+
+rg_status rg_instrument_parameter_name(rg_instrument instrument, int index, char* text, size_t capacity,
+                                       size_t* length) {
+  return guarded([&] {
+    const Use<InstrumentObject> use(instrument.id, Sharing::any_thread);
+    require_parameter(*usable(use), index);
+    give_text(use->instrument.stream().name(index), text, capacity, length);
   });
 }
 

@@ -5,7 +5,6 @@
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
-#include <cstring>
 #include <mutex>
 #include <vector>
 
@@ -62,17 +61,6 @@ rg_status make(rg_patch* handle, Make make_patch) noexcept {
   });
 }
 
-/// Gives text to a host that has room for `capacity` bytes, its zero among them.
-void give_text(const std::string& written, char* text, std::size_t capacity, std::size_t* length) {
-  if (length != nullptr) *length = written.size();
-  if (text == nullptr && capacity == 0) return;
-  require(text, "text");
-  if (capacity <= written.size())
-    fail(RG_BAD_SHAPE, "text has room for " + std::to_string(capacity) + " bytes; " +
-                           std::to_string(written.size() + 1) + " are needed");
-  std::memcpy(text, written.c_str(), written.size() + 1);
-}
-
 }  // namespace
 
 Rack patch_of(rg_patch handle) {
@@ -88,34 +76,18 @@ rg_patch open_patch(Rack patch) {
   return open<rg_patch>(std::move(object));
 }
 
-void write_parameter(std::string_view name, const Domain& domain, std::string_view unit, double value,
-                     int rows, rg_parameter_info* info) {
-  rg_parameter_info written{};
-  name.copy(written.name, sizeof written.name - 1);
-  unit.copy(written.unit, sizeof written.unit - 1);
-  written.value = value;
-  written.low = domain.low;
-  written.high = domain.high;
-  written.low_is_open = domain.low_is_open ? 1 : 0;
-  written.rows = rows;
-  give(written, info, "rg_parameter_info");
-}
-
-std::string unit_of_parameter(const Rack& patch, std::string_view name) {
-  Rack named = patch;
-  for (const RackParameter& parameter : parameters(named))
-    if (parameter.name == name) return to_string(parameter.spec.unit);
-  return "";
-}
-
 }  // namespace retrograd::c
 
 using namespace retrograd;
 using namespace retrograd::c;
 
-rg_status rg_patch_default(rg_patch* patch) { return make(patch, [] { return default_rack(); }); }
+rg_status rg_patch_default(rg_patch* patch) {
+  return make(patch, [] { return default_rack(); });
+}
 
-rg_status rg_patch_default_to_fit(rg_patch* patch) { return make(patch, [] { return default_rack_to_fit(); }); }
+rg_status rg_patch_default_to_fit(rg_patch* patch) {
+  return make(patch, [] { return default_rack_to_fit(); });
+}
 
 rg_status rg_patch_load(const char* path, rg_patch* patch) {
   return make(patch, [&] {
@@ -167,6 +139,8 @@ rg_status rg_patch_get_info(rg_patch patch, rg_patch_info* info) {
     written.parameters = static_cast<int>(parameters(read).size());
     written.modules = static_cast<int>(read.modules.size());
     written.gate_pairs = static_cast<int>(read.note.gate.size());
+    written.channels = static_cast<int>(read.outputs.size());
+    written.cables = static_cast<int>(read.cables.size());
     give(written, info, "rg_patch_info");
   });
 }
@@ -214,7 +188,14 @@ rg_status rg_patch_parameter_info(rg_patch patch, int index, rg_parameter_info* 
     Rack read = patch_of(patch);
     const std::vector<RackParameter> list = parameters(read);
     const RackParameter& parameter = parameter_at(list, index);
-    write_parameter(parameter.name, parameter.domain(), to_string(parameter.spec.unit), parameter.value, 1, info);
+    write_parameter(parameter.name, parameter.domain(), knob_of(parameter.spec), parameter.value, 1, info);
+  });
+}
+
+rg_status rg_patch_parameter_name(rg_patch patch, int index, char* text, size_t capacity, size_t* length) {
+  return guarded([&] {
+    Rack read = patch_of(patch);
+    give_text(parameter_at(parameters(read), index).name, text, capacity, length);
   });
 }
 

@@ -4,7 +4,7 @@
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
-#include <span>
+#include <vector>
 
 namespace retrograd::c {
 
@@ -18,9 +18,10 @@ static_assert(static_cast<int>(StreamStatus::not_finite) == RG_NOT_FINITE);
 
 struct StreamObject {
   static constexpr Kind kind = Kind::stream;
-  Rack patch;
+  Knobs knobs;
   Stream stream;
   bool has_gradients;
+  std::vector<char> is_bad;  // of each row
 };
 
 rg_stream_options default_options() {
@@ -48,6 +49,12 @@ bool has_parameter(const Stream& stream, int parameter, int row) {
   return parameter >= 0 && parameter < stream.parameters() && row >= 0 && row < stream.rows(parameter);
 }
 
+void require_parameter(const Stream& stream, int index) {
+  if (!has_parameter(stream, index, 0))
+    fail(RG_BAD_ARGUMENT, "there is no parameter " + std::to_string(index) + "; there are " +
+                              std::to_string(stream.parameters()) + ", counted from 0");
+}
+
 void silence(float* const* outputs, int channels, int frames) {
   if (outputs == nullptr || frames <= 0) return;
   for (int channel = 0; channel < channels; ++channel)
@@ -72,7 +79,8 @@ rg_status rg_stream_open(rg_patch patch, const rg_stream_options* options, rg_st
     const rg_stream_options read = read_struct(options, default_options(), "rg_stream_options");
     const Rack played = patch_of(patch);
     auto object = std::unique_ptr<StreamObject>(
-        new StreamObject{played, stream_of(played, read.rows, options_of(read)), read.gradients != 0});
+        new StreamObject{Knobs(played), stream_of(played, read.rows, options_of(read)), read.gradients != 0,
+                         std::vector<char>(static_cast<std::size_t>(read.rows))});
     const int channels = object->stream.output_channels();
     *stream = open<rg_stream>(std::move(object), channels);
   });
@@ -103,9 +111,17 @@ rg_status rg_stream_bad_rows(rg_stream stream, int* rows, int capacity, int* cou
   if (count == nullptr || capacity < 0 || (rows == nullptr && capacity > 0)) return RG_BAD_ARGUMENT;
   const Use<StreamObject> use(stream.id, Sharing::one_at_a_time);
   if (use.status() != RG_OK) return use.status();
-  const std::span<const int> bad = use->stream.bad_channels();
-  *count = static_cast<int>(bad.size());
-  std::copy_n(bad.data(), std::min(*count, capacity), rows);
+  // Each channel has its rows.
+  std::vector<char>& is_bad = use->is_bad;
+  std::ranges::fill(is_bad, 0);
+  for (const int channel : use->stream.bad_channels())
+    is_bad[static_cast<std::size_t>(channel) % is_bad.size()] = 1;
+  *count = 0;
+  for (std::size_t row = 0; row < is_bad.size(); ++row) {
+    if (is_bad[row] == 0) continue;
+    if (*count < capacity) rows[*count] = static_cast<int>(row);
+    ++*count;
+  }
   return RG_OK;
 }
 
@@ -176,12 +192,20 @@ rg_status rg_stream_parameter_info(rg_stream stream, int index, rg_parameter_inf
   return guarded([&] {
     const Use<StreamObject> use(stream.id, Sharing::any_thread);
     const StreamObject& object = *usable(use);
-    if (!has_parameter(object.stream, index, 0))
-      fail(RG_BAD_ARGUMENT, "there is no parameter " + std::to_string(index) + "; there are " +
-                                std::to_string(object.stream.parameters()) + ", counted from 0");
+    require_parameter(object.stream, index);
     const std::string& name = object.stream.name(index);
-    write_parameter(name, object.stream.domain(index), unit_of_parameter(object.patch, name),
-                    object.stream.value(index), object.stream.rows(index), info);
+    const Domain& domain = object.stream.domain(index);
+    write_parameter(name, domain, object.knobs.of(name, domain), object.stream.value(index),
+                    object.stream.rows(index), info);
+  });
+}
+
+rg_status rg_stream_parameter_name(rg_stream stream, int index, char* text, size_t capacity, size_t* length) {
+  return guarded([&] {
+    const Use<StreamObject> use(stream.id, Sharing::any_thread);
+    const Stream& named = usable(use)->stream;
+    require_parameter(named, index);
+    give_text(named.name(index), text, capacity, length);
   });
 }
 

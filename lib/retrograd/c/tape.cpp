@@ -76,10 +76,27 @@ class TapeObject {
 
   void play(float* samples, std::int64_t count) {
     require(samples, "samples");
-    require_count(count, rows_ * length_, "samples", "rows times the patch's length");
-    tape_.play({recorded_.audio});
+    const auto channels = std::ssize(recorded_.outputs);
+    const bool has_all = count == rows_ * channels * length_;
+    if (!has_all)
+      require_count(count, rows_ * length_, "samples",
+                    channels == 1 ? "rows times the patch's length"
+                                  : "rows times the patch's length, or that times its channels");
+    // The mean too, which a rewind goes on from and which is looked at.
+    std::vector<Var> played{recorded_.audio};
+    if (has_all) played.insert(played.end(), recorded_.outputs.begin(), recorded_.outputs.end());
+    tape_.play(played);
     const TensorView audio = tape_.value(recorded_.audio);
-    for (std::int64_t i = 0; i < count; ++i) samples[i] = static_cast<float>(audio.at(i));
+    if (has_all) {
+      for (std::int64_t c = 0; c < channels; ++c) {
+        const TensorView channel = tape_.value(recorded_.outputs[static_cast<std::size_t>(c)]);
+        for (std::int64_t row = 0; row < rows_; ++row)
+          for (std::int64_t i = 0; i < length_; ++i)
+            samples[(row * channels + c) * length_ + i] = static_cast<float>(channel.at(row * length_ + i));
+      }
+    } else {
+      for (std::int64_t i = 0; i < count; ++i) samples[i] = static_cast<float>(audio.at(i));
+    }
     check_sound(tape_, recorded_);
   }
 
@@ -231,12 +248,16 @@ rg_status rg_tape_loss(rg_tape tape, rg_loss loss, const float* target, int64_t 
   });
 }
 
-rg_status rg_render(rg_patch patch, float* samples, int64_t length) {
+rg_status rg_render(rg_patch patch, float* samples, int64_t count) {
   return guarded([&] {
     require(samples, "samples");
     const Rack read = patch_of(patch);
-    require_count(length, length_in_samples(read), "samples", "the patch's length");
-    TapeObject(read, default_options()).play(samples, length);
+    // Before it is recorded.
+    const std::int64_t length = length_in_samples(read), channels = std::ssize(read.outputs);
+    if (count != channels * length)
+      require_count(count, length, "samples",
+                    channels == 1 ? "the patch's length" : "the patch's length, or that times its channels");
+    TapeObject(read, default_options()).play(samples, count);
   });
 }
 

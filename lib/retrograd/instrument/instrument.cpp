@@ -507,8 +507,11 @@ StreamStatus Instrument::process(float* const* outputs, int frames) noexcept {
 
 StreamStatus Instrument::process(float* output, int frames) noexcept {
   State& state = *state_;
-  if (state.channel_count == 1 || output == nullptr || frames < 0 || frames > state.stream.max_block())
-    return process(&output, frames);
+  if (state.channel_count == 1) return process(&output, frames);
+  if (output == nullptr || state.outputs.empty() || frames < 0 || frames > state.stream.max_block()) {
+    if (output != nullptr && frames > 0) std::fill_n(output, frames, 0.0f);
+    return state.outputs.empty() ? StreamStatus::not_prepared : StreamStatus::bad_block;
+  }
   const StreamStatus status = process(state.mixed_rows.data(), frames);
   const auto share = 1.0f / static_cast<float>(state.channel_count);
   for (int i = 0; i < frames; ++i) {
