@@ -2,8 +2,10 @@
 #include <doctest/doctest.h>
 #include <retrograd/math/simd.hpp>
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,37 @@ TEST_CASE("info tells the program's build, SIMD level, devices and threads") {
   if (!math::has_simd_level(math::SimdLevel::plain)) return;  // a build for one level alone
   const Outcome plain = run_after([] { ::setenv("RETROGRAD_SIMD", "plain", 1); }, place, {"info"});
   CHECK(contains(plain.out, "SIMD level       plain"));
+}
+
+TEST_CASE("info tells what takes how much of the library") {
+  const Workplace place;
+  const Outcome lines = run(place, {"info"}), json = run(place, {"info", "--json"});
+  const auto info = nlohmann::json::parse(json.out);
+  CHECK(info.contains("library") == contains(lines.out, "\nlibrary "));
+  if (!info.contains("library")) {
+    MESSAGE("this build has no symbols to read");
+    return;
+  }
+  const auto& library = info.at("library");
+  std::int64_t all = 0;
+  for (const auto& [name, part] : library.at("parts").items()) {
+    CAPTURE(name);
+    const std::int64_t bytes =
+        part.is_object() ? part.at("bytes").get<std::int64_t>() : part.get<std::int64_t>();
+    CHECK(bytes > 0);
+    all += bytes;
+    if (!part.is_object()) continue;
+    std::int64_t of_levels = 0;
+    for (const char* type : {"f32", "f64"})
+      for (const auto& [level, of_level] : part.at(type).items()) of_levels += of_level.get<std::int64_t>();
+    CHECK(of_levels == bytes);
+    CHECK(!part.at("f64").contains("v4"));
+  }
+  CHECK(all == library.at("bytes").get<std::int64_t>());
+  const auto& loops = library.at("parts").at("loops_of_nodes");
+  CHECK(loops.at("f32").contains("plain") == math::has_loops(math::SimdLevel::plain));
+  CHECK(loops.at("bytes").get<std::int64_t>() > all / 20);
+  CHECK(contains(lines.out, "\nlibrary          " + std::to_string((all + 500) / 1000) + " kB: "));
 }
 
 TEST_CASE("info tells what a patch holds and how it will run") {

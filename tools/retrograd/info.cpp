@@ -11,11 +11,13 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <utility>
 
 #include "build.hpp"
 #include "command.hpp"
 #include "fit_file.hpp"
 #include "info.hpp"
+#include "library_parts.hpp"
 #include "options.hpp"
 #include "recording_input.hpp"
 #include "standard_streams.hpp"
@@ -42,15 +44,17 @@ Facts facts_of_program() {
     if (gpu.starts_with(beginning)) gpu.erase(0, beginning.size());
   }
   const int threads = ThreadPool().workers();
-  return {{"retrograd", version, "version", version},
-          {"compiler", compiler, "compiler", compiler},
-          {"build", build_type, "build", build_type},
-          {"SIMD level", math::name(math::simd_level()), "simd", math::name(math::simd_level())},
-          {"best SIMD level", math::name(math::best_simd_level()), "best_simd",
-           math::name(math::best_simd_level())},
-          {"devices", devices, "devices", device_list},
-          {"cuda", gpu, "cuda", gpu},
-          {"threads", std::to_string(threads), "threads", threads}};
+  Facts facts{{"retrograd", version, "version", version},
+              {"compiler", compiler, "compiler", compiler},
+              {"build", build_type, "build", build_type},
+              {"SIMD level", math::name(math::simd_level()), "simd", math::name(math::simd_level())},
+              {"best SIMD level", math::name(math::best_simd_level()), "best_simd",
+               math::name(math::best_simd_level())},
+              {"devices", devices, "devices", device_list},
+              {"cuda", gpu, "cuda", gpu},
+              {"threads", std::to_string(threads), "threads", threads}};
+  for (Fact& fact : facts_of_library()) facts.push_back(std::move(fact));
+  return facts;
 }
 
 /// What a file holds, told in one of both ways.
