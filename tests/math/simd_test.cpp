@@ -54,6 +54,23 @@ TEST_CASE("every level runs the same loop, fused multiply-add from v3 on") {
   check_levels<double>();
 }
 
+TEST_CASE("the loops of f64 for AVX2 serve under AVX-512 too") {
+  using math::SimdLevel;
+  for (const SimdLevel level : {SimdLevel::plain, SimdLevel::v3, SimdLevel::v4}) {
+    if (!math::has_loops(level)) continue;
+    CAPTURE(math::name(level));
+    CHECK((math::Kernel<MultiplyAdd, float>::at(level) != nullptr));
+    CHECK((math::Kernel<MultiplyAdd, double>::at(level) != nullptr));
+  }
+  if (!math::has_loops(SimdLevel::v3) || !math::has_loops(SimdLevel::v4)) return;
+  const auto v3_serves_v4 = []<class Real>(Real) {
+    return math::Kernel<MultiplyAdd, Real>::at(SimdLevel::v4) ==
+           math::Kernel<MultiplyAdd, Real>::at(SimdLevel::v3);
+  };
+  CHECK(v3_serves_v4(0.0));
+  CHECK(!v3_serves_v4(0.0f));
+}
+
 TEST_CASE("a test can force a level, but none the processor lacks") {
   const math::SimdLevel before = math::simd_level();
   CHECK(before <= math::best_simd_level());
