@@ -21,6 +21,7 @@
 
 #include "container.hpp"
 #include "mpeg_frames.hpp"
+#include "opened_sound.hpp"
 
 namespace retrograd::tool {
 namespace {
@@ -30,11 +31,6 @@ namespace fs = std::filesystem;
 [[noreturn]] void cannot_read(const fs::path& path, const std::string& why) {
   raise<FileError>("cannot read '" + path.string() + "': " + why);
 }
-
-struct Close {
-  void operator()(SNDFILE* file) const { sf_close(file); }
-};
-using SoundFile = std::unique_ptr<SNDFILE, Close>;
 
 /// What a file that is no sound file at all can be told without libsndfile, in plainer words than its own.
 void check_readable(const fs::path& path) {
@@ -78,21 +74,6 @@ struct MendedFile {
   static sf_count_t write(const void*, sf_count_t, void*) { return 0; }
 };
 
-std::string describe(double value) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value > 0 ? "infinite" : "minus infinity";
-  std::ostringstream text;
-  text << value;
-  return text.str();
-}
-
-std::string position(std::size_t sample, int channels) {
-  const auto width = static_cast<std::size_t>(channels);
-  std::string text = "frame " + std::to_string(sample / width);
-  if (channels > 1) text += ", channel " + std::to_string(sample % width);
-  return text;
-}
-
 }  // namespace
 
 Sound read_sound(const fs::path& path) {
@@ -112,8 +93,8 @@ Sound read_sound(const fs::path& path) {
     if (!opened) cannot_read(path, std::strerror(errno));
     mended = {opened.get(), *data->mended};
   }
-  const SoundFile file(opened ? sf_open_virtual(&io, SFM_READ, &info, &mended)
-                              : sf_open(path.c_str(), SFM_READ, &info));
+  const OpenedSound file(opened ? sf_open_virtual(&io, SFM_READ, &info, &mended)
+                                : sf_open(path.c_str(), SFM_READ, &info));
   if (!file)
     cannot_read(path, std::string("it is not a sound file that libsndfile reads: ") + sf_strerror(nullptr));
   if (info.channels < 1 || info.samplerate < 1) {

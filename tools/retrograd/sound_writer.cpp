@@ -14,6 +14,8 @@
 #include <sstream>
 #include <string>
 
+#include "opened_sound.hpp"
+
 namespace retrograd::tool {
 namespace {
 
@@ -21,26 +23,6 @@ namespace fs = std::filesystem;
 
 [[noreturn]] void cannot_write(const fs::path& path, const std::string& why) {
   raise<FileError>("cannot write '" + path.string() + "': " + why);
-}
-
-struct Close {
-  void operator()(SNDFILE* file) const { sf_close(file); }
-};
-using SoundFile = std::unique_ptr<SNDFILE, Close>;
-
-std::string describe(double value) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value > 0 ? "infinite" : "minus infinity";
-  std::ostringstream text;
-  text << value;
-  return text.str();
-}
-
-std::string position(std::size_t sample, int channels) {
-  const auto width = static_cast<std::size_t>(channels);
-  std::string text = "frame " + std::to_string(sample / width);
-  if (channels > 1) text += ", channel " + std::to_string(sample % width);
-  return text;
 }
 
 /// A file in memory, so that every error of writing to a disk is met in one place, AtomicFile.
@@ -131,7 +113,7 @@ std::size_t write(const fs::path& path, std::span<const Sample> interleaved, int
   info.channels = channels;
   info.samplerate = static_cast<int>(sample_rate);
   info.format = format.code();
-  SoundFile file(sf_open_virtual(&io, SFM_WRITE, &info, &memory));
+  OpenedSound file(sf_open_virtual(&io, SFM_WRITE, &info, &memory));
   if (!file) cannot_write(path, std::string("libsndfile says: ") + sf_strerror(nullptr));
   sf_command(file.get(), SFC_SET_ADD_PEAK_CHUNK, nullptr, SF_FALSE);  // it holds the time of day
 

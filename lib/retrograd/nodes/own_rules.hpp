@@ -102,120 +102,125 @@ consteval bool keeps_the_common_rules() {
   }
 }
 
-/// Of a forward: `First` is what it takes before the inputs.
+/// How a forward or an adjoint is declared wrongly.
+enum class Fault { none, not_const, of_fixed_scalars, of_another_number, missing };
+
+struct AskForward {
+  template <class Node, class Call>
+  static constexpr bool has = has_forward<Node>(Call());
+};
+struct AskAdjoint {
+  template <class Node, class Call>
+  static constexpr bool has = has_adjoint<Node>(Call());
+};
+
+/// The first of them. `First` is what the function takes before the inputs.
+template <class N, template <class> class First, class Ask>
+consteval Fault fault_of() {
+  if constexpr (Ask::template has<const N, WithInputs<Strict, N::inputs, typename First<Strict>::type>>)
+    return Fault::none;
+  else if constexpr (Ask::template has<N, WithInputs<Strict, N::inputs, typename First<Strict>::type>>)
+    return Fault::not_const;
+  else if constexpr (Ask::template has<N, WithInputs<double, N::inputs, typename First<double>::type>>)
+    return Fault::of_fixed_scalars;
+  else if constexpr (takes_another_number<N::inputs>([]<int k>() {
+                       return Ask::template has<N, WithInputs<Strict, k, typename First<Strict>::type>>;
+                     }))
+    return Fault::of_another_number;
+  else
+    return Fault::missing;
+}
+
+/// Of a forward.
 template <class N, template <class> class First>
 consteval bool has_right_forward() {
-  using Call = WithInputs<Strict, N::inputs, typename First<Strict>::type>;
-  if constexpr (has_forward<const N>(Call())) {
-    using Result = typename decltype(forward_of<const N>(Call()))::type;
+  constexpr Fault fault = fault_of<N, First, AskForward>();
+  constexpr bool is_causal = First<Strict>::is_stateful;
+  if constexpr (fault == Fault::none) {
+    using Result = typename decltype(forward_of<const N>(
+        WithInputs<Strict, N::inputs, typename First<Strict>::type>()))::type;
     if constexpr (!BecomesScalar<Result, Strict>)
       static_assert(is_right<N>,
                     "a node's forward must return its scalar: template <class T> T forward(...) const");
     return BecomesScalar<Result, Strict>;
-  } else if constexpr (has_forward<N>(Call())) {
+  } else if constexpr (fault == Fault::not_const) {
     static_assert(is_right<N>, "a node's forward must be const: template <class T> T forward(...) const");
-    return false;
-  } else if constexpr (has_forward<N>(WithInputs<double, N::inputs, typename First<double>::type>())) {
+  } else if constexpr (fault == Fault::of_fixed_scalars) {
     static_assert(
         is_right<N>,
         "a node's forward must be a template over its scalar, whatever that is (not for float and double "
         "alone): template <class T> T forward(T x) const");
-    return false;
-  } else if constexpr (takes_another_number<N::inputs>([]<int k>() {
-                         return has_forward<N>(WithInputs<Strict, k, typename First<Strict>::type>());
-                       })) {
-    return [] {
-      if constexpr (First<Strict>::is_stateful)
-        static_assert(
-            is_right<N>,
-            "a causal node's forward takes the state before the sample and then as many inputs as its base "
-            "says: forward(State<T>& s, T a, T b) in OwnCausal<N, 2>");
-      else
-        static_assert(
-            is_right<N>,
-            "a pointwise node's forward takes another number of inputs than its base says: forward(T a, T b) "
-            "in OwnPointwise<N, 2>");
-      return false;
-    }();
+  } else if constexpr (fault == Fault::of_another_number && is_causal) {
+    static_assert(
+        is_right<N>,
+        "a causal node's forward takes the state before the sample and then as many inputs as its base "
+        "says: forward(State<T>& s, T a, T b) in OwnCausal<N, 2>");
+  } else if constexpr (fault == Fault::of_another_number) {
+    static_assert(
+        is_right<N>,
+        "a pointwise node's forward takes another number of inputs than its base says: forward(T a, T b) "
+        "in OwnPointwise<N, 2>");
+  } else if constexpr (is_causal) {
+    static_assert(
+        is_right<N>,
+        "a causal node needs a public forward that takes the state before the sample and each input, and "
+        "leaves the state after it: template <class T> T forward(State<T>& s, T x) const");
   } else {
-    return [] {
-      if constexpr (First<Strict>::is_stateful)
-        static_assert(
-            is_right<N>,
-            "a causal node needs a public forward that takes the state before the sample and each input, and "
-            "leaves the state after it: template <class T> T forward(State<T>& s, T x) const");
-      else
-        static_assert(
-            is_right<N>,
-            "a pointwise node needs a public forward that takes each input: template <class T> T forward(T "
-            "x) const");
-      return false;
-    }();
+    static_assert(
+        is_right<N>,
+        "a pointwise node needs a public forward that takes each input: template <class T> T forward(T "
+        "x) const");
   }
+  return false;
 }
 
-/// Of an adjoint: `First` is what it takes before the inputs.
+/// Of an adjoint.
 template <class N, template <class> class First>
 consteval bool has_right_adjoint() {
-  using Call = WithInputs<Strict, N::inputs, typename First<Strict>::type>;
-  if constexpr (has_adjoint<const N>(Call())) {
-    using Result = std::remove_cvref_t<typename decltype(adjoint_of<const N>(Call()))::type>;
-    if constexpr (!is_array_of<Result, N::inputs>) {
+  constexpr Fault fault = fault_of<N, First, AskAdjoint>();
+  constexpr bool is_causal = First<Strict>::is_stateful;
+  if constexpr (fault == Fault::none) {
+    using Result = std::remove_cvref_t<typename decltype(adjoint_of<const N>(
+        WithInputs<Strict, N::inputs, typename First<Strict>::type>()))::type>;
+    if constexpr (!is_array_of<Result, N::inputs>)
       static_assert(
           is_right<N>,
           "a node's adjoint must return one adjoint for each input: std::array<T, 2> where the base is "
           "OwnPointwise<N, 2> or OwnCausal<N, 2>");
-      return false;
-    } else if constexpr (!BecomesScalar<typename Result::value_type, Strict>) {
+    else if constexpr (!BecomesScalar<typename Result::value_type, Strict>)
       static_assert(is_right<N>,
                     "a node's adjoint must return adjoints of its scalar: std::array<T, inputs>");
-      return false;
-    } else {
+    else
       return true;
-    }
-  } else if constexpr (has_adjoint<N>(Call())) {
+  } else if constexpr (fault == Fault::not_const) {
     static_assert(is_right<N>,
                   "a node's adjoint must be const: template <class T> std::array<T, 1> adjoint(...) const");
-    return false;
-  } else if constexpr (has_adjoint<N>(WithInputs<double, N::inputs, typename First<double>::type>())) {
+  } else if constexpr (fault == Fault::of_fixed_scalars) {
     static_assert(
         is_right<N>,
         "a node's adjoint must be a template over its scalar, whatever that is (not for float and double "
         "alone): template <class T> std::array<T, 1> adjoint(T gy, ...) const");
-    return false;
-  } else if constexpr (takes_another_number<N::inputs>([]<int k>() {
-                         return has_adjoint<N>(WithInputs<Strict, k, typename First<Strict>::type>());
-                       })) {
-    return [] {
-      if constexpr (First<Strict>::is_stateful)
-        static_assert(
-            is_right<N>,
-            "a causal node's adjoint takes the adjoint of the state, the state before the sample, the "
-            "output's adjoint and then each input: adjoint(State<T>& gs, const State<T>& s, T gy, T x)");
-      else
-        static_assert(
-            is_right<N>,
-            "a pointwise node's adjoint takes the output's adjoint, the output and then each input: "
-            "adjoint(T gy, T y, T x) of one input, adjoint(T gy, T y, T a, T b) of two");
-      return false;
-    }();
+  } else if constexpr (fault == Fault::of_another_number && is_causal) {
+    static_assert(
+        is_right<N>,
+        "a causal node's adjoint takes the adjoint of the state, the state before the sample, the "
+        "output's adjoint and then each input: adjoint(State<T>& gs, const State<T>& s, T gy, T x)");
+  } else if constexpr (fault == Fault::of_another_number) {
+    static_assert(is_right<N>,
+                  "a pointwise node's adjoint takes the output's adjoint, the output and then each input: "
+                  "adjoint(T gy, T y, T x) of one input, adjoint(T gy, T y, T a, T b) of two");
+  } else if constexpr (is_causal) {
+    static_assert(
+        is_right<N>,
+        "a causal node needs a public adjoint, which gives the gradient: template <class T> std::array<T, "
+        "1> adjoint(State<T>& gs, const State<T>& s, T gy, T x) const, one T x and one element for each "
+        "input");
   } else {
-    return [] {
-      if constexpr (First<Strict>::is_stateful)
-        static_assert(
-            is_right<N>,
-            "a causal node needs a public adjoint, which gives the gradient: template <class T> "
-            "std::array<T, "
-            "1> adjoint(State<T>& gs, const State<T>& s, T gy, T x) const, one T x and one element for each "
-            "input");
-      else
-        static_assert(
-            is_right<N>,
-            "a pointwise node needs a public adjoint, which gives the gradient: template <class T> "
-            "std::array<T, 1> adjoint(T gy, T y, T x) const, one T x and one element for each input");
-      return false;
-    }();
+    static_assert(is_right<N>,
+                  "a pointwise node needs a public adjoint, which gives the gradient: template <class T> "
+                  "std::array<T, 1> adjoint(T gy, T y, T x) const, one T x and one element for each input");
   }
+  return false;
 }
 
 // What comes before the inputs.
