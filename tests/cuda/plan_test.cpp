@@ -72,6 +72,22 @@ TEST_CASE("oscillators of steady frequency have the bits of the CPU, whatever mo
     }
 }
 
+TEST_CASE("mixes of any number of rows have the bits of the CPU") {
+  EmulatedGpu gpu;
+  for (const std::int64_t rows : {1, 2, 5, 16, 31, 33, 127, 129, 400, 512, 513, 1300})
+    for (const ElementType type : {ElementType::f32, ElementType::f64}) {
+      const auto build = [&](Tape& tape) {
+        std::mt19937 random(static_cast<unsigned>(rows));
+        const Var x = tape.parameter("x", uniform(random, Shape{rows, 40}, anything));
+        const Var y = tape.parameter("y", uniform(random, Shape{2, rows, 3, 20}, anything));
+        const Var of_rows = mix(x), of_axis = mix(tanh(y), 1);
+        return Recorded{{mean(square(of_rows)) + mean(square(of_axis)), of_rows, of_axis}};
+      };
+      INFO(rows << " rows, " << name(type));
+      CHECK(difference(build, {.type = type}, gpu) == "");
+    }
+}
+
 TEST_CASE("the gradient check of every node passes on a GPU, whole nodes included") {
   EmulatedGpu gpu;
   for (const std::string& node : checkable_nodes()) {

@@ -262,6 +262,51 @@ TEST_CASE("an instrument's notes and blocks allocate nothing, lock nothing and m
 }
 
 TEST_CASE(
+    "voices that sleep and wake, and their mix, allocate nothing, lock nothing and make no system call") {
+  constexpr int voices = 8;
+  for (const bool gradients : {false, true}) {
+    Stream stream(
+        [](Tape& tape) -> std::vector<Var> {
+          const std::int64_t length = *tape.options().length;
+          const Var gates = tape.input("gates", Tensor(Shape{voices, length}));
+          const Var voice =
+              record_fm(tape, FmNumbers::two_operators(), gates, tape.parameter("pitch", 300.0), voices)
+                  .audio;
+          const Var bus = mix(voice);
+          return {tanh(bus) + cumulative_sum(bus * 0.001) * 0.01};
+        },
+        {.gradients = gradients});
+    stream.prepare(48000.0, 128);
+    std::vector<float> audio(128), seed(128, 1.0f);
+    long failures = 0;
+    const Counts counts = counted([&] {
+      Random random;
+      for (int block = 0; block < 3000; ++block) {
+        const int frames = static_cast<int>(random() % 129);
+        const auto offset = [&] { return static_cast<int>(random() % 100); };
+        const int voice = static_cast<int>(random() % voices);
+        const bool wakes = random() % 3 == 0;
+        stream.schedule({.kind = wakes ? StreamEvent::Kind::restart : StreamEvent::Kind::sleep,
+                         .offset = offset(),
+                         .row = block % 500 == 0 ? -1 : voice});
+        stream.schedule({.kind = StreamEvent::Kind::input,
+                         .offset = offset(),
+                         .index = voice,
+                         .value = static_cast<double>(random() % 2)});
+        float* outputs[] = {audio.data()};
+        const float* seeds[] = {seed.data()};
+        failures += stream.process(nullptr, outputs, frames) != StreamStatus::ok;
+        if (gradients) failures += stream.rewind(seeds) != StreamStatus::ok;
+      }
+    });
+    CHECK(failures == 0);
+    CHECK(counts.allocations == 0);
+    CHECK(counts.locks == 0);
+    CHECK(counts.system_calls == 0);
+  }
+}
+
+TEST_CASE(
     "the C interface's calls on the audio thread allocate nothing, lock nothing and make no system call") {
   rg_patch patch{};
   rg_stream stream{}, closed{};

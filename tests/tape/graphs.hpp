@@ -114,6 +114,20 @@ inline Recorded record_steady_row(Tape& tape) {
   return {{audio}, audio};
 }
 
+// Voices that are mixed into one row with an effect, which a bend that all share moves, beside what they are alone.
+inline Recorded record_mix(Tape& tape) {
+  const std::int64_t length = *tape.options().length;
+  const Var gate = tape.input("gate", restless_gate(tape));
+  const Var pitch = tape.parameter("pitch", Tensor{200.0, 310.0, 470.0}.reshaped(Shape{3, 1}));
+  const Var bend = tape.parameter("bend", wave(Shape{length}, 0.05, 3.0));
+  const Var voices = record_fm(tape, FmNumbers::two_operators(), gate, pitch * (bend + 1.0), 3).audio;
+  const Var bus = mix(voices), other = mix(voices * bend) + mix(bend);
+  const Var wet = tanh(bus * tape.parameter("drive", 1.5)) + cumulative_sum(bus * 0.001);
+  const Var numbers = mix(tape.parameter("numbers", Tensor{0.1, 0.3, 0.7}.reshaped(Shape{3, 1})));
+  const Var loss = mean(square(wet + other * numbers));
+  return {{wet, other, voices, loss}, loss};
+}
+
 inline std::vector<Case> cases() {
   return {{"two operators, three voices", 5003,
            [](Tape& t) { return record_voices(t, FmNumbers::two_operators()); }},
@@ -122,6 +136,7 @@ inline std::vector<Case> cases() {
           {"one row", 9001, record_one_row},
           {"one steady row", 43001, record_steady_row},
           {"bent pitch", 9001, [](Tape& t) { return record_bend(t, FmNumbers::two_operators()); }},
+          {"a mix of three voices", 9001, record_mix},
           {"all functions", 2777, [](Tape& t) { return record_functions(t); }}};
 }
 

@@ -84,7 +84,7 @@ void check_is_sound(const Plan& plan) {
       ++seen[static_cast<std::size_t>(n)];
       complete = complete && node.stage == static_cast<int>(s);
       if (plan.stages[s].kind == StageKind::tiled) {
-        const Shape& shape = node.type->kind == NodeKind::reduction
+        const Shape& shape = node.type->kind == NodeKind::reduction || node.type->kind == NodeKind::over_rows
                                  ? plan.nodes[static_cast<std::size_t>(node.inputs[0])].shape
                                  : node.shape;
         same_shape = same_shape && shape == plan.stages[s].shape;

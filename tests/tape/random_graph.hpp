@@ -41,7 +41,7 @@ inline RandomGraph record(Tape& tape, unsigned seed, bool keeps) {
     const Var a = any(), b = any();
     const Shape shape = a.shape();
     Var y;
-    switch (random() % 12) {
+    switch (random() % 14) {
       case 0:
         y = sin(a + b);
         break;
@@ -74,6 +74,12 @@ inline RandomGraph record(Tape& tape, unsigned seed, bool keeps) {
         break;
       case 10:
         y = a * a;
+        break;
+      case 11:
+        y = mix(a) * (1.0 / static_cast<double>(shape.rows()));
+        break;
+      case 12:
+        y = shape.axes() > 1 ? mix(a, 0) * (1.0 / static_cast<double>(shape[0])) : a * b;
         break;
       default:
         y = a * b;

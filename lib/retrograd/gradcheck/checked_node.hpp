@@ -47,7 +47,7 @@ struct CheckedNode {
   bool is_own;  ///< a user's own: another than the library's of the same name
   unsigned differentiable;
   Check (*check)();
-  /// Records N{}; null for the library's whole nodes, whose check() says how.
+  /// Records N{}; null for the library's whole nodes and those over rows, whose check() says how.
   Var (*record)(std::span<const Var> inputs);
   /// Fills y.elements; `node` is the node's struct, y.shape is given.
   void (*evaluate)(const void* node, std::span<const DualTensor* const> x, DualTensor& y);
@@ -150,6 +150,14 @@ void evaluate(const void* data, std::span<const DualTensor* const> x, DualTensor
     evaluate_rows(node, x, y, std::make_index_sequence<static_cast<std::size_t>(N::inputs)>());
   } else if constexpr (N::kind == NodeKind::whole) {
     evaluate_whole(node, x, y);
+  } else if constexpr (N::kind == NodeKind::over_rows) {
+    const std::int64_t length = y.shape.length();
+    const BroadcastIndex row_of(y.shape.with_length(1), x[0]->shape.with_length(1));
+    std::fill(y.elements.begin(), y.elements.end(), Number(0.0));
+    for (std::int64_t i = 0; i < x[0]->shape.elements(); ++i) {
+      Number& sum = y.elements[static_cast<std::size_t>(row_of(i / length) * length + i % length)];
+      sum = sum + x[0]->elements[static_cast<std::size_t>(i)];
+    }
   } else if constexpr (N::kind == NodeKind::reduction) {
     const std::int64_t length = x[0]->shape.length();
     for (std::int64_t r = 0; r < y.shape.rows(); ++r)
@@ -184,7 +192,7 @@ Var record_default(std::span<const Var> x, std::index_sequence<I...>) {
 
 template <class N>
 constexpr auto record_of() -> Var (*)(std::span<const Var>) {
-  if constexpr (N::kind == NodeKind::whole && !N::is_own)
+  if constexpr ((N::kind == NodeKind::whole && !N::is_own) || N::kind == NodeKind::over_rows)
     return nullptr;
   else
     return [](std::span<const Var> x) {

@@ -68,6 +68,36 @@ inline double ordered_sum(double* values, std::int64_t count) {
   }
 }
 
+/// The same order as a list: calls `add(a, b)` for each addition, of term `b` to term `a`, where the sum of both is
+/// from then on, and returns the term that all are in at last. `terms[i]` says which is the i-th, or -1: absent; it is
+/// overwritten. -1 where all are absent. The sum is that term + 0.0: never -0.
+template <class Add>
+std::int32_t for_each_addition(std::int32_t* terms, std::int64_t count, const Add& add) {
+  const auto join = [&](std::int32_t& a, std::int32_t b) {
+    if (a >= 0 && b >= 0)
+      add(a, b);
+    else if (b >= 0)
+      a = b;
+  };
+  while (count > 0) {
+    const std::int64_t tiles = (count + sum_tile - 1) / sum_tile;
+    for (std::int64_t tile = 0; tile < tiles; ++tile) {
+      std::int32_t* x = terms + tile * sum_tile;
+      const std::int64_t present = std::min<std::int64_t>(sum_tile, count - tile * sum_tile),
+                         lanes = std::min<std::int64_t>(sum_lanes, present);
+      for (std::int64_t i = present - 1; i >= sum_lanes; --i) join(x[i - sum_lanes], x[i]);
+      for (std::int64_t group = 0; group < lanes; group += 32)
+        for (std::int64_t step = 16; step > 0; step /= 2)
+          for (std::int64_t w = group; w < std::min(group + step, lanes - step); ++w) join(x[w], x[w + step]);
+      for (std::int64_t group = 32; group < lanes; group += 32) join(x[0], x[group]);
+      terms[tile] = x[0];
+    }
+    if (tiles == 1) return terms[0];
+    count = tiles;
+  }
+  return -1;
+}
+
 /// A sum over the time of one row that a sweep from the last sample to the first feeds tile by tile.
 template <class Real>
 struct SumOverTime {

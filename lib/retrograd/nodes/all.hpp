@@ -21,6 +21,7 @@
 #include <retrograd/nodes/maximum_over_rows.hpp>
 #include <retrograd/nodes/maximum_over_time.hpp>
 #include <retrograd/nodes/minimum.hpp>
+#include <retrograd/nodes/mix.hpp>
 #include <retrograd/nodes/multi_resolution_stft.hpp>
 #include <retrograd/nodes/multiply.hpp>
 #include <retrograd/nodes/negate.hpp>
@@ -63,6 +64,7 @@ using FunctionNodes = NodeList<Cos, Exp, Log, Pow, Sigmoid, Sin, Sinusoid, Softp
 using PointwiseNodes = Joined<ArithmeticNodes, FunctionNodes>::type;
 using CausalNodes = NodeList<Adsr, CumulativeSum, Oscillation<Sinusoid>, Phase>;
 using Reductions = NodeList<MaximumOverTime, SumOverTime>;
+using NodesOverRows = NodeList<Mix>;
 using WholeNodes = NodeList<BroadcastTo, Concat, Matmul, MaximumOverRows, MultiResolutionStft, Reshape, Slice,
                             Stack, StftMagnitude, SumOverRows>;
 
@@ -77,6 +79,7 @@ constexpr void for_each_node(Visit&& visit) {
   for_each_node(FunctionNodes(), visit);
   for_each_node(CausalNodes(), visit);
   for_each_node(Reductions(), visit);
+  for_each_node(NodesOverRows(), visit);
   for_each_node(WholeNodes(), visit);
 }
 

@@ -2,7 +2,7 @@
 #include <retrograd/modules/recorder.hpp>
 #include <retrograd/nodes/arithmetic.hpp>
 #include <retrograd/nodes/exp.hpp>
-#include <retrograd/nodes/sum_over_rows.hpp>
+#include <retrograd/nodes/mix.hpp>
 #include <retrograd/racks/record.hpp>
 #include <retrograd/racks/rules.hpp>
 #include <retrograd/racks/wiring.hpp>
@@ -126,7 +126,7 @@ class RackRecorder final : public Recorder {
   Var mix_voices(Var signal) override {
     const Var voice = velocity_is_read() ? signal : at_velocity(signal);
     recorded_.voices.push_back(as_signal(voice));
-    return options_.rows_are_voices ? sum_of_voices(recorded_.voices.back()) : voice;
+    return options_.rows_are_voices ? mix(recorded_.voices.back()) : voice;
   }
 
  private:
@@ -192,8 +192,6 @@ class RackRecorder final : public Recorder {
     if (!value.is_signal()) value = played_.gate * 0.0 + value;
     return value.shape().rows() < rows ? parameters_[0] * 0.0 + value : value;
   }
-
-  static Var sum_of_voices(Var signal) { return signal; }
 
   bool is_plugged(const Place& input) const {
     return std::ranges::any_of(wiring_.into(input.module), [&](int wire) {

@@ -75,6 +75,7 @@ struct Stream::State final : LiveConstants {
         values.push_back(leaf_of(graph, parameter).value.view().at(row));
     glides.emplace(std::move(values));
     held.resize(channels(inputs));
+    is_filled.resize(held.size());
     plan.reset();
   }
 
@@ -84,8 +85,6 @@ struct Stream::State final : LiveConstants {
   static const Leaf& leaf_of(const Graph& graph, const Recorded& recorded) {
     return graph.leaves[static_cast<std::size_t>(graph.nodes[static_cast<std::size_t>(recorded.id)].leaf)];
   }
-  /// The output whose rows a restart names: the first of those with the most.
-  const Recorded& voices() const { return *std::ranges::max_element(outputs, {}, &Recorded::rows); }
   static std::size_t element(const Recorded& parameter, int row) {
     return static_cast<std::size_t>(parameter.first + row);
   }
@@ -134,6 +133,7 @@ struct Stream::State final : LiveConstants {
       raise<TapeError>("[stream] at " + std::to_string(at_rate) +
                        " Hz the builder recorded other inputs, parameters or outputs than at first");
     plan = std::move(live);
+    voices = static_cast<int>(plan->voices());
     inputs = std::move(found_inputs);
     parameters = std::move(found_parameters);
     outputs = std::move(found_outputs);
@@ -200,8 +200,8 @@ struct Stream::State final : LiveConstants {
       if (event.index < 0 || event.index >= static_cast<int>(held.size()) ||
           !are_finite_as_float(event.value))
         return false;
-    } else if (event.kind == Kind::restart) {
-      if (event.row < -1 || event.row >= voices().rows) return false;
+    } else if (event.kind == Kind::restart || event.kind == Kind::sleep) {
+      if (event.row < -1 || event.row >= voices) return false;
     } else {
       if (event.index < 0 || event.index >= static_cast<int>(parameters.size())) return false;
       const Recorded& parameter = parameters[static_cast<std::size_t>(event.index)];
@@ -235,6 +235,7 @@ struct Stream::State final : LiveConstants {
     if (event.kind == StreamEvent::Kind::input) {
       const auto channel = static_cast<std::size_t>(event.index);
       held[channel] = static_cast<float>(event.value);
+      is_filled[channel] = 0;
       if (is_held(host_inputs, channel))
         std::fill(input_rows[channel] + LivePlan::history + event.offset,
                   input_rows[channel] + LivePlan::history + frames, held[channel]);
@@ -243,10 +244,8 @@ struct Stream::State final : LiveConstants {
     const std::int64_t at = block_start + event.offset;
     plan->play(at);
     position = at;
-    if (event.kind == StreamEvent::Kind::restart) {
-      plan->restart(voices().id, event.row);
-      return;
-    }
+    if (event.kind == StreamEvent::Kind::restart) return plan->restart(event.row);
+    if (event.kind == StreamEvent::Kind::sleep) return plan->sleep(event.row);
     const Recorded& parameter = parameters[static_cast<std::size_t>(event.index)];
     for (int row = 0; row < parameter.rows; ++row)
       if (event.row < 0 || row == event.row) {
@@ -272,10 +271,13 @@ struct Stream::State final : LiveConstants {
     plan->begin_block(position);
     for (std::size_t channel = 0; channel < input_rows.size(); ++channel) {
       float* samples = input_rows[channel] + LivePlan::history;
-      if (is_held(host_inputs, channel))
-        std::fill_n(samples, frames, held[channel]);
-      else
+      if (!is_held(host_inputs, channel)) {
         std::copy_n(host_inputs[channel], frames, samples);
+        is_filled[channel] = 0;
+      } else if (is_filled[channel] == 0) {
+        std::fill_n(samples, *tape->options().length - LivePlan::history, held[channel]);
+        is_filled[channel] = 1;
+      }
     }
     take_sets();
     std::size_t taken = 0;
@@ -325,6 +327,7 @@ struct Stream::State final : LiveConstants {
     bad_channels.clear();
     events.clear();
     std::fill(held.begin(), held.end(), 0.0f);
+    std::fill(is_filled.begin(), is_filled.end(), char{0});
     glides->rest();
     if (plan) plan->start(0);
   }
@@ -360,6 +363,7 @@ struct Stream::State final : LiveConstants {
   std::vector<Recorded> inputs, parameters, outputs;
   std::optional<Tape> tape;
   std::unique_ptr<LivePlan> plan;
+  int voices = 0;
   std::vector<float*> input_rows, output_rows, seed_rows;  // [channel], from the history on
 
   double rate = 0.0;
@@ -370,8 +374,9 @@ struct Stream::State final : LiveConstants {
   StreamStatus status = StreamStatus::not_prepared;
   std::int64_t position = 0, block_start = 0;
   int last_frames = 0;
-  std::vector<int> bad_channels;         // never more than there are channels
-  std::vector<float> held;               // [input channel]
+  std::vector<int> bad_channels;  // never more than there are channels
+  std::vector<float> held;        // [input channel]
+  std::vector<char> is_filled;    // of an input that is held: its samples are, up to the largest block's end
   std::vector<StreamEvent> events;       // by offset; never grows beyond its capacity
   std::optional<detail::Glides> glides;  // every row of every parameter
 };
@@ -385,6 +390,8 @@ Stream& Stream::operator=(Stream&&) noexcept = default;
 int Stream::input_channels() const { return static_cast<int>(State::channels(state_->inputs)); }
 int Stream::output_channels() const { return static_cast<int>(State::channels(state_->outputs)); }
 int Stream::input(std::string_view name) const { return find(state_->inputs, name, "input").first; }
+
+int Stream::voices() const { return state_->voices; }
 
 int Stream::parameters() const { return static_cast<int>(state_->parameters.size()); }
 int Stream::parameter(std::string_view name) const {

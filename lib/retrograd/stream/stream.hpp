@@ -63,12 +63,13 @@ struct StreamEvent {
     input,    ///< input channel `index` holds `value` from here on, where the host passes no samples for it
     jump,     ///< parameter `index` of `row` is `value` from here on
     glide,    ///< parameter `index` of `row` goes to `value` in the options' time
-    restart,  ///< the states of row `row` are as at the start, of all that has the rows of the widest output
+    restart,  ///< the states of voice `row` are as at the start; where it slept, it sounds again
+    sleep,    ///< voice `row` is silent and costs nothing until a restart of it
   };
   Kind kind = Kind::input;  ///< what it does
   int offset = 0;           ///< samples into the next block
   int index = 0;            ///< of the input channel or the parameter
-  int row = 0;              ///< -1: all rows
+  int row = 0;              ///< of the parameter, or the voice; -1: all, of a restart what is mixed too
   double value = 0.0;       ///< of the channel or the parameter
 };
 
@@ -102,6 +103,10 @@ class Stream {
   const Domain& domain(int parameter) const;     ///< where its values may lie
   int rows(int parameter) const;                 ///< values it has: 1, or one for each row
 
+  /// Rows that play as one each, all that a mix does not come before and that has the most rows: what `restart` and
+  /// `sleep` events name.
+  int voices() const;
+
   // --- before playing ----------------------------------------------------------------------------
 
   /// Records at `sample_rate` (Hz, 1 to 768000) for blocks of up to `max_block` frames, with the values that
@@ -128,7 +133,7 @@ class Stream {
   /// sample. What `prepare` or `reset` finds waiting is dropped.
   bool schedule(const StreamEvent& event) noexcept;
 
-  /// Back to the first sample: states, held inputs, glides and events. Parameters keep their values.
+  /// Back to the first sample: states, held inputs, glides and events; every voice is awake. Parameters keep their values.
   void reset() noexcept;
 
   /// Samples played since the start.

@@ -64,13 +64,16 @@ class LivePlan {
   virtual void begin_block(std::int64_t at) = 0;
   /// Row `row` of leaf `id` changes at the sample that `play` goes on from, until sample `until`.
   virtual void change(int id, std::int64_t row, std::int64_t until) = 0;
-  /// The states of row `row` (-1: all) are as before the first sample, in the stages with as many rows as the
-  /// output `id`.
-  virtual void restart(int id, std::int64_t row) = 0;
+  /// Rows of the widest signals that no mix comes before: the voices.
+  virtual std::int64_t voices() const = 0;
+  /// Voice `row` (-1: all, and all that is not a voice) is awake, and its states are as before the first sample.
+  virtual void restart(std::int64_t row) = 0;
+  /// Voice `row` (-1: all) is not computed until it is restarted: its samples are zeros.
+  virtual void sleep(std::int64_t row) = 0;
   /// Plays on up to sample `to`.
   virtual void play(std::int64_t to) = 0;
-  /// Looks at all that was computed since the block began. A row that has a sample that is NaN or infinite is restarted,
-  /// as `restart` does, and its samples in this block become 0.
+  /// Looks at all that was computed since the block began. A row that has a sample that is NaN or infinite has its states
+  /// as before the first sample, in all stages that are voices as it is, or are not, and have as many rows, and its samples in this block become 0.
   virtual void restart_not_finite() = 0;
   /// Whether the last restart_not_finite did so with this row of an output.
   virtual bool was_not_finite(int id, std::int64_t row) const = 0;

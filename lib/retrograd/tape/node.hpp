@@ -16,11 +16,12 @@ enum class NodeKind {
   pointwise,  ///< this sample's inputs give this sample's output
   causal,     ///< keeps a small state from sample to sample
   reduction,  ///< a sum or maximum over time: a whole node that tiles can feed one by one
+  over_rows,  ///< a sum over rows that keeps time: this sample's rows give this sample's output
   whole,      ///< must see the whole signal
 };
 
 constexpr const char* name(NodeKind kind) {
-  constexpr const char* names[] = {"leaf", "pointwise", "causal", "reduction", "whole"};
+  constexpr const char* names[] = {"leaf", "pointwise", "causal", "reduction", "over_rows", "whole"};
   return names[static_cast<int>(kind)];
 }
 

@@ -17,15 +17,19 @@ namespace {
 
 constexpr unsigned bit(std::size_t i) { return 1u << std::min<std::size_t>(i, 31); }
 
+// Whose value is there when its stage has ended, on other rows or another length than the stage's.
+bool reduces(const PlanNode& node) {
+  return node.type->kind == NodeKind::reduction || node.type->kind == NodeKind::over_rows;
+}
+
 bool runs_in_tiles(const PlanNode& node) {
-  return node.type->kind == NodeKind::causal || node.type->kind == NodeKind::reduction ||
+  return node.type->kind == NodeKind::causal || reduces(node) ||
          (node.type->kind == NodeKind::pointwise && node.signal);
 }
 
 // The rows and length a tiled node runs over.
 const Shape& tiled_shape(const Plan& plan, const PlanNode& node) {
-  return node.type->kind == NodeKind::reduction ? plan.nodes[static_cast<std::size_t>(node.inputs[0])].shape
-                                                : node.shape;
+  return reduces(node) ? plan.nodes[static_cast<std::size_t>(node.inputs[0])].shape : node.shape;
 }
 
 // By name: a host's objects and the library's may each have their own description of a built-in node.
@@ -122,8 +126,7 @@ std::vector<int> find_levels(const Plan& plan) {
     for (const int input : node.inputs) {
       const PlanNode& source = plan.nodes[static_cast<std::size_t>(input)];
       if (source.type->kind == NodeKind::leaf) continue;
-      const bool tiled_together = runs_in_tiles(node) && runs_in_tiles(source) &&
-                                  source.type->kind != NodeKind::reduction &&
+      const bool tiled_together = runs_in_tiles(node) && runs_in_tiles(source) && !reduces(source) &&
                                   tiled_shape(plan, node) == source.shape;
       const bool numbers_together = node.type->kind == NodeKind::pointwise && !node.signal &&
                                     source.type->kind == NodeKind::pointwise && !source.signal;
@@ -141,6 +144,7 @@ std::vector<int> find_levels(const Plan& plan) {
     for (const int input : node.inputs) {
       const auto source = static_cast<std::size_t>(input);
       const bool same_stage_possible = runs_in_tiles(node) && runs_in_tiles(plan.nodes[source]) &&
+                                       !reduces(plan.nodes[source]) &&
                                        tiled_shape(plan, node) == plan.nodes[source].shape;
       first_use[source] = std::min(first_use[source], same_stage_possible ? level[n] : level[source]);
     }
@@ -184,7 +188,8 @@ void find_stored_values(Plan& plan) {
     for (const int input : node.inputs) {
       PlanNode& source = plan.nodes[static_cast<std::size_t>(input)];
       if (source.stage != node.stage) source.stored = true;
-      if (node.type->kind == NodeKind::whole) node.stored = true;
+      if (node.type->kind == NodeKind::whole || node.type->kind == NodeKind::over_rows) node.stored = true;
+      if (node.type->kind == NodeKind::over_rows) source.stored = true;
     }
 }
 

@@ -1,6 +1,6 @@
 // The plan: a recorded graph cut into stages, and each tiled stage turned into a list of steps.
 //
-// A run of pointwise and causal nodes (and of sums over time) on the same rows and length becomes one tiled
+// A run of pointwise and causal nodes (and of sums over time and over rows) on the same rows and length becomes one tiled
 // stage: it runs tile by tile, and only values that a later stage or the caller needs are stored at full
 // length. Stages are found from the graph alone.
 #pragma once

@@ -16,7 +16,11 @@ class ProgramBuilder {
       : plan_(plan), stage_(stage), joins_fusions_(joins_fusions), value_slot_(plan.nodes.size(), -1) {}
 
   const PlanNode& node(int n) const { return plan_.nodes[static_cast<std::size_t>(n)]; }
-  bool in_stage(int n) const { return node(n).stage == stage_ && node(n).type->kind != NodeKind::reduction; }
+  // Whether the stage's steps compute it, sample by sample.
+  bool in_stage(int n) const {
+    return node(n).stage == stage_ && node(n).type->kind != NodeKind::reduction &&
+           node(n).type->kind != NodeKind::over_rows;
+  }
 
   int operand(TileOperand wanted) {
     std::vector<int>& known = operand_index_[static_cast<std::size_t>(wanted.place)];
@@ -215,7 +219,8 @@ TileProgram forward_program(const Plan& plan, int stage, bool joins_fusions) {
   ProgramBuilder builder(plan, stage, joins_fusions);
   builder.program.steps.reserve(plan.stages[static_cast<std::size_t>(stage)].nodes.size());
   for (const int n : plan.stages[static_cast<std::size_t>(stage)].nodes)
-    builder.program.steps.push_back(builder.forward_step(n));
+    if (builder.node(n).type->kind != NodeKind::over_rows)  // once all rows are there
+      builder.program.steps.push_back(builder.forward_step(n));
   return builder.finish();
 }
 

@@ -20,6 +20,8 @@ const Kernels& find_kernels(const NodeType& type) {
     case NodeKind::reduction:
       kernels = find_in<Reductions>(type.name);
       break;
+    case NodeKind::over_rows:  // adds up what is stored: see row_mix.hpp
+      break;
     case NodeKind::whole:
       kernels = find_in<WholeNodes>(type.name);
       break;

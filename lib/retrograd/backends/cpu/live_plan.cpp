@@ -1,17 +1,30 @@
 // The CPU's live plan: the stages of a stream, one after the other, a stretch of samples at a time.
+#include <retrograd/backends/cpu/live_rows.hpp>
 #include <retrograd/backends/cpu/live_stage.hpp>
 #include <retrograd/backends/cpu/storage.hpp>
 #include <retrograd/math/finite.hpp>
+#include <retrograd/nodes/maximum_over_rows.hpp>
+#include <retrograd/nodes/sum_over_rows.hpp>
 #include <retrograd/tape/backend.hpp>
 
 #include <algorithm>
 #include <deque>
+#include <string_view>
 
 namespace retrograd {
 
 namespace cpu {
 
 namespace {
+
+// A whole node of numbers alone, that is no more than a few copies or additions: it is computed with them.
+bool is_of_numbers(const Plan& plan, const PlanNode& node) {
+  const std::string_view name = node.type->name;
+  return node.type->own_kernels == nullptr && !node.signal &&
+         std::ranges::none_of(
+             node.inputs, [&](int input) { return plan.nodes[static_cast<std::size_t>(input)].signal; }) &&
+         (rearranges(node) || name == SumOverRows::name || name == MaximumOverRows::name);
+}
 
 // Says which node of the plan cannot run block by block, and why.
 void check_streams(const Graph& graph, const Plan& plan, std::int64_t length) {
@@ -22,7 +35,7 @@ void check_streams(const Graph& graph, const Plan& plan, std::int64_t length) {
     raise<TapeError>("[stream] " + name + "' of shape " + to_string(node.shape) + " cannot stream: " + why);
   };
   for (const PlanNode& node : plan.nodes) {
-    if (node.type->kind == NodeKind::whole)
+    if (node.type->kind == NodeKind::whole && !is_of_numbers(plan, node) && !sources_of_rows(plan, node))
       refuse(node,
              "it is a whole node, which sees its whole input at once; stream what it reads and compute "
              "it on a tape");
@@ -44,20 +57,20 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
         length_(length) {
     check_streams(graph, plan_, length_);
     const StageContext context{plan_, storage_, executor_, ElementType::f32, 0};
-    for (int stage = 0; stage < static_cast<int>(plan_.stages.size()); ++stage)
-      if (plan_.stages[static_cast<std::size_t>(stage)].kind == StageKind::constants)
+    for (int stage = 0; stage < static_cast<int>(plan_.stages.size()); ++stage) {
+      const Stage& of_plan = plan_.stages[static_cast<std::size_t>(stage)];
+      const int first = of_plan.nodes[0];
+      if (of_plan.kind == StageKind::constants)
         constant_stages_.push_back(make_constant_stage(context, stage));
+      else if (of_plan.kind == StageKind::tiled)
+        order_.push_back({&stages_.emplace_back(context, stage, *this, has_gradients), nullptr});
+      else if (const PlanNode& node = plan_.nodes[static_cast<std::size_t>(first)]; node.signal)
+        order_.push_back(
+            {nullptr, &rows_.emplace_back(plan_, first, storage_, *sources_of_rows(plan_, node))});
       else
-        stages_.emplace_back(context, stage, *this, has_gradients);
-    for (std::size_t n = 0; n < plan_.nodes.size(); ++n) {
-      const PlanNode& node = plan_.nodes[n];
-      if (node.signal && node.stored) signals_.push_back({static_cast<int>(n), node.shape.rows()});
+        constant_stages_.push_back(make_whole_stage(context, stage));
     }
-    for (const Signal& signal : signals_) {
-      auto same_rows = std::ranges::find(groups_, signal.rows, &RowGroup::rows);
-      if (same_rows == groups_.end())
-        groups_.push_back({signal.rows, std::vector<char>(static_cast<std::size_t>(signal.rows))});
-    }
+    group_rows();
     if (has_gradients) prepare_rewind(outputs);
   }
 
@@ -90,40 +103,49 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
     for (LiveStage& stage : stages_) stage.change(n, row, until);
   }
 
-  void restart(int id, std::int64_t row) override {
-    const std::int64_t rows = plan_.nodes[index(id)].shape.rows();
-    for (LiveStage& stage : stages_)
-      if (row < 0)
-        for (std::int64_t each = 0; each < stage.rows(); ++each) stage.restart(each);
-      else if (stage.rows() == rows)
-        stage.restart(row);
+  std::int64_t voices() const override { return groups_.front().rows; }
+
+  void restart(std::int64_t row) override {
+    for (std::size_t s = 0; s < stages_.size(); ++s)
+      for (std::int64_t each = 0; each < stages_[s].rows(); ++each)
+        if (row < 0 || (row == each && group_of_stage_[s] == 0)) {
+          stages_[s].wake(each);
+          stages_[s].restart(each);
+        }
+  }
+
+  void sleep(std::int64_t row) override {
+    for (std::size_t s = 0; s < stages_.size(); ++s)
+      for (std::int64_t each = 0; each < stages_[s].rows() && group_of_stage_[s] == 0; ++each)
+        if (row < 0 || row == each) stages_[s].sleep(each);
   }
 
   void play(std::int64_t to) override {
     if (to == position_) return;
-    for (LiveStage& stage : stages_) stage.play(position_, to, buffer_start_);
+    for (const Step& step : order_)
+      if (step.stage != nullptr)
+        step.stage->play(position_, to, buffer_start_);
+      else
+        step.rows->play(position_, to, buffer_start_);
     position_ = to;
   }
 
   void restart_not_finite() override {
     const std::int64_t count = position_ - (buffer_start_ + history);
-    for (RowGroup& group : groups_) {
-      std::ranges::fill(group.is_bad, char{0});
-      for_each_row_of(group, [&](const float* row, char& is_bad) {
-        is_bad |= char{!math::are_finite(row + history, count)};
-      });
-      for_each_row_of(group, [&](float* row, char& is_bad) {
-        if (is_bad != 0) std::fill_n(row, length_, 0.0f);
-      });
-      for (LiveStage& stage : stages_)
-        for (std::int64_t row = 0; row < group.rows && stage.rows() == group.rows; ++row)
-          if (group.is_bad[static_cast<std::size_t>(row)] != 0) stage.restart(row);
-    }
+    for (RowGroup& group : groups_) std::ranges::fill(group.is_bad, char{0});
+    for_each_computed_row(
+        [&](const float* row, char& is_bad) { is_bad |= char{!math::are_finite(row + history, count)}; });
+    for_each_computed_row([&](float* row, char& is_bad) {
+      if (is_bad != 0) std::fill_n(row, length_, 0.0f);
+    });
+    for (std::size_t s = 0; s < stages_.size(); ++s)
+      for (std::int64_t row = 0; row < stages_[s].rows(); ++row)
+        if (groups_[group_of_stage_[s]].is_bad[static_cast<std::size_t>(row)] != 0) stages_[s].restart(row);
   }
 
   bool was_not_finite(int id, std::int64_t row) const override {
-    const std::int64_t rows = plan_.nodes[index(id)].shape.rows();
-    return std::ranges::find(groups_, rows, &RowGroup::rows)->is_bad[static_cast<std::size_t>(row)] != 0;
+    const auto signal = std::ranges::find(signals_, static_cast<int>(index(id)), &Signal::node);
+    return groups_[signal->group].is_bad[static_cast<std::size_t>(row)] != 0;
   }
 
   float* adjoint(int id) override { return storage_.adjoint(static_cast<int>(index(id))).as<float>().data(); }
@@ -133,8 +155,11 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
     evaluate(position_);
     for_each_played(
         [](const float* played, float* kept, std::int64_t count) { std::copy_n(played, count, kept); });
-    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage)
-      stage->rewind(position_, buffer_start_);
+    for (auto step = order_.rbegin(); step != order_.rend(); ++step)
+      if (step->stage != nullptr)
+        step->stage->rewind(position_, buffer_start_);
+      else
+        step->rows->rewind();
     for (std::size_t i = constant_stages_.size(); i-- > 0;) constant_stages_[i]->rewind(prepared_[i]);
     for_each_played(
         [](float* played, const float* kept, std::int64_t count) { std::copy_n(kept, count, played); });
@@ -149,23 +174,70 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
 
  private:
   static constexpr std::int64_t nowhere = -1;
+  // One of the two.
+  struct Step {
+    LiveStage* stage;
+    LiveRows* rows;
+  };
   struct Signal {
     int node;
     std::int64_t rows;
+    std::size_t group;
   };
 
-  // The rows of all signals with so many of them: those of one number are played, and restarted, together.
+  // The rows of all signals with so many of them, those that a mix comes before apart: the rows of one number are played,
+  // and restarted, together.
   struct RowGroup {
+    bool is_mixed;
     std::int64_t rows;
     std::vector<char> is_bad;  // [row]
   };
 
+  // What group signals and stages are of. The first is that of the voices: the widest that are computed and not mixed.
+  void group_rows() {
+    const auto kind = [&](std::size_t n) { return plan_.nodes[n].type->kind; };
+    std::vector<char> is_mixed(plan_.nodes.size(), 0);  // what a node computes
+    std::int64_t voices = 0, most = 0;
+    for (std::size_t n = 0; n < plan_.nodes.size(); ++n) {
+      const PlanNode& node = plan_.nodes[n];
+      is_mixed[n] = kind(n) == NodeKind::over_rows;
+      for (const int input : node.inputs) is_mixed[n] |= is_mixed[static_cast<std::size_t>(input)];
+      if (!node.signal || is_mixed[n] != 0) continue;
+      most = std::max(most, node.shape.rows());
+      if (kind(n) == NodeKind::pointwise || kind(n) == NodeKind::causal)
+        voices = std::max(voices, node.shape.rows());
+    }
+    if (voices == 0) voices = most;  // nothing is computed but sums of what comes in
+    const auto group_of = [&](bool mixed, std::int64_t rows) {
+      std::size_t group = 0;
+      while (group < groups_.size() && !(groups_[group].is_mixed == mixed && groups_[group].rows == rows))
+        ++group;
+      if (group == groups_.size())
+        groups_.push_back({mixed, rows, std::vector<char>(static_cast<std::size_t>(rows))});
+      return group;
+    };
+    group_of(false, voices);
+    for (std::size_t n = 0; n < plan_.nodes.size(); ++n)
+      if (const PlanNode& node = plan_.nodes[n]; node.signal && node.stored)
+        signals_.push_back(
+            {static_cast<int>(n), node.shape.rows(), group_of(is_mixed[n] != 0, node.shape.rows())});
+    for (const Stage& stage : plan_.stages) {
+      if (stage.kind != StageKind::tiled) continue;
+      const bool reads_mixed = std::ranges::any_of(stage.nodes, [&](int n) {
+        return std::ranges::any_of(plan_.nodes[static_cast<std::size_t>(n)].inputs,
+                                   [&](int input) { return is_mixed[static_cast<std::size_t>(input)] != 0; });
+      });
+      group_of_stage_.push_back(group_of(reads_mixed, stage.shape.rows()));
+    }
+  }
+
   template <class Visit>
-  void for_each_row_of(RowGroup& group, const Visit& visit) {
+  void for_each_computed_row(const Visit& visit) {
     for (const Signal& signal : signals_)
-      for (std::int64_t row = 0; row < signal.rows && signal.rows == group.rows; ++row)
+      for (std::int64_t row = 0; row < signal.rows; ++row)
         if (plan_.nodes[static_cast<std::size_t>(signal.node)].type->kind != NodeKind::leaf)
-          visit(samples(signal.node) + row * length_, group.is_bad[static_cast<std::size_t>(row)]);
+          visit(samples(signal.node) + row * length_,
+                groups_[signal.group].is_bad[static_cast<std::size_t>(row)]);
   }
 
   std::size_t index(int id) const {
@@ -179,7 +251,11 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
       has_adjoint[index(id)] = true;
       storage_.adjoint(static_cast<int>(index(id)));
     }
-    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) stage->prepare_rewind(has_adjoint);
+    for (auto step = order_.rbegin(); step != order_.rend(); ++step)
+      if (step->stage != nullptr)
+        step->stage->prepare_rewind(has_adjoint);
+      else
+        step->rows->prepare_rewind(has_adjoint);
     prepared_.resize(constant_stages_.size());
     for (std::size_t i = constant_stages_.size(); i-- > 0;)
       prepared_[i] = constant_stages_[i]->prepare_rewind(has_adjoint);
@@ -213,8 +289,11 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
   std::int64_t position_ = 0, buffer_start_ = -history, evaluated_ = nowhere;
   std::vector<std::unique_ptr<StageRunner>> constant_stages_;
   std::deque<LiveStage> stages_;
+  std::deque<LiveRows> rows_;
+  std::vector<Step> order_;  // of both
   std::vector<Signal> signals_;
   std::vector<RowGroup> groups_;
+  std::vector<std::size_t> group_of_stage_;
   std::vector<int> prepared_;
   std::vector<Tensor*> to_zero_;
   std::vector<float> kept_;

@@ -45,28 +45,51 @@ LiveStage::LiveStage(const StageContext& context, int stage, ConstantsAt& consta
   }
   from_.resize(static_cast<std::size_t>(rows_) * forward_.constants());
   to_.resize(from_.size());
+  is_awake_.resize(row_.size(), char{1});
   find_sources();
+  find_mixes();
+}
+
+void LiveStage::find_mixes() {
+  std::size_t most = 0;
+  for (const int n : context_.plan.stages[static_cast<std::size_t>(stage_)].nodes) {
+    const PlanNode& node = context_.plan.nodes[static_cast<std::size_t>(n)];
+    if (node.type->kind == NodeKind::over_rows) {
+      mixes_.push_back({n, node.inputs[0], RowMix(node.shape, shape())});
+      most = std::max(most, mixes_.back().rows.work());
+    } else if (node.stored) {
+      stored_.push_back(n);
+    }
+  }
+  mix_work_.resize(most);
 }
 
 void LiveStage::find_sources() {
   const Plan& plan = context_.plan;
-  std::vector<char> is_read(plan.nodes.size(), 0);
+  std::vector<char> is_read(plan.nodes.size(), 0), is_rearranged(plan.nodes.size(), 0);
   for (const int n : plan.stages[static_cast<std::size_t>(stage_)].nodes)
     for (const int input : plan.nodes[static_cast<std::size_t>(n)].inputs)
       if (!plan.nodes[static_cast<std::size_t>(input)].signal) is_read[static_cast<std::size_t>(input)] = 1;
   for (std::size_t n = plan.nodes.size(); n-- > 0;) {
     if (!is_read[n]) continue;
     const PlanNode& node = plan.nodes[n];
-    for (const int input : node.inputs) is_read[static_cast<std::size_t>(input)] = 1;
+    for (const int input : node.inputs) {
+      is_read[static_cast<std::size_t>(input)] = 1;
+      if (is_rearranged[n] != 0 || node.type->kind == NodeKind::whole)
+        is_rearranged[static_cast<std::size_t>(input)] = 1;
+    }
     if (node.type->kind == NodeKind::leaf)
-      sources_.push_back({static_cast<int>(n), RowMap(node.shape.with_length(1), shape().with_length(1)),
-                          std::vector<std::int64_t>(static_cast<std::size_t>(node.shape.rows()))});
+      sources_.push_back(
+          {static_cast<int>(n), is_rearranged[n] == 0,
+           RowMap(is_rearranged[n] == 0 ? node.shape.with_length(1) : Shape{1}, shape().with_length(1)),
+           std::vector<std::int64_t>(static_cast<std::size_t>(node.shape.elements()))});
   }
 }
 
 void LiveStage::start() {
   for (Source& source : sources_) std::ranges::fill(source.glides_until, 0);
   for (std::int64_t row = 0; row < rows_; ++row) {
+    wake(row);
     row_[static_cast<std::size_t>(row)] = Row();
     restart(row);
   }
@@ -77,12 +100,27 @@ void LiveStage::restart(std::int64_t row) {
   row_[static_cast<std::size_t>(row)].has_changed = true;
 }
 
+void LiveStage::sleep(std::int64_t row) {
+  Row& sleeper = row_[static_cast<std::size_t>(row)];
+  if (sleeper.sleeps) return;
+  sleeper.sleeps = true;
+  sleeper.line_end = sleeper.zeros_from = never;
+  is_awake_[static_cast<std::size_t>(row)] = 0;
+  wakes_or_sleeps_ = true;
+}
+
+void LiveStage::wake(std::int64_t row) {
+  row_[static_cast<std::size_t>(row)].sleeps = false;
+  is_awake_[static_cast<std::size_t>(row)] = 1;
+  wakes_or_sleeps_ = true;
+}
+
 void LiveStage::change(int n, std::int64_t leaf_row, std::int64_t until) {
   for (Source& source : sources_) {
     if (source.leaf != n) continue;
     source.glides_until[static_cast<std::size_t>(leaf_row)] = until;
     for (std::int64_t row = 0; row < rows_; ++row)
-      if (source.rows.source(row) == leaf_row) row_[static_cast<std::size_t>(row)].has_changed = true;
+      if (source.uses(row, leaf_row)) row_[static_cast<std::size_t>(row)].has_changed = true;
   }
 }
 
@@ -102,7 +140,29 @@ void LiveStage::play(std::int64_t from, std::int64_t to, std::int64_t buffer_sta
     align(row, end);
     begin_line(row, end);
   }
-  for (std::int64_t row = 0; row < rows_; ++row) play_blocks(row, to, buffer_start);
+  for (std::int64_t row = 0; row < rows_; ++row)
+    if (row_[static_cast<std::size_t>(row)].sleeps)
+      silence(row, from - buffer_start);
+    else
+      play_blocks(row, to, buffer_start);
+  for (MixOfRows& mix : mixes_) {
+    if (wakes_or_sleeps_) mix.rows.choose(is_awake_);
+    const Real* x = static_cast<const Real*>(context_.storage.value_data(mix.source)) + (from - buffer_start);
+    Real* y = static_cast<Real*>(context_.storage.value_data(mix.node)) + (from - buffer_start);
+    for (std::int64_t sum = 0; sum < mix.rows.sums(); ++sum)
+      mix.rows.add(sum, x, length_, y + sum * length_, to - from, mix_work_.data());
+  }
+  wakes_or_sleeps_ = false;
+}
+
+// To the buffers' ends: what lies beyond the block is not looked at, and need not be written again in the next.
+void LiveStage::silence(std::int64_t row, std::int64_t from) {
+  Row& sleeper = row_[static_cast<std::size_t>(row)];
+  if (sleeper.zeros_from <= from) return;
+  sleeper.zeros_from = from;
+  for (const int n : stored_)
+    std::fill_n(static_cast<Real*>(context_.storage.value_data(n)) + row * length_ + from, length_ - from,
+                Real(0.0));
 }
 
 // Rows that an event changed count their blocks from here. All are read at one sample and then all at the
@@ -110,7 +170,7 @@ void LiveStage::play(std::int64_t from, std::int64_t to, std::int64_t buffer_sta
 void LiveStage::take_changes(std::int64_t at) {
   for (std::int64_t row = 0; row < rows_; ++row) {
     Row& changed = row_[static_cast<std::size_t>(row)];
-    if (!changed.has_changed) continue;
+    if (!changed.has_changed || changed.sleeps) continue;
     align(row, at);
     changed.rewind_from = at;
     if (states_rewind_.bytes() > 0)
@@ -118,8 +178,10 @@ void LiveStage::take_changes(std::int64_t at) {
     constants_at_.evaluate(at);
     forward_.read_constants(row, constants(to_, row));
   }
-  for (std::int64_t row = 0; row < rows_; ++row)
-    if (std::exchange(row_[static_cast<std::size_t>(row)].has_changed, false)) begin_line(row, at);
+  for (std::int64_t row = 0; row < rows_; ++row) {
+    Row& changed = row_[static_cast<std::size_t>(row)];
+    if (!changed.sleeps && std::exchange(changed.has_changed, false)) begin_line(row, at);
+  }
 }
 
 void LiveStage::align(std::int64_t row, std::int64_t at) {
@@ -131,8 +193,11 @@ void LiveStage::align(std::int64_t row, std::int64_t at) {
 std::int64_t LiveStage::next_control_point(std::int64_t row, std::int64_t at) const {
   std::int64_t next = never;
   for (const Source& source : sources_) {
-    const std::int64_t end = source.glides_until[static_cast<std::size_t>(source.rows.source(row))];
-    if (end > at) next = std::min({next, end, at + control_period});
+    const auto first = static_cast<std::size_t>(source.has_rows ? source.rows.source(row) : 0),
+               last = source.has_rows ? first + 1 : source.glides_until.size();
+    for (std::size_t leaf_row = first; leaf_row < last; ++leaf_row)
+      if (const std::int64_t end = source.glides_until[leaf_row]; end > at)
+        next = std::min({next, end, at + control_period});
   }
   return next;
 }
@@ -206,7 +271,9 @@ void LiveStage::prepare_rewind(std::vector<bool>& has_adjoint) {
 void LiveStage::rewind(std::int64_t to, std::int64_t buffer_start) {
   if (rewind_->bound.program().steps.empty()) return;
   for (const Buffer& buffer : rewind_->row_adjoints) std::memset(buffer.data(), 0, buffer.bytes());
-  for (std::int64_t row = 0; row < rows_; ++row) rewind_row(row, to, buffer_start);
+  std::ranges::fill(rewind_->row_totals, 0.0);
+  for (std::int64_t row = 0; row < rows_; ++row)
+    if (!row_[static_cast<std::size_t>(row)].sleeps) rewind_row(row, to, buffer_start);
 
   for (std::size_t i = 0; i < rewind_->row_adjoints.size(); ++i) {
     const RowMap& rows = rewind_->adjoint_rows[i];

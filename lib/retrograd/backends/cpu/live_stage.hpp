@@ -8,6 +8,7 @@
 // parameters is evaluated at the control points and goes evenly in between. Where a glide ends is one.
 #pragma once
 
+#include <retrograd/backends/cpu/row_mix.hpp>
 #include <retrograd/backends/cpu/stage.hpp>
 #include <retrograd/backends/cpu/tile_program.hpp>
 
@@ -33,6 +34,10 @@ class LiveStage {
 
   void start();
   void restart(std::int64_t row);
+  /// The row is not computed from the sample that is played next on, until it wakes: what it stores is zeros, its states
+  /// stay. It adds to no gradient of a block at whose end it sleeps.
+  void sleep(std::int64_t row);
+  void wake(std::int64_t row);
   /// Row `row` of leaf `n` of the plan changes: so do the rows that depend on it.
   void change(int n, std::int64_t row, std::int64_t until);
 
@@ -59,6 +64,8 @@ class LiveStage {
     std::int64_t line_end = never;
     std::int64_t rewind_from = 0;
     bool has_changed = true;  // constants or states, at the sample that is played next
+    bool sleeps = false;
+    std::int64_t zeros_from = never;  // of a row that sleeps: the buffers' samples from here on are zeros
   };
   struct Rewind {
     Rewind(const LiveStage& stage, TileProgram program);
@@ -73,8 +80,12 @@ class LiveStage {
   // A leaf that the stage's constants are computed from, and which of its rows each row uses.
   struct Source {
     int leaf;
+    bool has_rows;  // else every row uses all of the leaf's: a whole node is between
     RowMap rows;
     std::vector<std::int64_t> glides_until;  // by the leaf's row
+    bool uses(std::int64_t row, std::int64_t leaf_row) const {
+      return !has_rows || rows.source(row) == leaf_row;
+    }
   };
 
   const Shape& shape() const { return context_.plan.stages[static_cast<std::size_t>(stage_)].shape; }
@@ -90,6 +101,8 @@ class LiveStage {
   std::int64_t next_control_point(std::int64_t row, std::int64_t at) const;
   void begin_line(std::int64_t row, std::int64_t at);
   void play_blocks(std::int64_t row, std::int64_t to, std::int64_t buffer_start);
+  void find_mixes();
+  void silence(std::int64_t row, std::int64_t from);
   void rewind_row(std::int64_t row, std::int64_t to, std::int64_t buffer_start);
 
   StageContext context_;
@@ -106,6 +119,17 @@ class LiveStage {
   Buffer states_rewind_, states_of_tile_;              // [row]; [tile]
   std::vector<double> from_, to_;                      // [row][constant]
   std::optional<Rewind> rewind_;
+
+  // A node that is a sum over the stage's rows, and whose samples it adds.
+  struct MixOfRows {
+    int node, source;
+    RowMix rows;
+  };
+  std::vector<MixOfRows> mixes_;
+  std::vector<double> mix_work_;
+  std::vector<int> stored_;       // nodes, the sums over rows apart
+  std::vector<char> is_awake_;    // [row]
+  bool wakes_or_sleeps_ = false;  // some row, since the last play
 };
 
 }  // namespace retrograd::cpu

@@ -6,6 +6,7 @@
 // Rows fewer than threads are split over time where that pays. Forwards, a first pass moves the states from
 // tile to tile without the values, then all tiles are independent. Backwards, groups of tiles begin as if no
 // time came after them, and what they leave is joined from the last to the first.
+#include <retrograd/backends/cpu/row_mix.hpp>
 #include <retrograd/backends/cpu/stage.hpp>
 #include <retrograd/backends/cpu/tile_program.hpp>
 
@@ -45,9 +46,15 @@ class TiledStage final : public StageRunner {
     split_over_time();
     if (is_trainable() || advance_) saved_ = Buffer(static_cast<std::size_t>(rows_ * tiles_) * states_.bytes);
     reduction_index_.resize(states_.reductions.size() * static_cast<std::size_t>(rows_));
+    find_mixes();
   }
 
   void play() override {
+    play_rows();
+    if (!mixes_.empty()) add_rows(0, length_);
+  }
+
+  void play_rows() {
     if (!advance_) {
       run_tasks(context_.executor, static_cast<int>(rows_),
                 [&](int row, int worker) { play_row(row, workspaces_[static_cast<std::size_t>(worker)]); });
@@ -198,6 +205,37 @@ class TiledStage final : public StageRunner {
     chunks_ = (tiles_ + tiles_per_chunk_ - 1) / tiles_per_chunk_;
   }
 
+  // What of the stage is a sum over rows.
+  struct MixOfRows {
+    int node, source;
+    RowMix rows;
+  };
+
+  void find_mixes() {
+    std::size_t most = 0;
+    for (const int n : context_.plan.stages[static_cast<std::size_t>(stage_)].nodes) {
+      const PlanNode& node = context_.plan.nodes[static_cast<std::size_t>(n)];
+      if (node.type->kind != NodeKind::over_rows) continue;
+      mixes_.push_back({n, node.inputs[0], RowMix(node.shape, shape())});
+      most = std::max(most, mixes_.back().rows.work());
+    }
+    mix_work_.resize(static_cast<std::size_t>(context_.executor.workers()), std::vector<double>(most));
+  }
+
+  // Samples [from, to) of the sums over rows, of what is stored of the rows.
+  void add_rows(std::int64_t from, std::int64_t to) {
+    constexpr std::int64_t part = 1024;
+    const std::int64_t parts = (to - from + part - 1) / part;
+    for (const MixOfRows& mix : mixes_)
+      run_tasks(context_.executor, static_cast<int>(mix.rows.sums() * parts), [&](int task, int worker) {
+        const std::int64_t sum = task / parts, start = from + task % parts * part;
+        const Real* x = static_cast<const Real*>(context_.storage.value_data(mix.source));
+        Real* y = static_cast<Real*>(context_.storage.value_data(mix.node)) + sum * length_;
+        mix.rows.add(sum, x + start, length_, y + start, std::min(part, to - start),
+                     mix_work_[static_cast<std::size_t>(worker)].data());
+      });
+  }
+
   const Shape& shape() const { return context_.plan.stages[static_cast<std::size_t>(stage_)].shape; }
 
   bool is_trainable() const {
@@ -337,6 +375,8 @@ class TiledStage final : public StageRunner {
   std::int64_t tiles_per_chunk_ = 0, chunks_ = 0;
   std::vector<typename BoundProgram<Real>::Workspace> workspaces_;  // one per worker
   std::vector<std::int64_t> reduction_index_;                       // [reduction][row]
+  std::vector<MixOfRows> mixes_;
+  std::vector<std::vector<double>> mix_work_;  // [worker]
   std::vector<std::unique_ptr<Rewind>> rewinds_;
 };
 

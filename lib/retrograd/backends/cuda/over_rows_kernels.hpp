@@ -1,4 +1,5 @@
-// The sum and the maximum over the rows of values constant over time. One block each: rows are few.
+// The sum and the maximum over the rows of values constant over time, one block each: rows are few. And the mix, the sum
+// over rows that keeps time: a sample a thread.
 #pragma once
 
 #include <retrograd/backends/cuda/elements.hpp>
@@ -97,6 +98,62 @@ struct AddToLargestRow {
   }
 };
 
-using OverRowsKernels = KernelList<SumRows, AddToAllRows, LargestRow, AddToLargestRow>;
+/// Up to 512 terms in the order of sums (math/ordered_sum.hpp), by one thread: term(i) is a double.
+template <class Term>
+struct TileOfTerms {
+  int present;
+  const Term& term;
+
+  RETROGRAD_ANYWHERE double lane(int w) const {
+    double sum = -0.0;
+    for (int i = w + (math::sum_tile - math::sum_lanes); i >= w; i -= math::sum_lanes)
+      if (i < present) sum = sum + term(i);
+    return sum;
+  }
+  /// The lanes w, w + stride, w + 2 stride, ... of 32.
+  template <int stride>
+  RETROGRAD_INLINE double tree(int w) const {
+    if constexpr (stride == 32)
+      return lane(w);
+    else
+      return tree<2 * stride>(w) + tree<2 * stride>(w + stride);
+  }
+  RETROGRAD_ANYWHERE double sum() const {
+    double sum = tree<1>(0);
+    for (int group = 32; group < math::sum_lanes && group < present; group += 32) sum = sum + tree<1>(group);
+    return sum;
+  }
+};
+
+/// Adds up `count` rows of X for each of `sums` rows of Y, in tiles of 512 rows: a row of Y for each tile.
+template <class X, class Y>
+struct MixRows {
+  static constexpr const char* name = "mix_rows";
+  struct Arguments {
+    const X* x;
+    const std::int64_t* row_of;  ///< the rows of X, one sum's after the other's; null: as they lie
+    Y* y;
+    std::int64_t sums, count, tiles, length;
+  };
+  template <class Block>
+  RETROGRAD_ANYWHERE static void run(Block& block, const Arguments& a) {
+    for_each_element(block, a.sums * a.tiles * a.length, [&](std::int64_t i) {
+      const std::int64_t row = i / a.length, n = i - row * a.length;
+      const std::int64_t sum = row / a.tiles, tile = row - sum * a.tiles;
+      const std::int64_t first = sum * a.count + tile * math::sum_tile,
+                         left = a.count - tile * math::sum_tile;
+      const auto term = [&](int k) {
+        const std::int64_t from = a.row_of == nullptr ? first + k : a.row_of[first + k];
+        return static_cast<double>(a.x[from * a.length + n]);
+      };
+      const TileOfTerms<decltype(term)> terms{static_cast<int>(left < math::sum_tile ? left : math::sum_tile),
+                                              term};
+      a.y[i] = static_cast<Y>(a.tiles == 1 ? terms.sum() + 0.0 : terms.sum());
+    });
+  }
+};
+
+using OverRowsKernels = KernelList<SumRows, AddToAllRows, LargestRow, AddToLargestRow, MixRows<float, float>,
+                                   MixRows<float, double>, MixRows<double, float>, MixRows<double, double>>;
 
 }  // namespace retrograd::cuda

@@ -55,9 +55,15 @@ class TiledStage final : public StageRunner {
       saved_ = DeviceMemory(context.gpu, static_cast<std::size_t>(rows_ * tiles_ * states_.bytes));
     at_.saved_states = saved_.template as<std::byte>();
     prepare_reductions();
+    prepare_mixes();
   }
 
   void play() override {
+    if (!forward_.program().steps.empty()) play_rows();
+    for (const MixOfRows& mix : mixes_) add_rows(mix);
+  }
+
+  void play_rows() {
     if (is_split_ && !moving_.empty()) {
       const auto moving = static_cast<std::int64_t>(moving_.size()) * rows_;
       const auto* on_gpu = moving_on_gpu_.template as<const MovingAt>();
@@ -160,6 +166,7 @@ class TiledStage final : public StageRunner {
     std::size_t total = saved_.bytes() + fields_.bytes() + tables_.bytes() + forward_.bytes() +
                         moving_on_gpu_.bytes() + reductions_on_gpu_.bytes() + reduced_tiles_.bytes() +
                         largest_tiles_.bytes() + largest_index_.bytes() + reduction_work_.bytes();
+    for (const MixOfRows& mix : mixes_) total += mix.bytes();
     for (const auto& rewind : rewinds_) total += rewind->bytes();
     return total;
   }
@@ -340,6 +347,61 @@ class TiledStage final : public StageRunner {
     at_.largest_index = largest_index_.template as<std::int64_t>();
   }
 
+  // A node that is a sum over the stage's rows, and whose samples it adds.
+  struct MixOfRows {
+    int node, source;
+    std::int64_t sums, count;
+    DeviceMemory row_of;    // the rows of each sum
+    DeviceMemory tiles[2];  // sums of 512 rows each, where there are more; of 512 of those
+    std::size_t bytes() const { return row_of.bytes() + tiles[0].bytes() + tiles[1].bytes(); }
+  };
+
+  void prepare_mixes() {
+    for (const int n : nodes()) {
+      if (node(n).type->kind != NodeKind::over_rows) continue;
+      const RowMap map(node(n).shape.with_length(1), shape().with_length(1));
+      std::vector<std::int64_t> row_of;
+      for (std::int64_t sum = 0; sum < map.sources(); ++sum)
+        for (std::int64_t i = 0; i < map.users(sum); ++i) row_of.push_back(map.user(sum, i));
+      MixOfRows mix{n, node(n).inputs[0], map.sources(), map.users(0), on_device(context_.gpu, row_of), {}};
+      std::int64_t tiles = mix.count;
+      for (DeviceMemory& sums : mix.tiles)
+        if (tiles = in_parts(tiles, math::sum_tile); tiles > 1)
+          sums = DeviceMemory(context_.gpu,
+                              static_cast<std::size_t>(mix.sums * tiles * length_) * sizeof(double));
+      if (in_parts(tiles, math::sum_tile) > 1)
+        raise<DeviceError>("a mix of " + std::to_string(mix.count) +
+                           " rows on device cuda, which adds up to 134217728; the CPU adds more");
+      mixes_.push_back(std::move(mix));
+    }
+  }
+
+  void add_rows(const MixOfRows& mix) {
+    const Real* rows = static_cast<const Real*>(context_.storage.value(mix.source));
+    const double* terms = nullptr;  // in place of the rows
+    std::int64_t count = mix.count;
+    for (const DeviceMemory& sums : mix.tiles)
+      if (const std::int64_t tiles = in_parts(count, math::sum_tile); tiles > 1) {
+        add_tiles<double>(mix, rows, terms, sums.template as<double>(), count, tiles);
+        terms = sums.template as<double>();
+        count = tiles;
+      }
+    add_tiles<Real>(mix, rows, terms, static_cast<Real*>(context_.storage.value(mix.node)), count, 1);
+  }
+
+  template <class Y>
+  void add_tiles(const MixOfRows& mix, const Real* rows, const double* terms, Y* y, std::int64_t count,
+                 std::int64_t tiles) {
+    const std::int64_t blocks = blocks_for(mix.sums * tiles * length_);
+    if (terms == nullptr)
+      launch<MixRows<Real, Y>>(
+          context_.gpu, blocks, 0,
+          {rows, mix.row_of.template as<const std::int64_t>(), y, mix.sums, count, tiles, length_});
+    else
+      launch<MixRows<double, Y>>(context_.gpu, blocks, 0,
+                                 {terms, nullptr, y, mix.sums, count, tiles, length_});
+  }
+
   void add_over_rows(const Rewind& rewind, std::size_t i, std::int64_t from, std::int64_t to) {
     const typename Rewind::RowAdjoint& adjoint = rewind.row_adjoints[i];
     const std::int64_t samples = adjoint.shared.sources * (to - from);
@@ -367,6 +429,7 @@ class TiledStage final : public StageRunner {
   bool is_split_ = false;
   std::string sequential_;  // the node that keeps a block to a row
   std::vector<std::unique_ptr<Rewind>> rewinds_;
+  std::vector<MixOfRows> mixes_;
 };
 
 }  // namespace
