@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <retrograd/nodes/all.hpp>
-#include <retrograd/synths/oscillator.hpp>
+#include <retrograd/nodes/oscillator.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <bit>

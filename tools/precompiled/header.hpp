@@ -2,7 +2,7 @@
 // (-Dprecompiled=true) has it: in the others each file shows that it includes what it needs.
 #pragma once
 
-#include <retrograd/nodes/gate.hpp>
+#include <retrograd/racks/gate.hpp>
 #include <retrograd/nodes/routing.hpp>
 #include <retrograd/racks/rack.hpp>
 #include <retrograd/tape/tape.hpp>
