@@ -17,8 +17,8 @@ void FileReports::add(const RackPlace& place, const std::string& key, const std:
   if (file == files_.size()) files_.push_back(place.file);
   keys_.insert(key);
   reports_.push_back({file, place.place,
-                      place.file + ":" + std::to_string(place.place.line) + ":" + std::to_string(place.place.column) +
-                          ": " + key + ": " + message});
+                      place.file + ":" + std::to_string(place.place.line) + ":" +
+                          std::to_string(place.place.column) + ": " + key + ": " + message});
 }
 
 bool FileReports::has_around(std::string key) const {
@@ -41,11 +41,13 @@ void FileReports::raise_if_any() {
   const std::size_t count = std::min(reports_.size(), most_problems_shown);
   for (std::size_t i = 0; i < count; ++i) lines += (i == 0 ? "" : "\n") + reports_[i].line;
   if (reports_.size() > count)
-    lines += "\n" + files_.front() + ": and " + std::to_string(reports_.size() - count) + " more problems like these";
+    lines += "\n" + files_.front() + ": and " + std::to_string(reports_.size() - count) +
+             " more problems like these";
   raise<FileError>(lines);
 }
 
-void FileReader::check_keys(const TomlValue& table, const std::string& path, std::span<const std::string> known) {
+void FileReader::check_keys(const TomlValue& table, const std::string& path,
+                            std::span<const std::string> known) {
   for (const auto& [key, place, value] : table.table) {
     if (std::ranges::find(known, key) != known.end()) continue;
     report(place, join(path, shown(key)), "unknown key; " + did_you_mean(key, known, "keys here"));
@@ -71,8 +73,8 @@ const TomlValue* FileReader::find(const TomlValue& table, const std::string& pat
   return nullptr;
 }
 
-void FileReader::read_number(const TomlValue& table, const std::string& path, std::string_view key, bool is_required,
-                             double& value) {
+void FileReader::read_number(const TomlValue& table, const std::string& path, std::string_view key,
+                             bool is_required, double& value) {
   const TomlValue* found = find(table, path, key, is_required);
   if (found == nullptr) return;
   if (found->is_number())

@@ -57,10 +57,11 @@ class FileReader {
   /// Reports the keys that are not known.
   void check_keys(const TomlValue& table, const std::string& path, std::span<const std::string> known);
   /// The value of a key, or nothing, reported where it must be there.
-  const TomlValue* find(const TomlValue& table, const std::string& path, std::string_view key, bool is_required);
+  const TomlValue* find(const TomlValue& table, const std::string& path, std::string_view key,
+                        bool is_required);
   /// The same where it must be of a kind.
-  const TomlValue* find(const TomlValue& table, const std::string& path, std::string_view key, bool is_required,
-                        TomlValue::Kind kind, const std::string& right);
+  const TomlValue* find(const TomlValue& table, const std::string& path, std::string_view key,
+                        bool is_required, TomlValue::Kind kind, const std::string& right);
   void read_number(const TomlValue& table, const std::string& path, std::string_view key, bool is_required,
                    double& value);
   /// note.gate: pairs of times.

@@ -13,7 +13,9 @@ namespace {
 
 using Kind = TomlValue::Kind;
 
-bool is_path(const std::string& type) { return type.find('/') != std::string::npos || type.ends_with(".toml"); }
+bool is_path(const std::string& type) {
+  return type.find('/') != std::string::npos || type.ends_with(".toml");
+}
 
 /// A rack that is a module of another: what its outputs are called outside.
 std::vector<std::string> names_of_outputs(std::size_t count) {
@@ -32,7 +34,9 @@ class Format2Reader : FileReader {
       : FileReader(file, reports), folder_(folder), options_(options), outer_(std::move(outer)) {}
 
   Rack read(const TomlValue& root) {
-    check_keys(root, "", std::vector<std::string>{"format", "sample_rate", "duration", "outputs", "cables", "note", "module"});
+    check_keys(
+        root, "",
+        std::vector<std::string>{"format", "sample_rate", "duration", "outputs", "cables", "note", "module"});
     read_number(root, "", "sample_rate", false, rack_.sample_rate);
     read_number(root, "", "duration", false, rack_.duration);
     rack_.note.gate = {{0.0, 0.5 * rack_.duration}};
@@ -69,13 +73,15 @@ class Format2Reader : FileReader {
     if (found == nullptr) {
       std::vector<std::string> types;
       for (const ModuleType* each : options_.modules.types()) types.push_back(each->name);
-      return report(type->place, key + ".type", "there is no type of module " + shown(type->text) + "; " +
-                                                    did_you_mean(type->text, types, "types"));
+      return report(type->place, key + ".type",
+                    "there is no type of module " + shown(type->text) + "; " +
+                        did_you_mean(type->text, types, "types"));
     }
     StructureValues structure = usual_structure(*found);
     for (std::size_t s = 0; s < structure.size(); ++s)
       if (const TomlValue* value = table.find(found->structure[s].name))
-        read_structure(*value, found->structure[s], name->text + "." + found->structure[s].name, structure[s]);
+        read_structure(*value, found->structure[s], name->text + "." + found->structure[s].name,
+                       structure[s]);
     const std::size_t place_in_rack = rack_.modules.size();
     remember("module." + std::to_string(place_in_rack), table.place);
     rack_.modules.push_back(make_module(name->text, *found, structure));
@@ -99,7 +105,8 @@ class Format2Reader : FileReader {
     for (const auto& [key, place, value] : table.table) {
       const std::string whole = join(path, key);
       const bool is_known = std::ranges::find(known, whole) != known.end();
-      const bool is_outside = std::ranges::any_of(known, [&](const std::string& each) { return each.starts_with(whole + "."); });
+      const bool is_outside =
+          std::ranges::any_of(known, [&](const std::string& each) { return each.starts_with(whole + "."); });
       if (value.kind == Kind::table && !is_known && is_outside) {
         read_values(value, whole, module, known, visit);
       } else if (!is_known) {
@@ -111,13 +118,15 @@ class Format2Reader : FileReader {
     }
   }
 
-  void read_structure(const TomlValue& value, const Structure& rule, const std::string& key, std::int64_t& number) {
+  void read_structure(const TomlValue& value, const Structure& rule, const std::string& key,
+                      std::int64_t& number) {
     if (rule.choices.empty()) {
       if (value.kind != Kind::integer)
         report_type(value, key, "a whole number");
       else if (value.integer < rule.low || value.integer > rule.high)
-        report(value.place, key, "is " + std::to_string(value.integer) + "; it must be a whole number from " +
-                                     std::to_string(rule.low) + " to " + std::to_string(rule.high));
+        report(value.place, key,
+               "is " + std::to_string(value.integer) + "; it must be a whole number from " +
+                   std::to_string(rule.low) + " to " + std::to_string(rule.high));
       else
         number = value.integer;
       return;
@@ -127,21 +136,26 @@ class Format2Reader : FileReader {
     if (value.kind != Kind::text)
       report_type(value, key, "a word in quotes: " + choices[0] + (choices.size() > 1 ? " or another" : ""));
     else if (found == choices.end())
-      report(value.place, key, "is '" + shown(value.text) + "'; " + did_you_mean(value.text, choices, "choices"));
+      report(value.place, key,
+             "is '" + shown(value.text) + "'; " + did_you_mean(value.text, choices, "choices"));
     else
       number = found - choices.begin();
   }
 
   // ---- a rack as a module
 
-  void read_rack(const TomlValue& table, const std::string& name, const TomlValue& type, const std::string& key) {
+  void read_rack(const TomlValue& table, const std::string& name, const TomlValue& type,
+                 const std::string& key) {
     const auto refuse = [&](const std::string& message) { report(type.place, key + ".type", message); };
     const std::filesystem::path path = (folder_ / type.text).lexically_normal();
     const std::filesystem::path inside = std::filesystem::path(type.text).lexically_normal();
-    if (!options_.allow_paths && (inside.is_absolute() || (!inside.empty() && *inside.begin() == "..") || leaves(path)))
-      return refuse("the file '" + shown(type.text) +
-                    "' lies outside the folder of this one; put it there or below, or allow paths (--allow-paths)");
-    if (std::ranges::find(outer_, path) != outer_.end()) return refuse("the rack '" + shown(type.text) + "' holds itself");
+    if (!options_.allow_paths &&
+        (inside.is_absolute() || (!inside.empty() && *inside.begin() == "..") || leaves(path)))
+      return refuse(
+          "the file '" + shown(type.text) +
+          "' lies outside the folder of this one; put it there or below, or allow paths (--allow-paths)");
+    if (std::ranges::find(outer_, path) != outer_.end())
+      return refuse("the rack '" + shown(type.text) + "' holds itself");
     if (static_cast<int>(outer_.size()) >= deepest_nesting)
       return refuse("racks lie in each other more than " + std::to_string(deepest_nesting) + " deep");
     Rack inner;
@@ -167,7 +181,8 @@ class Format2Reader : FileReader {
   // Whether the file that the path leads to lies elsewhere: a symbolic link.
   bool leaves(const std::filesystem::path& path) const {
     std::error_code error;
-    const std::filesystem::path home = std::filesystem::weakly_canonical(folder_.empty() ? "." : folder_, error),
+    const std::filesystem::path home =
+                                    std::filesystem::weakly_canonical(folder_.empty() ? "." : folder_, error),
                                 there = std::filesystem::weakly_canonical(path, error);
     const std::filesystem::path relative = there.lexically_relative(home);
     return error || relative.empty() || *relative.begin() == "..";
@@ -175,7 +190,9 @@ class Format2Reader : FileReader {
 
   void lay_flat(Rack inner, const std::map<std::string, RackPlace>& places, const TomlValue& table,
                 const std::string& name, const std::string& key) {
-    const auto outside = [&](const std::string& path) { return path.starts_with("note.") ? path : name + "." + path; };
+    const auto outside = [&](const std::string& path) {
+      return path.starts_with("note.") ? path : name + "." + path;
+    };
     std::vector<std::string> known{"name", "type"};
     for (const RackParameter& parameter : parameters(inner))
       if (!parameter.name.starts_with("note.")) known.push_back(parameter.name);
@@ -186,14 +203,17 @@ class Format2Reader : FileReader {
       values[path] = value.number;
     });
     for (const RackParameter& parameter : parameters(inner))
-      if (const auto found = values.find(parameter.name); found != values.end()) parameter.value = found->second;
+      if (const auto found = values.find(parameter.name); found != values.end())
+        parameter.value = found->second;
 
     const std::size_t first_module = rack_.modules.size(), first_cable = rack_.cables.size();
     for (const auto& [inner_key, place] : places) {
       const auto moved = [&](const char* kind, std::size_t first) {
         const std::size_t end = inner_key.find('.', std::string_view(kind).size());
-        const std::string digits = inner_key.substr(std::string_view(kind).size(), end - std::string_view(kind).size());
-        return kind + std::to_string(first + std::stoul(digits)) + (end == std::string::npos ? "" : inner_key.substr(end));
+        const std::string digits =
+            inner_key.substr(std::string_view(kind).size(), end - std::string_view(kind).size());
+        return kind + std::to_string(first + std::stoul(digits)) +
+               (end == std::string::npos ? "" : inner_key.substr(end));
       };
       if (inner_key.starts_with("module."))
         places_[moved("module.", first_module)] = place;
@@ -207,7 +227,8 @@ class Format2Reader : FileReader {
         remember("module." + std::to_string(first_module + m), table.place);
 
     const std::vector<std::string> outputs = names_of_outputs(inner.outputs.size());
-    for (std::size_t o = 0; o < outputs.size(); ++o) inner_outputs_[name + "." + outputs[o]] = outside(inner.outputs[o]);
+    for (std::size_t o = 0; o < outputs.size(); ++o)
+      inner_outputs_[name + "." + outputs[o]] = outside(inner.outputs[o]);
     remember(key, table.place);
     for (Cable& cable : inner.cables) {
       if (!cable.name.empty()) cable.name = name + "." + cable.name;
@@ -236,8 +257,9 @@ class Format2Reader : FileReader {
       if (value.kind != Kind::array || items.size() < 2 || items.size() > 4 || items[0].kind != Kind::text ||
           items[1].kind != Kind::text || (items.size() > 2 && !items[2].is_number()) ||
           (items.size() > 3 && items[3].kind != Kind::text)) {
-        report(value.place, key, "is no cable; it must be [from, to], [from, to, amount] or [from, to, amount, name], as in "
-                                 "[\"lfo.out\", \"osc.ratio\", 0.5]");
+        report(value.place, key,
+               "is no cable; it must be [from, to], [from, to, amount] or [from, to, amount, name], as in "
+               "[\"lfo.out\", \"osc.ratio\", 0.5]");
         continue;
       }
       Cable cable{.from = resolved(items[0].text), .to = items[1].text};
@@ -248,7 +270,8 @@ class Format2Reader : FileReader {
   }
 
   void read_outputs(const TomlValue& root) {
-    const TomlValue* outputs = find(root, "", "outputs", true, Kind::array, "a list of outputs, as in [\"amp.out\"]");
+    const TomlValue* outputs =
+        find(root, "", "outputs", true, Kind::array, "a list of outputs, as in [\"amp.out\"]");
     if (outputs == nullptr) return;
     for (std::size_t i = 0; i < outputs->array.size(); ++i) {
       const TomlValue& value = outputs->array[i];
@@ -317,8 +340,8 @@ std::string comment_of(const ParameterSpec& spec) {
 }
 
 std::string written_module(const Module& module) {
-  std::string text = "\n[[module]]\n" + line("name", quoted(module.name), "") +
-                     line("type", quoted(module.type->name), "");
+  std::string text =
+      "\n[[module]]\n" + line("name", quoted(module.name), "") + line("type", quoted(module.type->name), "");
   for (std::size_t s = 0; s < module.structure.size(); ++s) {
     const Structure& rule = module.type->structure[s];
     text += line(rule.name,
@@ -339,7 +362,8 @@ Rack read_format_2(const TomlValue& root, const std::string& file, const std::fi
   Format2Reader reader(file, folder, options, reports, {std::filesystem::path(file).lexically_normal()});
   Rack rack = reader.read(root);
   for (const RackProblem& problem : find_problems(rack))
-    if (!reports.has_around(problem.key)) reports.add(reader.where(problem.key), problem.key, problem.message);
+    if (!reports.has_around(problem.key))
+      reports.add(reader.where(problem.key), problem.key, problem.message);
   return rack;
 }
 

@@ -31,7 +31,9 @@ class Wiring {
   };
   struct Wire {
     Place from, to;
-    bool is_good() const { return from.kind == Kind::output && (to.kind == Kind::input || to.kind == Kind::parameter); }
+    bool is_good() const {
+      return from.kind == Kind::output && (to.kind == Kind::input || to.kind == Kind::parameter);
+    }
     bool modulates() const { return is_good() && to.kind == Kind::parameter; }
   };
 

@@ -40,7 +40,8 @@ std::string shown(std::string_view name) {
   return name.size() > most ? text + "..." : text;
 }
 
-std::string did_you_mean(std::string_view unknown, std::span<const std::string> known, const std::string& kind) {
+std::string did_you_mean(std::string_view unknown, std::span<const std::string> known,
+                         const std::string& kind) {
   constexpr std::size_t most_compared = 2000, most_listed = 16;
   if (known.empty()) return "there are no " + kind;
   const auto some = known.first(std::min(known.size(), most_compared));
