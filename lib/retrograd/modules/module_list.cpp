@@ -32,6 +32,10 @@ void ModuleList::add(const ModuleType* type) {
   types_.push_back(type);
 }
 
+void ModuleList::remove(std::string_view name) {
+  std::erase_if(types_, [&](const ModuleType* type) { return type->name == name; });
+}
+
 const ModuleType* ModuleList::find(std::string_view name) const {
   const auto found =
       std::ranges::find(types_, name, [](const ModuleType* type) { return std::string_view(type->name); });

@@ -27,7 +27,7 @@ class Format1Reader : FileReader {
     try {
       rack = fm_rack(operators_, routing_, audible_, modules_);
     } catch (const RoutingError& error) {
-      if (!reports_.has_around("fm")) reports_.add(place_of("fm"), "fm", error.what());
+      if (!reports_.has_around(file_, "fm")) reports_.add(place_of("fm"), "fm", error.what());
     }
     rack.sample_rate = sample_rate;
     rack.duration = duration;
@@ -35,7 +35,7 @@ class Format1Reader : FileReader {
     for (const RackProblem& problem : find_problems(rack)) {
       const std::string key = key_in_file(problem.key);
       // Where all are in loops nothing is heard, which the loops say.
-      if (key != "outputs" && !key.starts_with("module.") && !reports_.has_around(key))
+      if (key != "outputs" && !key.starts_with("module.") && !reports_.has_around(file_, key))
         reports_.add(place_of(key), key, problem.message);
     }
     return rack;

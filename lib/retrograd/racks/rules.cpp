@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 
 namespace retrograd {
 namespace {
@@ -71,7 +72,8 @@ void check_note(const Note& note, std::vector<RackProblem>& problems) {
 }
 
 // False where its values cannot even be looked at.
-bool check_module(const Module& module, const std::string& key, std::vector<RackProblem>& problems) {
+bool check_module(const Module& module, const std::string& key, std::size_t& parts,
+                  std::vector<RackProblem>& problems) {
   const std::size_t before = problems.size();
   const auto report = [&](const std::string& message) { problems.push_back({key, message}); };
   if (module.type == nullptr) {
@@ -96,6 +98,7 @@ bool check_module(const Module& module, const std::string& key, std::vector<Rack
   }
   if (problems.size() > before) return false;
   const Description description = describe(*module.type, module.structure);
+  parts += 1 + description.parameters.size() + description.inputs.size();
   if (module.values.size() != description.parameters.size()) {
     report("has " + std::to_string(module.values.size()) + " values; a module of type " + module.type->name +
            " has " + std::to_string(description.parameters.size()) + " parameters");
@@ -114,14 +117,24 @@ bool check_module(const Module& module, const std::string& key, std::vector<Rack
 
 }  // namespace
 
+std::string too_many_parts() {
+  return "is too large: modules, their parameters and their inputs are more than " +
+         std::to_string(most_parts) + " in all";
+}
+
 std::vector<RackProblem> find_problems(const Rack& rack) {
   std::vector<RackProblem> problems;
   check_length(rack, problems);
   check_note(rack.note, problems);
   bool are_whole = true;
-  for (std::size_t m = 0; m < rack.modules.size(); ++m)
-    are_whole &= check_module(rack.modules[m], "module." + std::to_string(m), problems);
-  if (!are_whole) return problems;
+  std::size_t parts = 0;
+  for (std::size_t m = 0; m < rack.modules.size() && parts <= most_parts; ++m)
+    are_whole &= check_module(rack.modules[m], "module." + std::to_string(m), parts, problems);
+  if (parts > most_parts) problems.push_back({"module", too_many_parts()});
+  if (rack.cables.size() > most_cables)
+    problems.push_back({"cables", "are " + std::to_string(rack.cables.size()) + "; " +
+                                      std::to_string(most_cables) + " at most"});
+  if (!are_whole || parts > most_parts || rack.cables.size() > most_cables) return problems;
   const std::vector<RackProblem> of_wiring = Wiring(rack).problems();
   problems.insert(problems.end(), of_wiring.begin(), of_wiring.end());
   return problems;

@@ -21,6 +21,9 @@ int index_of(const Items& items, std::string_view name, const NameOf& name_of) {
   return found == items.end() ? -1 : static_cast<int>(found - items.begin());
 }
 
+/// Nobody reads as many, and to compare names takes time.
+constexpr Index most_suggestions = 100;
+
 std::string_view itself(const std::string& name) { return name; }
 
 }  // namespace
@@ -189,7 +192,7 @@ void Wiring::find_what_is_of_each_note() {
 
 // ---- what is wrong
 
-std::string Wiring::what_is_wrong_with(std::string_view path, bool is_source) const {
+std::string Wiring::what_is_wrong_with(std::string_view path, bool is_source, bool suggests) const {
   const std::string named = "'" + shown(path) + "'";
   const Place place = find(path);
   if (place.kind == Kind::output && !is_source)
@@ -211,9 +214,12 @@ std::string Wiring::what_is_wrong_with(std::string_view path, bool is_source) co
         if (!parameter.is_latched) ports.push_back(parameter.name);
     }
     return named + ": " + shown(path.substr(0, dot)) + " has no " +
-           (is_source ? "output " : "input or parameter ") + shown(path.substr(dot + 1)) + "; " +
-           did_you_mean(path.substr(dot + 1), ports, is_source ? "outputs" : "places for a cable");
+           (is_source ? "output " : "input or parameter ") + shown(path.substr(dot + 1)) +
+           (suggests ? "; " + did_you_mean(path.substr(dot + 1), ports,
+                                           is_source ? "outputs" : "places for a cable")
+                     : "");
   }
+  if (!suggests) return named + " names no module";
   std::vector<std::string> names{"note"};
   for (const Module& module : rack_.modules) names.push_back(module.name);
   const std::string_view wanted = path.substr(0, std::min(path.rfind('.'), path.size()));
@@ -229,9 +235,10 @@ void Wiring::check_cables(std::vector<RackProblem>& problems) const {
     const Cable& cable = rack_.cables[c];
     const std::string key = "cables." + std::to_string(c);
     const auto report = [&](const std::string& message) { problems.push_back({key, message}); };
-    if (wire.from.kind != Kind::output) report(what_is_wrong_with(cable.from, true));
+    const bool suggests = problems.size() < most_suggestions;
+    if (wire.from.kind != Kind::output) report(what_is_wrong_with(cable.from, true, suggests));
     if (wire.to.kind != Kind::input && wire.to.kind != Kind::parameter)
-      report(what_is_wrong_with(cable.to, false));
+      report(what_is_wrong_with(cable.to, false, suggests));
     if (!wire.is_good()) continue;
     const std::string both = shown(cable.from) + " to " + shown(cable.to);
     if (!seen.insert({cable.from, cable.to}).second)
@@ -290,6 +297,26 @@ void Wiring::check_loops(std::vector<RackProblem>& problems) const {
                       "closes the loop " + text + "; leave one of its cables out (a loop needs a delay)"});
 }
 
+// Of a module whose name begins with another's, a path that both have: "x.envelope.attack".
+std::string Wiring::shared_path(int module) const {
+  const std::string& own = name(module);
+  const Description& d = description(module);
+  for (Index dot = own.rfind('.'); dot != std::string::npos && dot > 0; dot = own.rfind('.', dot - 1)) {
+    const auto other = module_named_.find(std::string_view(own).substr(0, dot));
+    if (other == module_named_.end()) continue;
+    const auto is_shared = [&](const std::string& port) {
+      return find_in(other->second, own.substr(dot + 1) + "." + port).kind != Kind::none;
+    };
+    for (const std::string& output : d.outputs)
+      if (is_shared(output)) return own + "." + output;
+    for (const PortSpec& input : d.inputs)
+      if (is_shared(input.name)) return own + "." + input.name;
+    for (const ParameterSpec& parameter : d.parameters)
+      if (is_shared(parameter.name)) return own + "." + parameter.name;
+  }
+  return "";
+}
+
 std::vector<RackProblem> Wiring::problems() const {
   std::vector<RackProblem> problems;
   std::set<std::string_view> names{"note"};
@@ -303,6 +330,9 @@ std::vector<RackProblem> Wiring::problems() const {
           {key, module.name == "note"
                     ? "is named note, as what is played is; give it another name"
                     : "is named " + shown(module.name) + " as another is; names are there once"});
+    else if (const std::string shared = shared_path(static_cast<int>(m)); !shared.empty())
+      problems.push_back({key, "is named " + shown(module.name) + ", so that " + shown(shared) +
+                                   " is what another module has, too; give one of them another name"});
   }
   check_cables(problems);
   check_loops(problems);
@@ -327,7 +357,8 @@ std::vector<RackProblem> Wiring::problems() const {
   for (Index o = 0; o < outputs_.size(); ++o) {
     const std::string key = "outputs." + std::to_string(o);
     if (outputs_[o].kind != Kind::output)
-      problems.push_back({key, what_is_wrong_with(rack_.outputs[o], true)});
+      problems.push_back(
+          {key, what_is_wrong_with(rack_.outputs[o], true, problems.size() < most_suggestions)});
     else if (has_voices_ && is_of_each_note(outputs_[o].module) && !is_mix_point(outputs_[o].module))
       problems.push_back(
           {key,
