@@ -54,13 +54,14 @@ TEST_CASE(
     const FitTarget target =
         prepare_target(mix_to_mono(sound.samples, sound.channels), sound.sample_rate, 44100);
     std::vector<Rack> random;
-    for (int i = 0; i < 200; ++i) random.push_back(random_patch(target, default_rack_to_fit(), 12345, i));
+    const RackDraws draws(target, default_rack_to_fit());
+    for (int i = 0; i < 200; ++i) random.push_back(draws.draw(12345, i));
     const std::vector<double> losses = losses_of(target, random, options);
     const auto best = std::ranges::min_element(losses);
     const double best_random = *best;
     const FitResult result = fit(target, default_rack_to_fit(), options);
 
-    const std::vector<double> fitted = render(result.patch);
+    const std::vector<double> fitted = render(result.rack);
     const double distance = distance_to(target.samples, fitted);
     const double distance_of_random =
         distance_to(target.samples, render(random[static_cast<std::size_t>(best - losses.begin())]));

@@ -5,7 +5,7 @@
 namespace rg = retrograd;
 
 int main(int arguments, char** argument) {
-  rg::Stream stream(arguments > 1 ? rg::load_rack(argument[1]) : rg::default_rack());
+  rg::Stream stream = rg::stream_of(arguments > 1 ? rg::load_rack(argument[1]) : rg::default_rack());
   stream.prepare(48000.0, 256);  // Hz, frames in the longest block
   const int gain = stream.parameter("fm.operator.0.gain");
   float block[256];
