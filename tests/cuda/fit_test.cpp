@@ -23,7 +23,7 @@ Rack short_note() {
 
 FitTarget target_of(const Rack& patch) {
   Rack other = patch;
-  other.fm.operators[1].gain *= 0.5;
+  find_parameter(other, "fm.operator.1.gain").value *= 0.5;
   Tape tape(tape_options(other));
   const RecordedRack recorded = record(tape, other);
   tape.play({recorded.audio});

@@ -2,8 +2,8 @@
 #include <doctest/doctest.h>
 #include <retrograd/audio/partial.hpp>
 #include <retrograd/fit/fit.hpp>
-#include <retrograd/racks/record.hpp>
 #include <retrograd/racks/rack_file.hpp>
+#include <retrograd/racks/record.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -28,8 +28,8 @@ Rack bell() {
   patch.sample_rate = 8000;
   patch.duration = 0.3;
   patch.note = {.frequency = 400.0, .gate = {{0.0, 0.15}}};
-  patch.fm.operators[0].envelope = {0.002, 0.1, 0.2, 0.1};
-  patch.fm.operators[1] = {3.0, 1.5, {0.001, 0.05, 0.1, 0.05}};
+  patch.modules[0].values = {1.0, 1.0, 0.002, 0.1, 0.2, 0.1};
+  patch.modules[1].values = {3.0, 1.5, 0.001, 0.05, 0.1, 0.05};
   return patch;
 }
 
@@ -52,17 +52,17 @@ TEST_CASE(
   initial.sample_rate = 8000;
   const FitOptions options = quick(120);
   std::vector<Rack> random;
-  for (int i = 0; i < 50; ++i) random.push_back(random_patch(target, initial, 99, i));
+  for (int i = 0; i < 50; ++i) random.push_back(RackDraws(target, initial).draw(99, i));
   const std::vector<double> losses = losses_of(target, random, options);
   const FitResult result = fit(target, initial, options);
   CHECK(result.loss_after < 0.6 * *std::ranges::min_element(losses));
   CHECK(result.loss_after < result.loss_before);
-  CHECK(losses_of(target, std::vector{result.patch}, options)[0] ==
+  CHECK(losses_of(target, std::vector{result.rack}, options)[0] ==
         doctest::Approx(result.loss_after).epsilon(1e-6));
-  const double cents = 1200.0 * std::log2(strongest_partial(render(result.patch), 8000) /
+  const double cents = 1200.0 * std::log2(strongest_partial(render(result.rack), 8000) /
                                           strongest_partial(target.samples, 8000));
   CHECK(std::abs(cents) < 10.0);
-  CHECK(parse_rack(format_rack(result.patch), "fitted") == result.patch);
+  CHECK(parse_rack(format_rack(result.rack), "fitted") == result.rack);
 }
 
 TEST_CASE("a fit is the same for the same seed, whatever the threads, and another for another seed") {
@@ -70,7 +70,7 @@ TEST_CASE("a fit is the same for the same seed, whatever the threads, and anothe
   ThreadPool threads(3);
   const Rack initial = bell();
   const FitResult one = fit(target, initial, quick(15)), two = fit(target, initial, quick(15, &threads));
-  CHECK(one.patch == two.patch);
+  CHECK(one.rack == two.rack);
   CHECK(one.loss_after == two.loss_after);
   FitOptions other = quick(15);
   other.seed = 7;
@@ -84,7 +84,7 @@ TEST_CASE("a fit that is stopped and resumed ends where one without a pause does
       fit(target, bell(), quick(20), [](const FitProgress& progress) { return progress.step < 9; });
   CHECK(half.steps_done == 9);
   const FitResult rest = fit(target, bell(), quick(11), {}, &half.state);
-  CHECK(rest.patch == whole.patch);
+  CHECK(rest.rack == whole.rack);
   CHECK(rest.loss_after == whole.loss_after);
   CHECK(rest.steps_done == 20);
   FitOptions more_rows = quick(1);
@@ -101,7 +101,7 @@ TEST_CASE(
     return progress.step > 0;
   });
   CHECK(told == std::vector{at_once.loss_before});
-  CHECK(at_once.patch == tuned_to(target, default_rack()));
+  CHECK(at_once.rack == RackDraws(target, default_rack()).tuned());
 
   told.clear();
   const FitResult later = fit(target, default_rack(), quick(20), [&](const FitProgress& progress) {
@@ -114,7 +114,7 @@ TEST_CASE(
   CHECK(later.loss_before == at_once.loss_before);
   CHECK(later.loss_after < later.loss_before);  // sixteen were drawn
   CHECK(later.loss_after == told[1]);
-  CHECK(losses_of(target, std::vector{later.patch}, quick(20))[0] ==
+  CHECK(losses_of(target, std::vector{later.rack}, quick(20))[0] ==
         doctest::Approx(later.loss_after).epsilon(1e-6));
   CHECK(later.state.best.empty());
 }
@@ -122,12 +122,13 @@ TEST_CASE(
 TEST_CASE("an operator without a gain learns to be heard") {
   const FitTarget target = prepare_target(render(bell()), 8000, 8000);
   Rack silent = bell();
-  silent.fm.operators[1].gain = 0.0;
-  silent.fm.operators[1].envelope.attack = 0.0;
+  find_parameter(silent, "fm.operator.1.gain").value = 0.0;
+  find_parameter(silent, "fm.operator.1.envelope.attack").value = 0.0;
   FitOptions options = quick(60);
   options.restarts = 1;
   const FitResult result = fit(target, silent, options);
-  CHECK(result.patch.fm.operators[1].gain > 0.1);
+  Rack fitted = result.rack;
+  CHECK(find_parameter(fitted, "fm.operator.1.gain").value > 0.1);
   CHECK(result.loss_after < 0.7 * result.loss_before);
 }
 
@@ -155,7 +156,7 @@ TEST_CASE("silence before a note is a gate that rises later, and nothing is cut 
 
   Rack initial = bell();
   const FitResult result = fit(target, initial, quick(5));
-  const std::vector<double> fitted = render(result.patch);
+  const std::vector<double> fitted = render(result.rack);
   REQUIRE(fitted.size() == sound.size());
   const auto loud = [](double x) { return std::abs(x) > 0.01; };
   const auto first = std::ranges::find_if(fitted, loud) - fitted.begin();
@@ -165,7 +166,7 @@ TEST_CASE("silence before a note is a gate that rises later, and nothing is cut 
 TEST_CASE("a patch fitted to its own sound at its own gate has a loss of rounding, wherever the gate is") {
   // A slow attack: what lies 40 dB under the peak is no silence.
   Rack truth = bell();
-  truth.fm.operators[0].envelope.attack = 0.15;
+  find_parameter(truth, "fm.operator.0.envelope.attack").value = 0.15;
   for (const double later : {0.0, 0.05, 0.5}) {
     CAPTURE(later);
     truth.duration = 0.3 + later;
@@ -173,7 +174,7 @@ TEST_CASE("a patch fitted to its own sound at its own gate has a loss of roundin
     const FitTarget target =
         prepare_target(render(truth), 8000, 8000, truth.note.frequency, truth.note.gate[0]);
     CHECK(target.samples == render(truth));
-    // tuned_to scales gains to the recording's peak, which is no operator's gain.
+    // Tuning scales gains to the recording's peak, which is no operator's gain.
     CHECK(losses_of(target, std::vector{truth}, quick(0))[0] < 1e-4);
   }
 }
@@ -182,7 +183,7 @@ TEST_CASE("a long silence before the note is no part of the loss") {
   const Rack note = bell();
   const FitTarget at_once = prepare_target(render(note), 8000, 8000, 400.0, note.note.gate[0]);
   Rack wrong = note;
-  wrong.fm.operators[1].gain = 0.5;
+  find_parameter(wrong, "fm.operator.1.gain").value = 0.5;
   Rack late = wrong;
   // A whole number of periods and of hops, so that the sound and its frames are the same.
   const double silence = 3.2;
@@ -205,11 +206,11 @@ TEST_CASE("a fit's loss is that of the sound, not of its level") {
   std::vector<double> quiet = sound;
   for (double& x : quiet) x *= 0.001;
   Rack wrong = bell();
-  wrong.fm.operators[1].gain = 0.5;
+  find_parameter(wrong, "fm.operator.1.gain").value = 0.5;
   const FitTarget loud_target = prepare_target(sound, 8000, 8000, 400.0, bell().note.gate[0]);
   const FitTarget quiet_target = prepare_target(quiet, 8000, 8000, 400.0, bell().note.gate[0]);
   const double loss = losses_of(loud_target, std::vector{wrong}, quick(0))[0];
-  for (FMOperator* one = &wrong.fm.operators[0]; one != nullptr; one = nullptr) one->gain *= 0.001;
+  find_parameter(wrong, "fm.operator.0.gain").value *= 0.001;
   CHECK(losses_of(quiet_target, std::vector{wrong}, quick(0))[0] == doctest::Approx(loss).epsilon(1e-4));
 }
 
@@ -222,7 +223,8 @@ TEST_CASE("noise 55 dB under a note does not hide it: the note alone is by far t
   for (double& x : noisy) x += peak * std::pow(10.0, -55.0 / 20.0) * normal(random);
   const FitTarget target = prepare_target(noisy, 8000, 8000, 400.0, truth.note.gate[0]);
   std::vector<Rack> others;
-  for (int i = 0; i < 100; ++i) others.push_back(random_patch(target, truth, 5, i));
+  const RackDraws draws(target, truth);
+  for (int i = 0; i < 100; ++i) others.push_back(draws.draw(5, i));
   FitOptions options;
   options.loss.windows = {512, 256, 128, 64};
   const double best = std::ranges::min(losses_of(target, others, options));
@@ -234,12 +236,15 @@ TEST_CASE("random patches have attacks as long as the recording takes to become 
   swell.sample_rate = 8000;
   swell.duration = 3.0;
   swell.note.gate = {{0.5, 2.9}};
-  swell.fm.operators[0].envelope = {1.5, 1.0, 1.0, 0.1};
+  swell.modules[0].values = {1.0, 1.0, 1.5, 1.0, 1.0, 0.1};
   const auto attacks = [](const FitTarget& target) {
     std::vector<double> all;
-    for (int i = 0; i < 200; ++i)
-      for (const FMOperator& one : random_patch(target, bell(), 3, i).fm.operators)
-        all.push_back(one.envelope.attack);
+    const RackDraws draws(target, bell());
+    for (int i = 0; i < 200; ++i) {
+      Rack drawn = draws.draw(3, i);
+      for (const char* attack : {"fm.operator.0.envelope.attack", "fm.operator.1.envelope.attack"})
+        all.push_back(find_parameter(drawn, attack).value);
+    }
     return all;
   };
   const auto slow = attacks(prepare_target(render(swell), 8000, 8000, 400.0, swell.note.gate[0]));
@@ -253,7 +258,7 @@ TEST_CASE(
     "a loss that is not finite is an error where nothing can be fitted, and else no row's but its own") {
   const FitTarget target = prepare_target(render(bell()), 8000, 8000);
   Rack too_loud = bell();
-  too_loud.fm.operators[1].gain = 1e300;
+  find_parameter(too_loud, "fm.operator.1.gain").value = 1e300;
   // The modulator is one, so what overflows is the phase.
   const std::string message = [&] {
     try {

@@ -5,8 +5,9 @@
 #include <retrograd/backends/cpu/own_node.hpp>
 #include <retrograd/gradcheck/parameter_check.hpp>
 #include <retrograd/nodes/all.hpp>
-#include <retrograd/racks/gate.hpp>
+#include <retrograd/nodes/oscillator.hpp>
 #include <retrograd/racks/fm.hpp>
+#include <retrograd/racks/record.hpp>
 
 using namespace retrograd;
 
@@ -20,17 +21,9 @@ Tape make_tape(std::int64_t length) {
 // samples.
 Var two_operators(Tape& tape) {
   const Var pitch = tape.parameter("pitch", Tensor(std::array{300.0, 310.0}, Shape{2, 1}), positive);
-  const auto envelope = [&](const std::string& name, double attack) {
-    constexpr Domain time{0.0, 10.0, false};
-    return EnvelopeParameters{
-        tape.parameter(name + ".attack", attack, time), tape.parameter(name + ".decay", 0.01, time),
-        tape.parameter(name + ".sustain", 0.4, unit_interval), tape.parameter(name + ".release", 0.02, time)};
-  };
-  const std::vector<FMOperatorParameters> operators{
-      {tape.parameter("0.ratio", 1.0, positive), tape.parameter("0.gain", 0.8), envelope("0", 200.0 / 44100)},
-      {tape.parameter("1.ratio", 2.0, positive), tape.parameter("1.gain", 1.3), envelope("1", 0.0031)}};
-  const Var gate = tape.input("gate", retrograd::gate({{0.0, 0.03}, {0.035, 0.06}}, tape));
-  return FMSynth(2, {{1, 0}})(gate, pitch, operators);
+  Rack rack = fm_rack({{1.0, 0.8, {200.0 / 44100, 0.01, 0.4, 0.02}}, {2.0, 1.3, {0.0031, 0.01, 0.4, 0.02}}}, {{1, 0}});
+  rack.note.gate = {{0.0, 0.03}, {0.035, 0.06}};
+  return record(tape, rack, {.given = {{"note.frequency", pitch}}}).audio;
 }
 
 }  // namespace
@@ -42,7 +35,7 @@ TEST_CASE("every parameter of a patch has its gradient beside a numeric one") {
   REQUIRE(reports.size() == 14);
   CHECK(reports[0].name == "pitch[0]");
   CHECK(reports[1].name == "pitch[1]");
-  CHECK(reports[2].name == "0.ratio");
+  CHECK(reports[2].name == "fm.operator.0.ratio");
   for (const ParameterReport& report : reports) {
     CAPTURE(report.name);
     CAPTURE(report.analytic);
@@ -50,7 +43,7 @@ TEST_CASE("every parameter of a patch has its gradient beside a numeric one") {
     CHECK(report.relative_error < 1e-6);
     CHECK(report.agreement == Agreement::agrees);
     CHECK(std::abs(report.numeric) > 0.0);
-    CHECK(report.at_kink == (report.name == "0.attack"));
+    CHECK(report.at_kink == (report.name == "fm.operator.0.envelope.attack"));
   }
 }
 

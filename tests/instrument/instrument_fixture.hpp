@@ -2,10 +2,10 @@
 #pragma once
 
 #include <doctest/doctest.h>
+#include <retrograd/instrument/instrument.hpp>
 #include <retrograd/math/functions.hpp>
 #include <retrograd/nodes/arithmetic.hpp>
 #include <retrograd/racks/record.hpp>
-#include <retrograd/instrument/instrument.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -21,15 +21,15 @@ using namespace retrograd;
 
 inline constexpr double rate = 48000.0;
 inline constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// Short envelopes, so that every part of them is heard within a few thousand samples.
 inline Rack short_patch() {
   Rack patch = default_rack_to_fit();
   double step = 0.0;
-  for (FMOperator& fm_operator : patch.fm.operators) {
-    fm_operator.envelope = {0.003 + step, 0.011 - step, 0.4, 0.004 + step};
-    fm_operator.gain = 0.3 + 50 * step;
+  for (Module& module : patch.modules) {
+    if (module.values.empty()) continue;  // the sum of the three carriers
+    const double ratio = module.values[0];
+    module.values = {ratio, 0.3 + 50 * step, 0.003 + step, 0.011 - step, 0.4, 0.004 + step};
     step += 0.0007;
   }
   return patch;
@@ -38,8 +38,9 @@ inline Rack short_patch() {
 /// One operator: a sine with a plain envelope.
 inline Rack sine_patch(double attack, double release) {
   Rack patch = default_rack();
-  patch.fm.routing.clear();
-  patch.fm.operators = {{.ratio = 1.0, .gain = 1.0, .envelope = {attack, 0.01, 1.0, release}}};
+  patch.cables.clear();
+  patch.modules.pop_back();
+  patch.modules[0].values = {1.0, 1.0, attack, 0.01, 1.0, release};
   return patch;
 }
 
@@ -51,7 +52,7 @@ inline std::vector<float> offline(Rack patch, double frequency, double velocity,
   Tape tape({.sample_rate = rate, .length = static_cast<std::int64_t>(gate.size())});
   patch.note.frequency = frequency;
   const Var held = tape.input("gate", Tensor(std::span(gate)));
-  const Var audio = record(tape, patch, held).audio * tape.parameter("velocity", Tensor(velocity));
+  const Var audio = record(tape, patch, {.gate = held}).audio * tape.parameter("velocity", Tensor(velocity));
   tape.play({audio});
   const auto samples = tape.value(audio).as<float>();
   return {samples.begin(), samples.end()};

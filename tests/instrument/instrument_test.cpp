@@ -337,7 +337,7 @@ TEST_CASE("options and patches that cannot be are refused with what is wrong") {
     CHECK_THROWS_AS(Instrument(patch, {.glide = wrong}), DomainError);
   }
   Rack bad = patch;
-  bad.fm.operators[0].gain = not_a_number;
+  find_parameter(bad, "fm.operator.0.gain").value = not_a_number;
   CHECK_THROWS_WITH_AS(Instrument(bad, {}), doctest::Contains("fm.operator.0.gain"), DomainError);
   Instrument instrument(patch);
   CHECK_THROWS_AS(instrument.prepare(0.0, 64), DomainError);

@@ -2,10 +2,12 @@
 // of bits, precision, memory and reference data share.
 #pragma once
 
-#include <retrograd/racks/gate.hpp>
 #include <retrograd/racks/fm.hpp>
+#include <retrograd/racks/record.hpp>
 
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 struct FmNumbers {
@@ -15,6 +17,16 @@ struct FmNumbers {
   double frequency = 300.0;
   std::vector<retrograd::Route> routing;
   std::vector<Operator> operators;
+
+  /// The rack of these numbers; `audible` as in fm_rack.
+  retrograd::Rack rack(std::span<const int> audible = {}) const {
+    std::vector<retrograd::FMOperator> all;
+    for (const auto& [ratio, gain, attack, decay, sustain, release] : operators)
+      all.push_back({ratio, gain, {attack, decay, sustain, release}});
+    retrograd::Rack rack = retrograd::fm_rack(all, routing, audible);
+    rack.note.frequency = frequency;
+    return rack;
+  }
 
   static FmNumbers two_operators() {
     return {300.0, {{1, 0}}, {{1.0, 1.0, 0.2013, 0.4, 0.1, 0.4}, {2.0, 0.7, 0.1017, 0.5, 0.3, 0.7}}};
@@ -32,7 +44,10 @@ struct FmNumbers {
 };
 
 struct RecordedFm {
-  std::vector<retrograd::FMOperatorParameters> operators;
+  struct Operator {
+    retrograd::Var ratio, gain, attack, decay, sustain, release;
+  };
+  std::vector<Operator> operators;
   retrograd::Var audio;
 };
 
@@ -40,28 +55,32 @@ struct RecordedFm {
 /// a little different in each. `first_row` shifts the rows: row r of a batch is what one row with first_row =
 /// r holds.
 inline RecordedFm record_fm(retrograd::Tape& tape, const FmNumbers& fm, retrograd::Var gate,
-                            retrograd::Var pitch, int rows = 1, int first_row = 0) {
+                            retrograd::Var pitch, int rows = 1, int first_row = 0,
+                            std::span<const int> audible = {}) {
   using namespace retrograd;
   RecordedFm recorded;
+  RecordOptions options{.given = {{"note.frequency", pitch}}, .gate = gate};
   const auto parameter = [&](const std::string& name, double value) {
-    if (rows == 1 && first_row == 0) return tape.parameter(name, value);
-    std::vector<double> values;
-    for (int row = first_row; row < first_row + rows; ++row) values.push_back(value * (1.0 + 0.013 * row));
-    return tape.parameter(name, Tensor(std::span<const double>(values), Shape{rows, 1}));
+    Tensor values(value);
+    if (rows > 1 || first_row > 0) {
+      std::vector<double> of_rows;
+      for (int row = first_row; row < first_row + rows; ++row) of_rows.push_back(value * (1.0 + 0.013 * row));
+      values = Tensor(std::span<const double>(of_rows), Shape{rows, 1});
+    }
+    return options.given.emplace_back(name, tape.parameter(name, values)).second;
   };
   for (std::size_t i = 0; i < fm.operators.size(); ++i) {
-    const FmNumbers::Operator& op = fm.operators[i];
+    const auto& [ratio, gain, attack, decay, sustain, release] = fm.operators[i];
     const std::string path = "fm.operator." + std::to_string(i) + ".";
-    FMOperatorParameters parameters;
-    parameters.ratio = parameter(path + "ratio", op.ratio);
-    parameters.gain = parameter(path + "gain", op.gain);
-    parameters.envelope.attack = parameter(path + "envelope.attack", op.attack);
-    parameters.envelope.decay = parameter(path + "envelope.decay", op.decay);
-    parameters.envelope.sustain = parameter(path + "envelope.sustain", op.sustain);
-    parameters.envelope.release = parameter(path + "envelope.release", op.release);
-    recorded.operators.push_back(parameters);
+    RecordedFm::Operator one;
+    one.ratio = parameter(path + "ratio", ratio);
+    one.gain = parameter(path + "gain", gain);
+    one.attack = parameter(path + "envelope.attack", attack);
+    one.decay = parameter(path + "envelope.decay", decay);
+    one.sustain = parameter(path + "envelope.sustain", sustain);
+    one.release = parameter(path + "envelope.release", release);
+    recorded.operators.push_back(one);
   }
-  const FMSynth synth(static_cast<int>(fm.operators.size()), fm.routing);
-  recorded.audio = synth(gate, pitch, recorded.operators);
+  recorded.audio = record(tape, fm.rack(audible), options).audio;
   return recorded;
 }

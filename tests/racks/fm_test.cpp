@@ -1,12 +1,13 @@
-// The FM synth against its definition, evaluated operator by operator in double.
+// FM racks against their definition, evaluated operator by operator in double.
 #include <doctest/doctest.h>
 
 #include "../nodes/adsr_reference.hpp"
 #include "../tape/bits.hpp"
 #include "fm_fixture.hpp"
 
-#include <retrograd/backends/cpu/own_node.hpp>
 #include <retrograd/nodes/all.hpp>
+#include <retrograd/racks/rules.hpp>
+#include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -179,21 +180,21 @@ TEST_CASE("each row of a batch has the bits of a render of its own, gradients in
     }
 }
 
-TEST_CASE("the caller may name the operators that are heard") {
+TEST_CASE("the caller may name the operators that are heard, in any order and more than once") {
   constexpr double rate = 8000.0;
   constexpr std::size_t length = 400;
   const std::vector<double> gate = gate_with_edges(length, {0});
   const FmNumbers fm = FmNumbers::six_operators();
-  Tape tape({.type = ElementType::f64, .sample_rate = rate, .length = length});
-  const Var gate_signal = tape.input("gate", Tensor(std::span<const double>(gate)));
-  const Var pitch = tape.parameter("pitch", fm.frequency);
-  const RecordedFm recorded = record_fm(tape, fm, gate_signal, pitch);
-  const std::vector<int> audible{1, 4, 5};
-  const Var audio = FMSynth(6, fm.routing, audible)(gate_signal, pitch, recorded.operators);
-  tape.play({audio});
-  CHECK(worst_difference(tape.value(audio), 0,
-                         naive_fm(fm, gate, std::vector<double>(length, fm.frequency), rate, audible)) <=
-        1e-9);
+  const std::vector<double> expected =
+      naive_fm(fm, gate, std::vector<double>(length, fm.frequency), rate, {1, 4, 5});
+  for (const std::vector<int>& audible : {std::vector{1, 4, 5}, std::vector{5, 1, 4}}) {
+    Tape tape({.type = ElementType::f64, .sample_rate = rate, .length = length});
+    const Var gate_signal = tape.input("gate", Tensor(std::span<const double>(gate)));
+    const Var audio =
+        record_fm(tape, fm, gate_signal, tape.parameter("pitch", fm.frequency), 1, 0, audible).audio;
+    tape.play({audio});
+    CHECK(worst_difference(tape.value(audio), 0, expected) <= 1e-9);
+  }
 }
 
 TEST_CASE("a gate that is a number holds for the tape's length") {
@@ -210,62 +211,55 @@ TEST_CASE("a gate that is a number holds for the tape's length") {
                                   std::vector<double>(length, fm.frequency), rate)) <= 1e-9);
 }
 
-TEST_CASE("an operator that is named twice as audible is heard once") {
-  Tape tape({.sample_rate = 8000.0, .length = 500});
-  const FmNumbers fm = FmNumbers::two_operators();
-  const Var gate_signal = tape.input("gate", gate({{0.0, 0.05}}, tape));
-  const Var pitch = tape.parameter("pitch", 100.0);
-  const RecordedFm recorded = record_fm(tape, fm, gate_signal, pitch);
-  const std::vector<int> once{0}, twice{0, 0};
-  const Var a = FMSynth(2, fm.routing, once)(gate_signal, pitch, recorded.operators);
-  const Var b = FMSynth(2, fm.routing, twice)(gate_signal, pitch, recorded.operators);
-  tape.play({a, b});
-  for (std::int64_t n = 0; n < 500; ++n) REQUIRE(tape.value(a).at(n) == tape.value(b).at(n));
-  CHECK(std::abs(tape.value(a).at(300)) > 0.0);
+TEST_CASE(
+    "racks of operators are modules named by their numbers, cables, and a sum where several are heard") {
+  const Rack pair = fm_rack({{1.0, 0.5, {}}, {2.0, 0.25, {0.1, 0.2, 0.3, 0.4}}}, {{1, 0}});
+  REQUIRE(pair.modules.size() == 2);
+  CHECK(pair.modules[1].name == "fm.operator.1");
+  CHECK(pair.modules[1].values == std::vector{2.0, 0.25, 0.1, 0.2, 0.3, 0.4});
+  CHECK(pair.cables == std::vector<Cable>{{"fm.operator.1.out", "fm.operator.0.phase"}});
+  CHECK(pair.outputs == std::vector<std::string>{"fm.operator.0.out"});
+  CHECK(find_problems(pair).empty());
+
+  const Rack three = fm_rack({{}, {}, {}}, {{1, 0}});
+  REQUIRE(three.modules.size() == 4);
+  CHECK(three.modules[3].name == "fm.sum");
+  CHECK(three.outputs == std::vector<std::string>{"fm.sum.out"});
+  CHECK(three.cables[1] == Cable{"fm.operator.0.out", "fm.sum.in"});
+  CHECK(three.cables[2] == Cable{"fm.operator.2.out", "fm.sum.in"});
 }
 
-TEST_CASE("another waveform for all operators") {
-  Tape tape({.type = ElementType::f64, .sample_rate = 8000.0, .length = 300});
-  const FmNumbers fm{100.0, {}, {{1.0, 0.5, 0.0, 0.001, 1.0, 0.001}}};
-  const Var gate_signal = tape.input("gate", Tensor(Shape{300}));
-  const RecordedFm recorded = record_fm(tape, fm, gate_signal, tape.parameter("pitch", 100.0));
-  Tensor high(Shape{300});
-  high.fill(1.0);
-  tape.set(gate_signal, high);
-  FMSynth synth(1, {});
-  synth.with_waveform([](Var phase_turns) { return phase_turns * 2.0; });  // a saw
-  const Var audio = synth(gate_signal, tape.find("pitch"), recorded.operators);
-  tape.play({audio});
-  double worst = 0.0;
-  for (std::int64_t n = 0; n < 300; ++n) {
-    const double turns = 100.0 * static_cast<double>(n) / 8000.0;
-    if (n % 80 == 40) continue;  // the saw's edge
-    worst = std::max(worst, std::abs(tape.value(audio).at(n) - (turns - std::round(turns))));
-  }
-  CHECK(worst <= 1e-12);
+TEST_CASE("a routing or a count that makes no rack is an error that says why") {
+  const auto refuse = [](const std::vector<Route>& routing, int operators,
+                         const std::vector<int>& audible = {}) {
+    fm_rack(std::vector<FMOperator>(static_cast<std::size_t>(operators)), routing, audible);
+  };
+  CHECK_THROWS_WITH_AS(refuse({{2, 0}}, 2), "[fm] operator 2 is named, but there are 2, counted from 0",
+                       RoutingError);
+  CHECK_THROWS_WITH_AS(refuse({{0, -1}}, 2), "[fm] operator -1 is named, but there are 2, counted from 0",
+                       RoutingError);
+  CHECK_THROWS_WITH_AS(refuse({{1, 0}}, 2, {2}), "[fm] operator 2 is named, but there are 2, counted from 0",
+                       RoutingError);
+  CHECK_THROWS_WITH_AS(refuse({}, 0), "[fm] there are 0 operators; an FM synth needs at least one",
+                       RoutingError);
 }
 
-TEST_CASE("a routing or a count that makes no synth is an error that says why") {
-  CHECK_THROWS_WITH_AS(FMSynth(2, {{0, 1}, {1, 0}}), Contains("the cycle 0 -> 1 -> 0"), RoutingError);
-  CHECK_THROWS_WITH_AS(FMSynth(4, {{3, 1}, {1, 2}, {2, 3}}), Contains("the cycle 1 -> 2 -> 3 -> 1"),
-                       RoutingError);
-  CHECK_THROWS_AS(FMSynth(2, {{1, 1}}), RoutingError);
-  CHECK_THROWS_WITH_AS(FMSynth(2, {{2, 0}}), Contains("2"), RoutingError);
-  CHECK_THROWS_AS(FMSynth(2, {{-1, 0}}), RoutingError);
-  CHECK_THROWS_AS(FMSynth(2, {{1, 0}, {1, 0}}), RoutingError);
-  CHECK_THROWS_AS(FMSynth(0, {}), RoutingError);
-  CHECK_THROWS_AS(FMSynth(-3, {}), RoutingError);
-  const std::vector<Route> routing{{1, 0}};
-  const std::vector<int> audible{2};
-  CHECK_THROWS_WITH_AS(FMSynth(2, routing, audible), Contains("operator 2 is named as audible"),
-                       RoutingError);
-
-  Tape tape({.sample_rate = 8000.0, .length = 100});
-  const FmNumbers fm = FmNumbers::two_operators();
-  const Var gate_signal = tape.input("gate", Tensor(Shape{100})), pitch = tape.parameter("pitch", 100.0);
-  RecordedFm recorded = record_fm(tape, fm, gate_signal, pitch);
-  CHECK_THROWS_WITH_AS(FMSynth(3, {{1, 0}})(gate_signal, pitch, recorded.operators),
-                       Contains("parameters of 2 operators for a synth of 3"), RoutingError);
-  recorded.operators.pop_back();
-  CHECK_THROWS_AS(FMSynth(2, {{1, 0}})(gate_signal, pitch, recorded.operators), RoutingError);
+TEST_CASE("a loop, a route that is there twice or an operator heard twice is a problem of the rack") {
+  const auto problem = [](const std::vector<Route>& routing, int operators,
+                          const std::vector<int>& audible = {0}) {
+    const std::vector<RackProblem> problems = find_problems(
+        fm_rack(std::vector<FMOperator>(static_cast<std::size_t>(operators)), routing, audible));
+    REQUIRE(problems.size() == 1);
+    return problems[0].key + ": " + problems[0].message;
+  };
+  const std::string leave = "; leave one of its cables out (a loop needs a delay)";
+  CHECK(problem({{0, 1}, {1, 0}}, 2) ==
+        "cables.1: closes the loop fm.operator.0 -> fm.operator.1 -> fm.operator.0" + leave);
+  CHECK(problem({{3, 1}, {1, 2}, {2, 3}}, 4) ==
+        "cables.2: closes the loop fm.operator.1 -> fm.operator.2 -> fm.operator.3 -> fm.operator.1" + leave);
+  CHECK(problem({{1, 1}}, 2) == "cables.0: closes the loop fm.operator.1 -> fm.operator.1" + leave);
+  CHECK(problem({{1, 0}, {1, 0}}, 2) ==
+        "cables.1: goes from fm.operator.1.out to fm.operator.0.phase a second time; once is enough");
+  CHECK(problem({}, 2, {0, 0}) ==
+        "cables.1: goes from fm.operator.0.out to fm.sum.in a second time; once is enough");
 }

@@ -1,7 +1,8 @@
-// Patches as data: their parameters have stable names and domains, and every value out of range is found.
+// Racks as data: their parameters have stable names and domains, and every value out of range is found.
 #include <doctest/doctest.h>
 
 #include <retrograd/racks/rack.hpp>
+#include <retrograd/racks/rules.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <cmath>
@@ -14,7 +15,6 @@ using namespace retrograd;
 
 namespace {
 
-const double infinity = std::numeric_limits<double>::infinity();
 const double nan_value = std::numeric_limits<double>::quiet_NaN();
 
 // The problems of the default patch after a change, as "key: message", separated by "|".
@@ -45,7 +45,7 @@ TEST_CASE("the default patch is valid, one second long, and its operator 0 is he
   CHECK(find_problems(patch).empty());
   CHECK_NOTHROW(validate(patch, "default"));
   CHECK(length_in_samples(patch) == 44100);
-  CHECK(audible_operators(patch) == std::vector<int>{0});
+  CHECK(patch.outputs == std::vector<std::string>{"fm.operator.0.out"});
 }
 
 TEST_CASE("parameters are named by their path, in a stable order, and refer into the patch") {
@@ -66,7 +66,7 @@ TEST_CASE("parameters are named by their path, in a stable order, and refer into
   CHECK(values == std::vector<double>{300.0, 1.0, 1.0, 0.2, 0.4, 0.1, 0.4, 2.0, 0.7, 0.1, 0.5, 0.3, 0.7});
 
   parameters(patch)[9].value = 0.25;
-  CHECK(patch.fm.operators[1].envelope.attack == 0.25);
+  CHECK(patch.modules[1].values[2] == 0.25);
 }
 
 TEST_CASE("a parameter's domain is exactly what validation accepts") {
@@ -81,26 +81,27 @@ TEST_CASE("a parameter's domain is exactly what validation accepts") {
       CHECK(problem_of(parameter.name, value).empty() == domain.contains(value));
     }
   }
-  CHECK_FALSE(domain_of(ParameterKind::frequency).contains(0.0));
-  CHECK_FALSE(domain_of(ParameterKind::ratio).contains(0.0));
-  CHECK(domain_of(ParameterKind::gain).contains(0.0));
-  CHECK(domain_of(ParameterKind::time).contains(0.0));
-  CHECK(domain_of(ParameterKind::level).contains(1.0));
-  CHECK_FALSE(domain_of(ParameterKind::level).contains(std::nextafter(1.0, 2.0)));
-  CHECK_FALSE(domain_of(ParameterKind::gain).contains(infinity));
+  const auto domain_of = [&](const char* name) { return find_parameter(patch, name).domain(); };
+  CHECK_FALSE(domain_of("note.frequency").contains(0.0));
+  CHECK_FALSE(domain_of("fm.operator.0.ratio").contains(0.0));
+  CHECK(domain_of("fm.operator.0.gain").contains(0.0));
+  CHECK(domain_of("fm.operator.0.envelope.attack").contains(0.0));
+  CHECK(domain_of("fm.operator.0.envelope.sustain").contains(1.0));
+  CHECK_FALSE(domain_of("fm.operator.0.envelope.sustain").contains(std::nextafter(1.0, 2.0)));
+  CHECK_FALSE(domain_of("fm.operator.0.gain").contains(infinity));
 }
 
 TEST_CASE("a value out of range is named with what it is and what would be right") {
   CHECK(problem_of("note.frequency", 0.0) ==
-        "note.frequency: is 0; a frequency is a finite number of Hz above 0");
+        "note.frequency: is 0; it must be a finite number above 0, in Hz");
   CHECK(problem_of("fm.operator.1.ratio", -2.0) ==
-        "fm.operator.1.ratio: is -2; a ratio is a finite number above 0");
+        "fm.operator.1.ratio: is -2; it must be a finite number above 0");
   CHECK(problem_of("fm.operator.0.gain", nan_value) ==
-        "fm.operator.0.gain: is nan; a gain is a finite number, 0 or more");
+        "fm.operator.0.gain: is nan; it must be a finite number, 0 or more");
   CHECK(problem_of("fm.operator.0.envelope.decay", -0.5) ==
-        "fm.operator.0.envelope.decay: is -0.5; a time is a finite number of seconds, 0 or more");
+        "fm.operator.0.envelope.decay: is -0.5; it must be a finite number, 0 or more, in s");
   CHECK(problem_of("fm.operator.0.envelope.sustain", 1.5) ==
-        "fm.operator.0.envelope.sustain: is 1.5; a level is a number from 0 to 1");
+        "fm.operator.0.envelope.sustain: is 1.5; it must be a number from 0 to 1");
 }
 
 TEST_CASE("a sample rate is a whole number from 1 to 768000 Hz") {
@@ -151,41 +152,112 @@ TEST_CASE("gate pairs run forwards and one after the other") {
   CHECK(starts_with(problem({{nan_value, 0.5}}), "note.gate.0: [nan, 0.5] is not a pair of times;"));
 }
 
-TEST_CASE("routing and audible operators are checked against the operators there are") {
-  const auto problem = [](const std::vector<Route>& routing, const std::vector<int>& audible) {
-    return problems_after([&](Rack& patch) {
-      patch.fm.routing = routing;
-      patch.fm.audible = audible;
-    });
+TEST_CASE("a velocity is a number from 0 to 1") {
+  const auto problem = [](double velocity) {
+    return problems_after([&](Rack& patch) { patch.note.velocity = velocity; });
   };
-  CHECK(problem({}, {1, 0}) == "");
-  CHECK(
-      starts_with(problem({{1, 0}, {0, 1}}, {}), "fm.routing.1: route [0, 1] closes the cycle 0 -> 1 -> 0;"));
-  CHECK(starts_with(problem({{2, 0}}, {}), "fm.routing.0: route [2, 0] names operator 2;"));
-  CHECK(starts_with(problem({}, {0, 2}), "fm.audible.1: names operator 2; there are 2,"));
-  CHECK(starts_with(problem({}, {-1}), "fm.audible.0: names operator -1;"));
-  CHECK(starts_with(problem({}, {1, 1}), "fm.audible.1: names operator 1 a second time;"));
-  CHECK(problems_after([](Rack& patch) { patch.fm.operators.clear(); }) ==
-        "fm.operator: is empty; an FM synth has at least one operator");
+  CHECK(problem(0.0) == "");
+  CHECK(problem(1.0) == "");
+  CHECK(problem(1.5) == "note.velocity: is 1.5; it must be a number from 0 to 1");
+  CHECK(problem(-0.1) == "note.velocity: is -0.1; it must be a number from 0 to 1");
+  CHECK(problem(nan_value) == "note.velocity: is nan; it must be a number from 0 to 1");
 }
 
-TEST_CASE("the operators named audible are heard, in ascending order") {
+TEST_CASE("a module that a host filled in wrongly is named, and nothing of it is looked at") {
+  const ModuleList modules;
+  CHECK(problems_after([](Rack& patch) { patch.modules[1].type = nullptr; }) ==
+        "module.1: has no type; see ModuleList");
+  CHECK(problems_after([](Rack& patch) { patch.modules[1].values.pop_back(); }) ==
+        "module.1: has 5 values; a module of type fm_operator has 6 parameters");
+  CHECK(problems_after([](Rack& patch) { patch.modules[1].values.push_back(0.0); }) ==
+        "module.1: has 7 values; a module of type fm_operator has 6 parameters");
+  CHECK(problems_after([](Rack& patch) { patch.modules[0].structure = {1}; }) ==
+        "module.0: has 1 values of structure; a module of type fm_operator has 0");
+  const auto of_mixer = [&](std::int64_t inputs) {
+    return problems_after([&](Rack& patch) {
+      patch.modules.push_back(make_module("mix", *modules.find("mixer")));
+      patch.modules.back().structure = {inputs};
+    });
+  };
+  for (const std::int64_t inputs :
+       {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1025}, std::int64_t{1} << 62})
+    CHECK(of_mixer(inputs) ==
+          "module.2.inputs: is " + std::to_string(inputs) + "; it must be a whole number from 1 to 1024");
+  CHECK(of_mixer(3) == "module.2: has 2 values; a module of type mixer has 3 parameters");
+  CHECK(problems_after([&](Rack& patch) {
+          patch.modules.push_back(make_module("osc", *modules.find("oscillator")));
+          patch.modules.back().structure = {0, 2};
+        }) == "module.2.pitch: is 2; it must be a whole number from 0 to 1");
+}
+
+TEST_CASE("a cable's amount is a parameter behind those of modules, named by the cable or as the file says") {
+  const ModuleList modules;
   Rack patch = default_rack();
-  patch.fm.audible = {1, 0};
-  CHECK(audible_operators(patch) == std::vector<int>{0, 1});
+  patch.modules.push_back(make_module("lfo", *modules.find("oscillator"), {0, 1}));
+  patch.cables.push_back({"lfo.out", "fm.operator.0.gain", 0.25});
+  patch.cables.push_back({"lfo.out", "fm.operator.1.gain", -0.5, "depth"});
+  CHECK(find_problems(patch).empty());
+  const std::vector<RackParameter> all = parameters(patch);
+  REQUIRE(all.size() == 16);
+  CHECK(all[13].name == "lfo.frequency");
+  CHECK(all[14].name == "lfo.out>fm.operator.0.gain");
+  CHECK(all[14].value == 0.25);
+  CHECK(all[14].module == 0);
+  CHECK(all[15].name == "depth");
+  CHECK(all[15].domain().contains(-1e300));
+  all[15].value = 2.0;
+  CHECK(patch.cables[2].amount == 2.0);
+  // A cable before it takes its place, not its name.
+  patch.cables.insert(patch.cables.begin(), {"lfo.out", "note.frequency", 0.1});
+  CHECK(find_parameter(patch, "lfo.out>fm.operator.0.gain").value == 0.25);
+}
+
+TEST_CASE("a parameter is found by its path, or the nearest is named") {
+  Rack patch = default_rack();
+  CHECK(find_parameter(patch, "fm.operator.1.gain").value == 0.7);
+  CHECK_THROWS_WITH_AS(find_parameter(patch, "fm.operator.1.gian"),
+                       "the patch has no parameter fm.operator.1.gian; did you mean fm.operator.1.gain?",
+                       DomainError);
+  CHECK_THROWS_WITH_AS(find_parameter(patch, ""),
+                       doctest::Contains("the parameters are note.frequency, fm.operator.0.ratio"),
+                       DomainError);
+}
+
+TEST_CASE("patterns name parameters, a star any letters, and one that names none is refused") {
+  Rack patch = default_rack();
+  const auto named = [&](const std::vector<std::string>& patterns) {
+    std::string text;
+    for (const char is_named : parameters_named(patch, patterns)) text += is_named != 0 ? '1' : '0';
+    return text;
+  };
+  CHECK(named({}) == "0000000000000");
+  CHECK(named({"note.frequency"}) == "1000000000000");
+  CHECK(named({"*"}) == "1111111111111");
+  CHECK(named({"**"}) == "1111111111111");
+  CHECK(named({"*.gain"}) == "0010000010000");
+  CHECK(named({"fm.operator.1.*"}) == "0000000111111");
+  CHECK(named({"fm*envelope*a*"}) == "0001111001111");
+  CHECK(named({"*.attack", "note.*"}) == "1001000001000");
+  CHECK_THROWS_WITH_AS(named({"*.gain", "env.*"}),
+                       doctest::Contains("no parameter of the patch is named env.*; "), DomainError);
+  CHECK_THROWS_AS(named({""}), DomainError);
+  CHECK_THROWS_AS(named({"note.frequenc"}), DomainError);
+  CHECK_THROWS_AS(named({"note.frequency?"}), DomainError);
+  // A long pattern of stars takes no time.
+  CHECK_THROWS_AS(named({std::string(2000, '*') + "x"}), DomainError);
 }
 
 TEST_CASE("validate names the place, and every problem on a line of its own") {
   Rack patch = default_rack();
   patch.note.frequency = -1.0;
-  patch.fm.operators[1].gain = -1.0;
+  find_parameter(patch, "fm.operator.1.gain").value = -1.0;
   try {
     validate(patch, "restart 3");
     FAIL("accepted");
   } catch (const DomainError& error) {
     CHECK(std::string(error.what()) ==
-          "restart 3: note.frequency: is -1; a frequency is a finite number of Hz above 0\n"
-          "restart 3: fm.operator.1.gain: is -1; a gain is a finite number, 0 or more");
+          "restart 3: note.frequency: is -1; it must be a finite number above 0, in Hz\n"
+          "restart 3: fm.operator.1.gain: is -1; it must be a finite number, 0 or more");
   }
 }
 
@@ -207,7 +279,22 @@ TEST_CASE("gate pairs after the end are doubts, and operators from half the samp
   patch.note.frequency = 15000.0;
   CHECK(find_aliases(patch)[0].message ==
         "makes 30000 Hz, half the sample rate (22050 Hz) or more: it aliases to 14100 Hz");
-  patch.fm.operators[0].gain = -1.0;  // what is not valid has problems, and those are said
+  find_parameter(patch, "fm.operator.0.gain").value =
+      -1.0;  // what is not valid has problems, and those are said
   CHECK(find_doubts(patch).empty());
   CHECK(find_aliases(patch).empty());
+}
+
+TEST_CASE("modules that nothing hears are doubts, and oscillators of their own frequency may alias") {
+  const ModuleList modules;
+  Rack patch = default_rack();
+  patch.modules.push_back(make_module("lost", *modules.find("oscillator"), {0, 1}));
+  REQUIRE(find_doubts(patch).size() == 1);
+  CHECK(find_doubts(patch)[0].key == "module.2");
+  CHECK(find_doubts(patch)[0].message == "lost is plugged into nothing and is no output: it is not heard");
+  find_parameter(patch, "lost.frequency").value = 23050.0;
+  REQUIRE(find_aliases(patch).size() == 1);
+  CHECK(find_aliases(patch)[0].key == "lost.frequency");
+  CHECK(find_aliases(patch)[0].message ==
+        "makes 23050 Hz, half the sample rate (22050 Hz) or more: it aliases to 21050 Hz");
 }

@@ -4,6 +4,7 @@
 
 #include "../racks/fm_fixture.hpp"
 
+#include <retrograd/nodes/adsr.hpp>
 #include <retrograd/nodes/square.hpp>
 #include <retrograd/nodes/sum_over_rows.hpp>
 #include <retrograd/nodes/oscillator.hpp>

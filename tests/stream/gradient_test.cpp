@@ -1,6 +1,7 @@
 // Live gradients: those of the last block, with the states it began with as constants.
 #include "stream_fixture.hpp"
 
+#include <retrograd/racks/rack_stream.hpp>
 #include <retrograd/racks/record.hpp>
 
 #include <cmath>
@@ -16,14 +17,14 @@ TEST_CASE("over a first block a live gradient has the bits of the tape's") {
     std::vector<float> gate(static_cast<std::size_t>(length), 0.0f);
     for (int n = 0; n < std::min(length, 1323); ++n) gate[static_cast<std::size_t>(n)] = 1.0f;
     const std::vector<float> seed = seed_signal(length, 2);
-    Stream stream(patch, 1, {.gradients = true});
+    Stream stream = stream_of(patch, 1, {.gradients = true});
     stream.prepare(patch.sample_rate, 3000);
     play(stream, {gate}, length, always(length));
     const float* seeds[] = {seed.data()};
     REQUIRE(stream.rewind(seeds) == StreamStatus::ok);
     if (length == 1) continue;  // on a tape one sample is a constant
     const Var held = tape.input("gate", Tensor(std::span<const float>(gate)));
-    const RecordedRack recorded = record(tape, patch, held);
+    const RecordedRack recorded = record(tape, patch, {.gate = held});
     tape.play({recorded.audio});
     tape.rewind(recorded.audio, Tensor(std::span<const float>(seed)));
     for (const Var parameter : recorded.parameters) {

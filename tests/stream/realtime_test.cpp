@@ -6,7 +6,8 @@
 
 #include <retrograd/c.h>
 #include <retrograd/nodes/all.hpp>
-#include <retrograd/racks/rack.hpp>
+#include <retrograd/nodes/oscillator.hpp>
+#include <retrograd/racks/rack_stream.hpp>
 #include <retrograd/instrument/instrument.hpp>
 #include <retrograd/stream/stream.hpp>
 
@@ -173,7 +174,7 @@ TEST_CASE("what is counted is counted") {
 TEST_CASE("a million blocks allocate nothing, lock nothing and make no system call") {
   constexpr int blocks = 1000000, most = 16;
   const Rack patch = default_rack();
-  Stream stream(patch, 4, {.gradients = true});
+  Stream stream = stream_of(patch, 4, {.gradients = true});
   stream.prepare(48000.0, 512);
   std::vector<float> gate(512), seed(512, 1.0f);
   std::vector<std::vector<float>> audio(4, std::vector<float>(512));
@@ -414,7 +415,7 @@ TEST_CASE("the host's floating-point environment changes nothing, and it has it 
   const auto played = [](int rounding) {
     std::fenv_t before;
     std::fegetenv(&before);
-    Stream stream(default_rack(), 1, {.gradients = true});
+    Stream stream = stream_of(default_rack(), 1, {.gradients = true});
     stream.prepare(44100.0, 512);
     std::fesetround(rounding);
     std::vector<float> gate(512, 1.0f), audio(512);

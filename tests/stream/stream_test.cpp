@@ -1,6 +1,7 @@
 // Streams: the same bits as a tape's own play whatever the blocks, and what a host may do to one.
 #include "stream_fixture.hpp"
 
+#include <retrograd/racks/rack_stream.hpp>
 #include <retrograd/racks/record.hpp>
 
 #include <cmath>
@@ -19,7 +20,7 @@ TEST_CASE("a streamed patch has the bits of its offline render, for any blocks")
     const Channels gate{{gate_samples.begin(), gate_samples.end()}};
     const int length = static_cast<int>(expected.size());
 
-    Stream stream(patch);
+    Stream stream = stream_of(patch);
     stream.prepare(patch.sample_rate, 1024);
     for (const int size : block_sizes) {
       stream.reset();
@@ -141,7 +142,7 @@ TEST_CASE("a restarted row is the row from its first sample on, at any sample") 
   const RecordedRack recorded = record(tape, patch);
   tape.play({recorded.audio});
   const auto expected = tape.value(recorded.audio).as<float>();
-  Stream stream(patch, 2);
+  Stream stream = stream_of(patch, 2);
   stream.prepare(patch.sample_rate, 512);
   const int gate = stream.input("note.gate");
   for (const int start : {0, 1, 37, 511}) {
@@ -163,7 +164,7 @@ TEST_CASE("a restart in the middle of a glide that a jump ends is the row from i
   const RecordedRack recorded = record(tape, patch);
   tape.play({recorded.audio});
   const auto expected = tape.value(recorded.audio).as<float>();
-  Stream stream(patch);
+  Stream stream = stream_of(patch);
   stream.prepare(patch.sample_rate, 512);
   const int pitch = stream.parameter("note.frequency"), start = 37;
   CHECK(stream.schedule({.kind = StreamEvent::Kind::glide, .index = pitch, .value = 500.0}));
@@ -302,7 +303,7 @@ TEST_CASE("a node that cannot stream is named when the stream is made, and why")
 }
 
 TEST_CASE("bad calls give silence and a status, and the stream stays where it was") {
-  Stream stream(default_rack());
+  Stream stream = stream_of(default_rack());
   std::vector<float> gate(256, 1.0f), out(256, 5.0f), expected(256);
   const float* in[] = {gate.data()};
   float* outs[] = {out.data()};
@@ -352,7 +353,7 @@ TEST_CASE("bad calls give silence and a status, and the stream stays where it wa
   CHECK_FALSE(stream.schedule({StreamEvent::Kind::input, 0, 7, 0, 1.0}));
   CHECK_FALSE(stream.schedule({StreamEvent::Kind::restart, 0, 0, 3, 0.0}));
   CHECK(stream.value(pitch) == 300.0);
-  CHECK_THROWS_WITH_AS(Stream(default_rack(), 0), doctest::Contains("1 or more"), DomainError);
+  CHECK_THROWS_WITH_AS(stream_of(default_rack(), 0), doctest::Contains("1 or more"), DomainError);
   CHECK_THROWS_WITH_AS(stream.prepare(0.5, 64), doctest::Contains("1 to 768000"), DomainError);
   CHECK_THROWS_WITH_AS(stream.prepare(44100.0, 0), doctest::Contains("1 to 1048576"), DomainError);
   CHECK_THROWS_WITH_AS(stream.parameter("pitch"), doctest::Contains("note.frequency"), TapeError);
@@ -377,7 +378,7 @@ TEST_CASE("an output that is not finite is silence, and its row starts again") {
 }
 
 TEST_CASE("events beyond the block wait, and there is room for as many as was asked") {
-  Stream stream(default_rack(), 1, {.max_events = 2});
+  Stream stream = stream_of(default_rack(), 1, {.max_events = 2});
   stream.prepare(44100.0, 64);
   CHECK(stream.schedule({StreamEvent::Kind::input, 100, 0, 0, 1.0}));
   CHECK(stream.schedule({StreamEvent::Kind::input, 120, 0, 0, 0.0}));
@@ -389,7 +390,7 @@ TEST_CASE("events beyond the block wait, and there is room for as many as was as
 }
 
 TEST_CASE("prepared again, a stream is at its start and keeps its parameters") {
-  Stream stream(default_rack());
+  Stream stream = stream_of(default_rack());
   stream.prepare(44100.0, 64);
   CHECK(stream.set(stream.parameter("note.frequency"), 123.0));
   stream.prepare(48000.0, 128);

@@ -4,6 +4,7 @@
 #include "../racks/fm_fixture.hpp"
 
 #include <retrograd/nodes/all.hpp>
+#include <retrograd/nodes/oscillator.hpp>
 
 #include <algorithm>
 #include <cmath>

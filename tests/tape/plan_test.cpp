@@ -6,6 +6,7 @@
 #include "bits.hpp"
 
 #include <retrograd/nodes/all.hpp>
+#include <retrograd/nodes/oscillator.hpp>
 #include <retrograd/tape/graph.hpp>
 #include <retrograd/tape/plan.hpp>
 

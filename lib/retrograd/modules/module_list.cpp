@@ -24,14 +24,21 @@ ModuleList::ModuleList() {
 void ModuleList::add(const ModuleType* type) {
   const std::string name = type->name;
   if (!is_name(name))
-    raise<DomainError>("[modules] a module type cannot be named '" + name + "'; names are letters, digits and _");
+    raise<DomainError>("[modules] a module type cannot be named '" + name +
+                       "'; names are letters, digits and _");
   if (find(name) != nullptr || name == note_module().name)
-    raise<DomainError>("[modules] there is a module type named " + name + " already; give yours another name");
+    raise<DomainError>("[modules] there is a module type named " + name +
+                       " already; give yours another name");
   types_.push_back(type);
 }
 
+void ModuleList::remove(std::string_view name) {
+  std::erase_if(types_, [&](const ModuleType* type) { return type->name == name; });
+}
+
 const ModuleType* ModuleList::find(std::string_view name) const {
-  const auto found = std::ranges::find(types_, name, [](const ModuleType* type) { return std::string_view(type->name); });
+  const auto found =
+      std::ranges::find(types_, name, [](const ModuleType* type) { return std::string_view(type->name); });
   return found == types_.end() ? nullptr : *found;
 }
 

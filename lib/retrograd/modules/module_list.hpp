@@ -20,6 +20,8 @@ class ModuleList {
   /// Adds a kind; DomainError where the list has one of that name, or where a name is not one that files can hold:
   /// letters, digits and _.
   void add(const ModuleType* type);
+  /// Takes a kind out: files that name it are refused from then on. Nothing where there is none of that name.
+  void remove(std::string_view name);
   /// Null where there is none of that name.
   const ModuleType* find(std::string_view name) const;
   const std::vector<const ModuleType*>& types() const { return types_; }

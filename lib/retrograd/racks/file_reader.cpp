@@ -15,17 +15,18 @@ constexpr std::size_t most_problems_shown = 20;
 void FileReports::add(const RackPlace& place, const std::string& key, const std::string& message) {
   const auto file = static_cast<std::size_t>(std::ranges::find(files_, place.file) - files_.begin());
   if (file == files_.size()) files_.push_back(place.file);
-  keys_.insert(key);
+  keys_.insert({place.file, key});
+  places_.insert(place);
   reports_.push_back({file, place.place,
-                      place.file + ":" + std::to_string(place.place.line) + ":" + std::to_string(place.place.column) +
-                          ": " + key + ": " + message});
+                      place.file + ":" + std::to_string(place.place.line) + ":" +
+                          std::to_string(place.place.column) + ": " + key + ": " + message});
 }
 
-bool FileReports::has_around(std::string key) const {
-  const auto inside = keys_.lower_bound(key + ".");
-  if (inside != keys_.end() && inside->starts_with(key + ".")) return true;
+bool FileReports::has_around(const std::string& file, std::string key) const {
+  const auto inside = keys_.lower_bound({file, key + "."});
+  if (inside != keys_.end() && inside->first == file && inside->second.starts_with(key + ".")) return true;
   for (;;) {
-    if (keys_.contains(key)) return true;
+    if (keys_.contains({file, key})) return true;
     const std::size_t dot = key.rfind('.');
     if (dot == std::string::npos) return false;
     key.resize(dot);
@@ -41,14 +42,22 @@ void FileReports::raise_if_any() {
   const std::size_t count = std::min(reports_.size(), most_problems_shown);
   for (std::size_t i = 0; i < count; ++i) lines += (i == 0 ? "" : "\n") + reports_[i].line;
   if (reports_.size() > count)
-    lines += "\n" + files_.front() + ": and " + std::to_string(reports_.size() - count) + " more problems like these";
+    lines += "\n" + files_.front() + ": and " + std::to_string(reports_.size() - count) +
+             " more problems like these";
   raise<FileError>(lines);
 }
 
-void FileReader::check_keys(const TomlValue& table, const std::string& path, std::span<const std::string> known) {
+void FileReader::report_unknown(FilePlace place, const std::string& path, const std::string& key,
+                                std::span<const std::string> known) {
+  report(place, join(path, shown(key)),
+         "unknown key" + (reports_.are_many() ? "" : "; " + did_you_mean(key, known, "keys here")));
+}
+
+void FileReader::check_keys(const TomlValue& table, const std::string& path,
+                            std::span<const std::string> known) {
   for (const auto& [key, place, value] : table.table) {
     if (std::ranges::find(known, key) != known.end()) continue;
-    report(place, join(path, shown(key)), "unknown key; " + did_you_mean(key, known, "keys here"));
+    report_unknown(place, path, key, known);
   }
 }
 
@@ -71,8 +80,8 @@ const TomlValue* FileReader::find(const TomlValue& table, const std::string& pat
   return nullptr;
 }
 
-void FileReader::read_number(const TomlValue& table, const std::string& path, std::string_view key, bool is_required,
-                             double& value) {
+void FileReader::read_number(const TomlValue& table, const std::string& path, std::string_view key,
+                             bool is_required, double& value) {
   const TomlValue* found = find(table, path, key, is_required);
   if (found == nullptr) return;
   if (found->is_number())

@@ -27,7 +27,7 @@ class Format1Reader : FileReader {
     try {
       rack = fm_rack(operators_, routing_, audible_, modules_);
     } catch (const RoutingError& error) {
-      if (!reports_.has_around("fm")) reports_.add(place_of("fm"), "fm", error.what());
+      if (!reports_.has_around(file_, "fm")) reports_.add(place_of("fm"), "fm", error.what());
     }
     rack.sample_rate = sample_rate;
     rack.duration = duration;
@@ -35,7 +35,8 @@ class Format1Reader : FileReader {
     for (const RackProblem& problem : find_problems(rack)) {
       const std::string key = key_in_file(problem.key);
       // Where all are in loops nothing is heard, which the loops say.
-      if (key != "outputs" && !key.starts_with("module.") && !reports_.has_around(key)) reports_.add(place_of(key), key, problem.message);
+      if (key != "outputs" && !key.starts_with("module.") && !reports_.has_around(file_, key))
+        reports_.add(place_of(key), key, problem.message);
     }
     return rack;
   }
@@ -88,8 +89,9 @@ class Format1Reader : FileReader {
     }
     if (value.integer >= 0 && value.integer < static_cast<std::int64_t>(operators_.size())) return true;
     if (!operators_.empty())
-      report(value.place, key, who + "names operator " + std::to_string(value.integer) + "; there are " +
-                                   std::to_string(operators_.size()) + ", counted from 0");
+      report(value.place, key,
+             who + "names operator " + std::to_string(value.integer) + "; there are " +
+                 std::to_string(operators_.size()) + ", counted from 0");
     return false;
   }
 
@@ -101,20 +103,23 @@ class Format1Reader : FileReader {
       const TomlValue& pair = routing->array[i];
       const std::string key = "fm.routing." + std::to_string(i);
       remember(key, pair.place);
-      if (pair.array.size() != 2 || pair.array[0].kind != Kind::integer || pair.array[1].kind != Kind::integer) {
+      if (pair.array.size() != 2 || pair.array[0].kind != Kind::integer ||
+          pair.array[1].kind != Kind::integer) {
         report(pair.place, key,
                not_a_pair(pair) + "; it must be a pair of operators [modulator, carrier], counted from 0");
         return routing_.clear();
       }
       const std::int64_t modulator = pair.array[0].integer, carrier = pair.array[1].integer;
       const std::string route = "route [" + std::to_string(modulator) + ", " + std::to_string(carrier) + "] ";
-      if (!is_operator(pair.array[0], key, route) || !is_operator(pair.array[1], key, route)) return routing_.clear();
+      if (!is_operator(pair.array[0], key, route) || !is_operator(pair.array[1], key, route))
+        return routing_.clear();
       routing_.push_back({static_cast<int>(modulator), static_cast<int>(carrier)});
     }
   }
 
   void read_audible(const TomlValue& fm) {
-    const TomlValue* audible = find(fm, "fm", "audible", true, Kind::array, "a list of operators, as in [0, 2]");
+    const TomlValue* audible =
+        find(fm, "fm", "audible", true, Kind::array, "a list of operators, as in [0, 2]");
     if (audible == nullptr) return;
     if (audible->array.empty())
       report(
@@ -126,7 +131,8 @@ class Format1Reader : FileReader {
       if (!is_operator(value, key, "")) return audible_.clear();
       const auto index = static_cast<int>(value.integer);
       if (std::ranges::find(audible_, index) != audible_.end())
-        report(value.place, key, "names operator " + std::to_string(index) + " a second time; once is enough");
+        report(value.place, key,
+               "names operator " + std::to_string(index) + " a second time; once is enough");
       else
         audible_.push_back(index);
     }
@@ -160,7 +166,8 @@ class Format1Reader : FileReader {
 
 }  // namespace
 
-Rack read_format_1(const TomlValue& root, const std::string& file, const ModuleList& modules, FileReports& reports) {
+Rack read_format_1(const TomlValue& root, const std::string& file, const ModuleList& modules,
+                   FileReports& reports) {
   return Format1Reader(file, modules, reports).read(root);
 }
 

@@ -6,8 +6,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <set>
 
 namespace retrograd {
 
@@ -15,7 +13,9 @@ namespace {
 
 using Kind = TomlValue::Kind;
 
-bool is_path(const std::string& type) { return type.find('/') != std::string::npos || type.ends_with(".toml"); }
+bool is_path(const std::string& type) {
+  return type.find('/') != std::string::npos || type.ends_with(".toml");
+}
 
 /// A rack that is a module of another: what its outputs are called outside.
 std::vector<std::string> names_of_outputs(std::size_t count) {
@@ -26,15 +26,62 @@ std::vector<std::string> names_of_outputs(std::size_t count) {
   return names;
 }
 
+/// Rather than of a module that is named note.something.
+bool is_of_the_note(const std::string& path) {
+  return path.starts_with("note.") && path.find('.', 5) == std::string::npos;
+}
+
+/// What all files of a rack may hold together: racks that name one rack several times, and so on, grow without end.
+struct Room {
+  static constexpr std::size_t most_bytes = std::size_t{64} << 20, least_of_a_file = 16384;
+  std::size_t bytes = most_bytes;
+  std::size_t parts = most_parts;
+  bool is_too_small = false;  // for the parts that were asked for: then no more are read
+
+  bool takes_file(std::size_t size) {
+    size = std::max(size, least_of_a_file);
+    if (size > bytes) return false;
+    bytes -= size;
+    return true;
+  }
+  bool takes_parts(std::size_t count) {
+    is_too_small |= count > parts;
+    if (!is_too_small) parts -= count;
+    return !is_too_small;
+  }
+};
+
+/// Names that are looked up: all, and by their beginnings.
+class KnownNames {
+ public:
+  explicit KnownNames(std::vector<std::string> names)
+      : list(std::move(names)), sorted_(list.begin(), list.end()) {}
+  bool has(const std::string& name) const { return sorted_.contains(name); }
+  bool has_inside(const std::string& name) const {
+    const auto found = sorted_.lower_bound(name + ".");
+    return found != sorted_.end() && found->starts_with(name + ".");
+  }
+  const std::vector<std::string> list;
+
+ private:
+  const std::set<std::string> sorted_;
+};
+
 class Format2Reader : FileReader {
  public:
   /// `outer`: the files that this one lies in.
   Format2Reader(const std::string& file, const std::filesystem::path& folder, const RackFileOptions& options,
-                FileReports& reports, std::vector<std::filesystem::path> outer)
-      : FileReader(file, reports), folder_(folder), options_(options), outer_(std::move(outer)) {}
+                FileReports& reports, Room& room, std::vector<std::filesystem::path> outer)
+      : FileReader(file, reports),
+        folder_(folder),
+        options_(options),
+        room_(room),
+        outer_(std::move(outer)) {}
 
   Rack read(const TomlValue& root) {
-    check_keys(root, "", std::vector<std::string>{"format", "sample_rate", "duration", "outputs", "cables", "note", "module"});
+    check_keys(
+        root, "",
+        std::vector<std::string>{"format", "sample_rate", "duration", "outputs", "cables", "note", "module"});
     read_number(root, "", "sample_rate", false, rack_.sample_rate);
     read_number(root, "", "duration", false, rack_.duration);
     rack_.note.gate = {{0.0, 0.5 * rack_.duration}};
@@ -47,12 +94,33 @@ class Format2Reader : FileReader {
     return std::move(rack_);
   }
 
-  /// Whether a path is of a module that could not be read: then what a cable wants of it tells nothing new.
-  bool is_of_unread(const std::string& path) const {
-    return std::ranges::any_of(unread_, [&](const std::string& name) { return path.starts_with(name + "."); });
-  }
   const std::map<std::string, RackPlace>& places() const { return places_; }
-  RackPlace where(const std::string& key) const { return place_of(key); }
+  /// Modules that the file names and that could not be read, and outputs that are none.
+  const std::set<std::string>& unread() const { return unread_; }
+
+  /// Reports what is wrong with the rack that was read, but for what only follows from a report that there is. Of a rack
+  /// that is a module of another: what is its own, since the other plugs into it.
+  void report_problems(const Rack& rack, bool is_inner) {
+    if (room_.is_too_small) return;  // not all of it was read
+    for (const auto& [key, message] : find_problems(rack)) {
+      const bool is_of_module = key.starts_with("module."), is_of_cable = key.starts_with("cables."),
+                 is_of_output = key.starts_with("outputs.");
+      const bool is_its_own = is_of_output || key.starts_with("outputs") || key.starts_with("note.") ||
+                              key == "sample_rate" || key == "duration";
+      if (is_inner && !is_its_own) continue;
+      const RackPlace place = place_of(key);
+      if (is_of_module || is_of_cable ? reports_.has_at(place) : reports_.has_around(file_, key)) continue;
+      const auto number = [&](const char* kind) {
+        return std::stoul(key.substr(std::string_view(kind).size()));
+      };
+      if (is_of_cable &&
+          (is_unread(rack.cables[number("cables.")].from) || is_unread(rack.cables[number("cables.")].to)))
+        continue;
+      if (is_of_output && is_unread(rack.outputs[number("outputs.")])) continue;
+      if (is_of_output && is_inner) unread_.insert(rack.outputs[number("outputs.")]);
+      reports_.add(place, key, message);
+    }
+  }
 
  private:
   void read_note(const TomlValue& root) {
@@ -64,54 +132,72 @@ class Format2Reader : FileReader {
     read_gate(*note, false, rack_.note.gate);
   }
 
+  bool is_unread(const std::string& path) const {
+    for (std::size_t end = path.size(); end != std::string::npos && end > 0; end = path.rfind('.', end - 1))
+      if (unread_.contains(path.substr(0, end))) return true;
+    return false;
+  }
+
   void read_module(const TomlValue& table, std::size_t number) {
     const std::string key = "module." + std::to_string(number);
     if (table.kind != Kind::table) return report_type(table, key, "a table, begun by [[module]]");
     const TomlValue* name = find(table, key, "name", true, Kind::text, "a name in quotes");
     const TomlValue* type = find(table, key, "type", true, Kind::text, "a type of module in quotes");
-    if (name != nullptr) unread_.insert(name->text);
+    if (name != nullptr && type == nullptr) unread_.insert(name->text);
     if (name == nullptr || type == nullptr) return;
     if (is_path(type->text)) return read_rack(table, name->text, *type, key);
+    if (room_.is_too_small) return;
     const ModuleType* found = options_.modules.find(type->text);
     if (found == nullptr) {
+      unread_.insert(name->text);
       std::vector<std::string> types;
       for (const ModuleType* each : options_.modules.types()) types.push_back(each->name);
-      return report(type->place, key + ".type", "there is no type of module " + shown(type->text) + "; " +
-                                                    did_you_mean(type->text, types, "types"));
+      return report(type->place, key + ".type",
+                    "there is no type of module " + shown(type->text) +
+                        (reports_.are_many() ? "" : "; " + did_you_mean(type->text, types, "types")));
     }
-    unread_.erase(name->text);
     StructureValues structure = usual_structure(*found);
+    bool is_known_structure = true;
     for (std::size_t s = 0; s < structure.size(); ++s)
       if (const TomlValue* value = table.find(found->structure[s].name))
-        read_structure(*value, found->structure[s], name->text + "." + found->structure[s].name, structure[s]);
-    const std::size_t place_in_rack = rack_.modules.size();
-    remember("module." + std::to_string(place_in_rack), table.place);
+        is_known_structure &= read_structure(*value, found->structure[s],
+                                             name->text + "." + found->structure[s].name, structure[s]);
+    // What it has depends on it.
+    if (!is_known_structure) {
+      unread_.insert(name->text);
+      return;
+    }
+    const Description description = describe(*found, structure);
+    if (!room_.takes_parts(1 + description.parameters.size() + description.inputs.size())) {
+      unread_.insert(name->text);
+      return report(table.place, key, too_many_parts());
+    }
+    remember("module." + std::to_string(rack_.modules.size()), table.place);
     rack_.modules.push_back(make_module(name->text, *found, structure));
     Module& module = rack_.modules.back();
-    const Description description = describe(*found, module.structure);
-    std::vector<std::string> known{"name", "type"};
-    for (const Structure& each : found->structure) known.push_back(each.name);
-    for (const ParameterSpec& spec : description.parameters) known.push_back(spec.name);
-    read_values(table, "", module.name, known, [&](const std::string& path, const TomlValue& value) {
-      const auto spec = std::ranges::find(description.parameters, path, &ParameterSpec::name);
-      if (spec == description.parameters.end()) return;
-      if (!value.is_number()) return report_type(value, module.name + "." + path, "a number");
-      module.values[static_cast<std::size_t>(spec - description.parameters.begin())] = value.number;
-    });
+    std::vector<std::string> names{"name", "type"};
+    for (const Structure& each : found->structure) names.push_back(each.name);
+    for (const ParameterSpec& spec : description.parameters) names.push_back(spec.name);
+    read_values(table, "", module.name, KnownNames(std::move(names)),
+                [&](const std::string& path, const TomlValue& value) {
+                  const auto spec = std::ranges::find(description.parameters, path, &ParameterSpec::name);
+                  if (spec == description.parameters.end()) return;
+                  if (!value.is_number()) return report_type(value, module.name + "." + path, "a number");
+                  module.values[static_cast<std::size_t>(spec - description.parameters.begin())] =
+                      value.number;
+                });
   }
 
   // Visits what the table and the tables in it hold, by path: envelope = { attack = 0.1 } is envelope.attack.
   template <class Visit>
   void read_values(const TomlValue& table, const std::string& path, const std::string& module,
-                   const std::vector<std::string>& known, const Visit& visit) {
+                   const KnownNames& known, const Visit& visit) {
     for (const auto& [key, place, value] : table.table) {
       const std::string whole = join(path, key);
-      const bool is_known = std::ranges::find(known, whole) != known.end();
-      const bool is_outside = std::ranges::any_of(known, [&](const std::string& each) { return each.starts_with(whole + "."); });
-      if (value.kind == Kind::table && !is_known && is_outside) {
+      if (value.kind == Kind::table && !known.has(whole) && known.has_inside(whole)) {
         read_values(value, whole, module, known, visit);
-      } else if (!is_known) {
-        report(place, join(module, shown(whole)), "unknown key; " + did_you_mean(whole, known, "keys here"));
+      } else if (!known.has(whole)) {
+        report_unknown(place, module, whole, known.list);
       } else {
         remember(join(module, whole), value.place);
         visit(whole, value);
@@ -119,90 +205,116 @@ class Format2Reader : FileReader {
     }
   }
 
-  void read_structure(const TomlValue& value, const Structure& rule, const std::string& key, std::int64_t& number) {
+  // Whether it is right.
+  bool read_structure(const TomlValue& value, const Structure& rule, const std::string& key,
+                      std::int64_t& number) {
     if (rule.choices.empty()) {
-      if (value.kind != Kind::integer)
+      const bool is_whole = value.kind == Kind::integer;
+      if (!is_whole)
         report_type(value, key, "a whole number");
       else if (value.integer < rule.low || value.integer > rule.high)
-        report(value.place, key, "is " + std::to_string(value.integer) + "; it must be a whole number from " +
-                                     std::to_string(rule.low) + " to " + std::to_string(rule.high));
-      else
-        number = value.integer;
-      return;
+        report(value.place, key,
+               "is " + std::to_string(value.integer) + "; it must be a whole number from " +
+                   std::to_string(rule.low) + " to " + std::to_string(rule.high));
+      number = value.integer;
+      return is_whole && number >= rule.low && number <= rule.high;
     }
     const std::vector<std::string> choices(rule.choices.begin(), rule.choices.end());
     const auto found = std::ranges::find(choices, value.text);
     if (value.kind != Kind::text)
       report_type(value, key, "a word in quotes: " + choices[0] + (choices.size() > 1 ? " or another" : ""));
     else if (found == choices.end())
-      report(value.place, key, "is '" + shown(value.text) + "'; " + did_you_mean(value.text, choices, "choices"));
-    else
-      number = found - choices.begin();
+      report(value.place, key,
+             "is '" + shown(value.text) + "'; " + did_you_mean(value.text, choices, "choices"));
+    number = found - choices.begin();
+    return value.kind == Kind::text && found != choices.end();
   }
 
   // ---- a rack as a module
 
-  void read_rack(const TomlValue& table, const std::string& name, const TomlValue& type, const std::string& key) {
-    const auto refuse = [&](const std::string& message) { report(type.place, key + ".type", message); };
+  void read_rack(const TomlValue& table, const std::string& name, const TomlValue& type,
+                 const std::string& key) {
+    const auto refuse = [&](const std::string& message) {
+      report(type.place, key + ".type", message);
+      unread_.insert(name);
+    };
     const std::filesystem::path path = (folder_ / type.text).lexically_normal();
     const std::filesystem::path inside = std::filesystem::path(type.text).lexically_normal();
-    if (!options_.allow_paths && (inside.is_absolute() || (!inside.empty() && *inside.begin() == "..") || leaves(path)))
-      return refuse("the file '" + shown(type.text) +
-                    "' lies outside the folder of this one; put it there or below, or allow paths (--allow-paths)");
-    if (std::ranges::find(outer_, path) != outer_.end()) return refuse("the rack '" + shown(type.text) + "' holds itself");
+    if (!options_.allow_paths &&
+        (inside.is_absolute() || (!inside.empty() && *inside.begin() == "..") || leaves(path)))
+      return refuse(
+          "the file '" + shown(type.text) +
+          "' lies outside the folder of this one; put it there or below, or allow paths (--allow-paths)");
+    if (std::ranges::find(outer_, path) != outer_.end())
+      return refuse("the rack '" + shown(type.text) + "' holds itself");
     if (static_cast<int>(outer_.size()) >= deepest_nesting)
       return refuse("racks lie in each other more than " + std::to_string(deepest_nesting) + " deep");
     Rack inner;
     std::map<std::string, RackPlace> inner_places;
     try {
       std::int64_t format = 0;
-      const TomlValue root = parse_rack_tree(read_rack_text(path.string()), path.string(), format);
+      const std::string text = read_rack_text(path.string());
+      if (!room_.takes_file(text.size()))
+        return refuse(
+            "the racks that lie in this one hold more than 64 MiB together, each counted as often as it is "
+            "named and as 16 KiB at least");
+      const TomlValue root = parse_rack_tree(text, path.string(), format);
       if (format == 1) {
         inner = read_format_1(root, path.string(), options_.modules, reports_);
+        for (const Module& module : inner.modules)
+          if (!room_.takes_parts(4 + module.values.size())) return refuse(too_many_parts());
       } else {
         std::vector<std::filesystem::path> outer = outer_;
         outer.push_back(path);
-        Format2Reader reader(path.string(), path.parent_path(), options_, reports_, std::move(outer));
+        Format2Reader reader(path.string(), path.parent_path(), options_, reports_, room_, std::move(outer));
         inner = reader.read(root);
+        reader.report_problems(inner, true);
         inner_places = reader.places();
+        for (const std::string& each : reader.unread()) unread_.insert(name + "." + each);
       }
     } catch (const FileError& error) {
       return refuse(std::string("holds a rack that cannot be read: ") + error.what());
     }
-    unread_.erase(name);
-    lay_flat(std::move(inner), inner_places, table, name, key);
+    lay_flat(std::move(inner), inner_places, table, name);
   }
 
   // Whether the file that the path leads to lies elsewhere: a symbolic link.
   bool leaves(const std::filesystem::path& path) const {
     std::error_code error;
-    const std::filesystem::path home = std::filesystem::weakly_canonical(folder_.empty() ? "." : folder_, error),
+    const std::filesystem::path home =
+                                    std::filesystem::weakly_canonical(folder_.empty() ? "." : folder_, error),
                                 there = std::filesystem::weakly_canonical(path, error);
     const std::filesystem::path relative = there.lexically_relative(home);
     return error || relative.empty() || *relative.begin() == "..";
   }
 
   void lay_flat(Rack inner, const std::map<std::string, RackPlace>& places, const TomlValue& table,
-                const std::string& name, const std::string& key) {
-    const auto outside = [&](const std::string& path) { return path.starts_with("note.") ? path : name + "." + path; };
-    std::vector<std::string> known{"name", "type"};
+                const std::string& name) {
+    const auto outside = [&](const std::string& path) {
+      return is_of_the_note(path) ? path : name + "." + path;
+    };
+    std::vector<std::string> names{"name", "type"};
     for (const RackParameter& parameter : parameters(inner))
-      if (!parameter.name.starts_with("note.")) known.push_back(parameter.name);
+      if (!is_of_the_note(parameter.name)) names.push_back(parameter.name);
     std::map<std::string, double> values;
-    read_values(table, "", name, known, [&](const std::string& path, const TomlValue& value) {
-      if (path == "name" || path == "type") return;
-      if (!value.is_number()) return report_type(value, name + "." + path, "a number");
-      values[path] = value.number;
-    });
+    read_values(table, "", name, KnownNames(std::move(names)),
+                [&](const std::string& path, const TomlValue& value) {
+                  if (path == "name" || path == "type") return;
+                  if (!value.is_number()) return report_type(value, name + "." + path, "a number");
+                  values[path] = value.number;
+                });
     for (const RackParameter& parameter : parameters(inner))
-      if (const auto found = values.find(parameter.name); found != values.end()) parameter.value = found->second;
+      if (const auto found = values.find(parameter.name); found != values.end())
+        parameter.value = found->second;
 
     const std::size_t first_module = rack_.modules.size(), first_cable = rack_.cables.size();
     for (const auto& [inner_key, place] : places) {
       const auto moved = [&](const char* kind, std::size_t first) {
         const std::size_t end = inner_key.find('.', std::string_view(kind).size());
-        const std::string digits = inner_key.substr(std::string_view(kind).size(), end - std::string_view(kind).size());
-        return kind + std::to_string(first + std::stoul(digits)) + (end == std::string::npos ? "" : inner_key.substr(end));
+        const std::string digits =
+            inner_key.substr(std::string_view(kind).size(), end - std::string_view(kind).size());
+        return kind + std::to_string(first + std::stoul(digits)) +
+               (end == std::string::npos ? "" : inner_key.substr(end));
       };
       if (inner_key.starts_with("module."))
         places_[moved("module.", first_module)] = place;
@@ -216,8 +328,9 @@ class Format2Reader : FileReader {
         remember("module." + std::to_string(first_module + m), table.place);
 
     const std::vector<std::string> outputs = names_of_outputs(inner.outputs.size());
-    for (std::size_t o = 0; o < outputs.size(); ++o) inner_outputs_[name + "." + outputs[o]] = outside(inner.outputs[o]);
-    remember(key, table.place);
+    for (std::size_t o = 0; o < outputs.size(); ++o)
+      inner_outputs_[name + "." + outputs[o]] = outside(inner.outputs[o]);
+    if (outputs.empty()) unread_.insert(name);
     for (Cable& cable : inner.cables) {
       if (!cable.name.empty()) cable.name = name + "." + cable.name;
       rack_.cables.push_back({outside(cable.from), outside(cable.to), cable.amount, cable.name});
@@ -245,8 +358,10 @@ class Format2Reader : FileReader {
       if (value.kind != Kind::array || items.size() < 2 || items.size() > 4 || items[0].kind != Kind::text ||
           items[1].kind != Kind::text || (items.size() > 2 && !items[2].is_number()) ||
           (items.size() > 3 && items[3].kind != Kind::text)) {
-        report(value.place, key, "is no cable; it must be [from, to], [from, to, amount] or [from, to, amount, name], as in "
-                                 "[\"lfo.out\", \"osc.ratio\", 0.5]");
+        report(value.place, key,
+               "is no cable; it must be [from, to], [from, to, amount] or [from, to, amount, name], as in "
+               "[\"lfo.out\", \"osc.ratio\", 0.5]");
+        rack_.cables.emplace_back();  // in its place, so that those behind it keep their numbers
         continue;
       }
       Cable cable{.from = resolved(items[0].text), .to = items[1].text};
@@ -257,135 +372,37 @@ class Format2Reader : FileReader {
   }
 
   void read_outputs(const TomlValue& root) {
-    const TomlValue* outputs = find(root, "", "outputs", true, Kind::array, "a list of outputs, as in [\"amp.out\"]");
+    const TomlValue* outputs =
+        find(root, "", "outputs", true, Kind::array, "a list of outputs, as in [\"amp.out\"]");
     if (outputs == nullptr) return;
     for (std::size_t i = 0; i < outputs->array.size(); ++i) {
       const TomlValue& value = outputs->array[i];
       const std::string key = "outputs." + std::to_string(i);
       remember(key, value.place);
-      if (value.kind != Kind::text)
-        report_type(value, key, "an output in quotes, as in \"amp.out\"");
-      else
-        rack_.outputs.push_back(resolved(value.text));
+      if (value.kind != Kind::text) report_type(value, key, "an output in quotes, as in \"amp.out\"");
+      rack_.outputs.push_back(resolved(value.text));
     }
   }
 
   const std::filesystem::path folder_;
   const RackFileOptions& options_;
+  Room& room_;
   const std::vector<std::filesystem::path> outer_;
   Rack rack_;
-  std::set<std::string> unread_;                      // modules, by name
+  std::set<std::string> unread_;
   std::map<std::string, std::string> inner_outputs_;  // "lead.out": what it is inside
 };
-
-// ---- writing
-
-// As a TOML float.
-std::string number(double value) {
-  const std::string text = written(value);
-  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
-}
-
-std::string quoted(const std::string& text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    constexpr const char* digits = "0123456789abcdef";
-    if (c == '"' || c == '\\')
-      (result += '\\') += c;
-    else if (static_cast<unsigned char>(c) < 32 || c == 127)
-      ((result += "\\u00") += digits[c >> 4]) += digits[c & 15];
-    else
-      result += c;
-  }
-  return result + "\"";
-}
-
-// A list in brackets: on one line, or one item a line when there are many.
-std::string list(const std::vector<std::string>& items, std::size_t most_in_a_line) {
-  const bool one_line = items.size() <= most_in_a_line;
-  std::string text = "[";
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    text += one_line ? (i == 0 ? "" : ", ") : "\n    ";
-    text += items[i] + (one_line ? "" : ",");
-  }
-  return text + (one_line ? "]" : "\n]");
-}
-
-// "key = value" and a comment behind it, in a column of its own where there is room.
-std::string line(const std::string& key, const std::string& value, const std::string& comment) {
-  constexpr std::size_t comment_column = 36;
-  const std::string text = key + " = " + value;
-  if (comment.empty()) return text + "\n";
-  const std::size_t last_line = text.size() - (text.rfind('\n') + 1);  // npos + 1 is 0
-  const std::size_t gap = last_line + 2 > comment_column ? 2 : comment_column - last_line;
-  return text + std::string(gap, ' ') + "# " + comment + "\n";
-}
-
-std::string comment_of(const ParameterSpec& spec) {
-  const std::string unit = to_string(spec.unit);
-  return unit.empty() ? spec.summary : spec.summary.empty() ? unit : unit + ", " + spec.summary;
-}
-
-std::string written_module(const Module& module) {
-  std::string text = "\n[[module]]\n" + line("name", quoted(module.name), "") +
-                     line("type", quoted(module.type->name), "");
-  for (std::size_t s = 0; s < module.structure.size(); ++s) {
-    const Structure& rule = module.type->structure[s];
-    text += line(rule.name,
-                 rule.choices.empty() ? std::to_string(module.structure[s])
-                                      : quoted(rule.choices[static_cast<std::size_t>(module.structure[s])]),
-                 rule.summary);
-  }
-  const std::vector<ParameterSpec> specs = describe(*module.type, module.structure).parameters;
-  for (std::size_t p = 0; p < specs.size(); ++p)
-    text += line(specs[p].name, number(module.values[p]), comment_of(specs[p]));
-  return text;
-}
 
 }  // namespace
 
 Rack read_format_2(const TomlValue& root, const std::string& file, const std::filesystem::path& folder,
                    const RackFileOptions& options, FileReports& reports) {
-  Format2Reader reader(file, folder, options, reports, {std::filesystem::path(file).lexically_normal()});
+  Room room;
+  Format2Reader reader(file, folder, options, reports, room,
+                       {std::filesystem::path(file).lexically_normal()});
   Rack rack = reader.read(root);
-  const auto is_of_unread = [&](const std::string& key) {
-    const std::size_t dot = key.find('.');
-    if (dot == std::string::npos) return false;
-    const auto number = static_cast<std::size_t>(std::atoi(key.c_str() + dot + 1));
-    if (key.starts_with("cables."))
-      return reader.is_of_unread(rack.cables[number].from) || reader.is_of_unread(rack.cables[number].to);
-    return key.starts_with("outputs.") && reader.is_of_unread(rack.outputs[number]);
-  };
-  for (const RackProblem& problem : find_problems(rack))
-    if (!reports.has_around(problem.key) && !is_of_unread(problem.key))
-      reports.add(reader.where(problem.key), problem.key, problem.message);
+  reader.report_problems(rack, false);
   return rack;
-}
-
-std::string format_2(const Rack& rack) {
-  std::vector<std::string> gate, cables, outputs;
-  for (const auto& [on, off] : rack.note.gate) gate.push_back("[" + number(on) + ", " + number(off) + "]");
-  const Wiring wiring(rack);
-  for (std::size_t c = 0; c < rack.cables.size(); ++c) {
-    const Cable& cable = rack.cables[c];
-    std::string text = "[" + quoted(cable.from) + ", " + quoted(cable.to);
-    if (wiring.wires()[c].modulates()) text += ", " + number(cable.amount);
-    if (!cable.name.empty()) text += ", " + quoted(cable.name);
-    cables.push_back(text + "]");
-  }
-  for (const std::string& output : rack.outputs) outputs.push_back(quoted(output));
-
-  std::string text = "format = 2\n";
-  text += line("sample_rate", std::to_string(static_cast<int>(rack.sample_rate)), "Hz");
-  text += line("duration", number(rack.duration), "seconds");
-  text += line("outputs", list(outputs, 6), "what is heard: one is mono, two are left and right");
-  text += "cables = " + list(cables, 0) + "\n";
-  text += "\n[note]\n";
-  text += line("frequency", number(rack.note.frequency), "Hz");
-  text += line("gate", list(gate, 6), "pairs of on and off times in seconds; several pairs retrigger");
-  if (rack.note.velocity != 1.0) text += line("velocity", number(rack.note.velocity), "0 to 1");
-  for (const Module& module : rack.modules) text += written_module(module);
-  return text;
 }
 
 }  // namespace retrograd

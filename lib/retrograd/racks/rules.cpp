@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 
 namespace retrograd {
 namespace {
@@ -20,7 +21,8 @@ void check_length(const Rack& rack, std::vector<RackProblem>& problems) {
   const double rate = rack.sample_rate;
   const bool good_rate = rate >= 1.0 && rate <= highest_sample_rate && std::trunc(rate) == rate;
   if (!good_rate)
-    problems.push_back({"sample_rate", "is " + written(rate) + "; a sample rate is a whole number of Hz from 1 to " +
+    problems.push_back({"sample_rate", "is " + written(rate) +
+                                           "; a sample rate is a whole number of Hz from 1 to " +
                                            written(highest_sample_rate)});
   if (!std::isfinite(rack.duration) || rack.duration <= 0.0) {
     problems.push_back(
@@ -34,7 +36,8 @@ void check_length(const Rack& rack, std::vector<RackProblem>& problems) {
                                         written(rate) + " Hz it is " + written(1.0 / rate) + " s or more"});
   if (samples > most_samples)
     problems.push_back({"duration", "of " + written(rack.duration) + " s is more than 2^31 samples; at " +
-                                        written(rate) + " Hz it is " + written(most_samples / rate) + " s or less"});
+                                        written(rate) + " Hz it is " + written(most_samples / rate) +
+                                        " s or less"});
 }
 
 void check_note(const Note& note, std::vector<RackProblem>& problems) {
@@ -43,7 +46,8 @@ void check_note(const Note& note, std::vector<RackProblem>& problems) {
     problems.push_back({"note.frequency", "is " + written(note.frequency) + "; it must be " +
                                               what_lies_in(frequency.domain) + ", in Hz"});
   if (!unit_interval.contains(note.velocity))
-    problems.push_back({"note.velocity", "is " + written(note.velocity) + "; it must be " + what_lies_in(unit_interval)});
+    problems.push_back(
+        {"note.velocity", "is " + written(note.velocity) + "; it must be " + what_lies_in(unit_interval)});
   if (note.gate.empty())
     problems.push_back({"note.gate", "is empty; at least one pair of on and off times makes a sound"});
   double end = 0.0;  // the latest off time so far
@@ -51,7 +55,8 @@ void check_note(const Note& note, std::vector<RackProblem>& problems) {
     const auto [on, off] = note.gate[i];
     const std::string key = "note.gate." + std::to_string(i), pair = written(note.gate[i]);
     if (!std::isfinite(on) || !std::isfinite(off) || on < 0.0) {
-      problems.push_back({key, pair + " is not a pair of times; times are finite numbers of seconds, 0 or more"});
+      problems.push_back(
+          {key, pair + " is not a pair of times; times are finite numbers of seconds, 0 or more"});
       continue;
     }
     if (on >= off) {
@@ -67,7 +72,8 @@ void check_note(const Note& note, std::vector<RackProblem>& problems) {
 }
 
 // False where its values cannot even be looked at.
-bool check_module(const Module& module, const std::string& key, std::vector<RackProblem>& problems) {
+bool check_module(const Module& module, const std::string& key, std::size_t& parts,
+                  std::vector<RackProblem>& problems) {
   const std::size_t before = problems.size();
   const auto report = [&](const std::string& message) { problems.push_back({key, message}); };
   if (module.type == nullptr) {
@@ -83,39 +89,52 @@ bool check_module(const Module& module, const std::string& key, std::vector<Rack
     const Structure& rule = module.type->structure[s];
     const std::int64_t value = module.structure[s];
     const std::int64_t low = rule.choices.empty() ? rule.low : 0,
-                       high = rule.choices.empty() ? rule.high : static_cast<std::int64_t>(rule.choices.size()) - 1;
+                       high = rule.choices.empty() ? rule.high
+                                                   : static_cast<std::int64_t>(rule.choices.size()) - 1;
     if (value < low || value > high)
-      problems.push_back({key + "." + rule.name, "is " + std::to_string(value) + "; it must be a whole number from " +
+      problems.push_back({key + "." + rule.name, "is " + std::to_string(value) +
+                                                     "; it must be a whole number from " +
                                                      std::to_string(low) + " to " + std::to_string(high)});
   }
   if (problems.size() > before) return false;
   const Description description = describe(*module.type, module.structure);
+  parts += 1 + description.parameters.size() + description.inputs.size();
   if (module.values.size() != description.parameters.size()) {
-    report("has " + std::to_string(module.values.size()) + " values; a module of type " + module.type->name + " has " +
-           std::to_string(description.parameters.size()) + " parameters");
+    report("has " + std::to_string(module.values.size()) + " values; a module of type " + module.type->name +
+           " has " + std::to_string(description.parameters.size()) + " parameters");
     return false;
   }
   for (std::size_t p = 0; p < module.values.size(); ++p) {
     const ParameterSpec& spec = description.parameters[p];
     if (spec.domain.contains(module.values[p])) continue;
     const char* unit = to_string(spec.unit);
-    problems.push_back({module.name + "." + spec.name, "is " + written(module.values[p]) + "; it must be " +
-                                                           what_lies_in(spec.domain) +
-                                                           (*unit == '\0' ? "" : std::string(", in ") + unit)});
+    problems.push_back({module.name + "." + spec.name,
+                        "is " + written(module.values[p]) + "; it must be " + what_lies_in(spec.domain) +
+                            (*unit == '\0' ? "" : std::string(", in ") + unit)});
   }
   return true;
 }
 
 }  // namespace
 
+std::string too_many_parts() {
+  return "is too large: modules, their parameters and their inputs are more than " +
+         std::to_string(most_parts) + " in all";
+}
+
 std::vector<RackProblem> find_problems(const Rack& rack) {
   std::vector<RackProblem> problems;
   check_length(rack, problems);
   check_note(rack.note, problems);
   bool are_whole = true;
-  for (std::size_t m = 0; m < rack.modules.size(); ++m)
-    are_whole &= check_module(rack.modules[m], "module." + std::to_string(m), problems);
-  if (!are_whole) return problems;
+  std::size_t parts = 0;
+  for (std::size_t m = 0; m < rack.modules.size() && parts <= most_parts; ++m)
+    are_whole &= check_module(rack.modules[m], "module." + std::to_string(m), parts, problems);
+  if (parts > most_parts) problems.push_back({"module", too_many_parts()});
+  if (rack.cables.size() > most_cables)
+    problems.push_back({"cables", "are " + std::to_string(rack.cables.size()) + "; " +
+                                      std::to_string(most_cables) + " at most"});
+  if (!are_whole || parts > most_parts || rack.cables.size() > most_cables) return problems;
   const std::vector<RackProblem> of_wiring = Wiring(rack).problems();
   problems.insert(problems.end(), of_wiring.begin(), of_wiring.end());
   return problems;

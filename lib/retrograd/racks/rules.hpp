@@ -3,10 +3,19 @@
 
 #include <retrograd/racks/wiring.hpp>
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
 namespace retrograd {
+
+/// The most that a rack holds: its modules, their parameters and their inputs, each counted as one. A hundred thousand
+/// operators are half of it.
+inline constexpr std::size_t most_parts = 2'000'000;
+/// The most cables.
+inline constexpr std::size_t most_cables = 2'000'000;
+/// What is said of a rack that holds more.
+std::string too_many_parts();
 
 /// Everything wrong with a rack; empty when it is valid. Of loops the first is found.
 std::vector<RackProblem> find_problems(const Rack& rack);

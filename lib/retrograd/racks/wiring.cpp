@@ -21,6 +21,9 @@ int index_of(const Items& items, std::string_view name, const NameOf& name_of) {
   return found == items.end() ? -1 : static_cast<int>(found - items.begin());
 }
 
+/// Nobody reads as many, and to compare names takes time.
+constexpr Index most_suggestions = 100;
+
 std::string_view itself(const std::string& name) { return name; }
 
 }  // namespace
@@ -54,8 +57,10 @@ Wiring::Wiring(const Rack& rack) : rack_(rack) {
 
 Wiring::Place Wiring::find_in(int module, std::string_view port) const {
   const Description& d = description(module);
-  if (const int output = index_of(d.outputs, port, itself); output >= 0) return {Kind::output, module, output};
-  if (const int input = index_of(d.inputs, port, &PortSpec::name); input >= 0) return {Kind::input, module, input};
+  if (const int output = index_of(d.outputs, port, itself); output >= 0)
+    return {Kind::output, module, output};
+  if (const int input = index_of(d.inputs, port, &PortSpec::name); input >= 0)
+    return {Kind::input, module, input};
   if (const int parameter = index_of(d.parameters, port, &ParameterSpec::name); parameter >= 0)
     return {Kind::parameter, module, parameter};
   return {};
@@ -63,10 +68,12 @@ Wiring::Place Wiring::find_in(int module, std::string_view port) const {
 
 // Names of modules may hold dots: the longest that fits is meant.
 Wiring::Place Wiring::find(std::string_view path) const {
-  for (Index dot = path.rfind('.'); dot != std::string_view::npos && dot > 0; dot = path.rfind('.', dot - 1)) {
+  for (Index dot = path.rfind('.'); dot != std::string_view::npos && dot > 0;
+       dot = path.rfind('.', dot - 1)) {
     const auto module = module_named_.find(path.substr(0, dot));
     if (module == module_named_.end()) continue;
-    if (const Place place = find_in(module->second, path.substr(dot + 1)); place.kind != Kind::none) return place;
+    if (const Place place = find_in(module->second, path.substr(dot + 1)); place.kind != Kind::none)
+      return place;
   }
   return {};
 }
@@ -97,14 +104,16 @@ bool Wiring::is_read(const Place& output) const {
 void Wiring::find_sources() {
   sources_.resize(descriptions_.size());
   const auto add = [&](const Place& from, int to) {
-    if (from.module != note() || !NoteModule::is_there_first(from.index)) sources_[static_cast<Index>(to)].push_back(from.module);
+    if (from.module != note() || !NoteModule::is_there_first(from.index))
+      sources_[static_cast<Index>(to)].push_back(from.module);
   };
   for (const Wire& wire : wires_)
     if (wire.is_good()) add(wire.from, wire.to.module);
   if (into(note()).empty()) return;  // the note is first, and what is normalled to it need not wait
   for (int module = 0; module < note(); ++module)
     for (Index i = 0; i < description(module).inputs.size(); ++i)
-      if (const Place normal = normal_of({Kind::input, module, static_cast<int>(i)}); normal.kind == Kind::output)
+      if (const Place normal = normal_of({Kind::input, module, static_cast<int>(i)});
+          normal.kind == Kind::output)
         add(normal, module);
 }
 
@@ -138,7 +147,9 @@ void Wiring::find_what_is_heard() {
   is_heard_.assign(descriptions_.size(), 0);
   std::vector<int> waiting;
   const auto hear = [&](const Place& output) {
-    if (output.kind != Kind::output || std::exchange(is_heard_[static_cast<Index>(output.module)], char{1}) != 0) return;
+    if (output.kind != Kind::output ||
+        std::exchange(is_heard_[static_cast<Index>(output.module)], char{1}) != 0)
+      return;
     waiting.push_back(output.module);
   };
   for (const Place& output : outputs_) hear(output);
@@ -147,7 +158,8 @@ void Wiring::find_what_is_heard() {
     waiting.pop_back();
     for (const int wire : into(module)) {
       const Wire& w = wires_[static_cast<Index>(wire)];
-      if (w.to.kind == Kind::input && description(module).inputs[static_cast<Index>(w.to.index)].is_heard) hear(w.from);
+      if (w.to.kind == Kind::input && description(module).inputs[static_cast<Index>(w.to.index)].is_heard)
+        hear(w.from);
     }
   }
 }
@@ -180,14 +192,16 @@ void Wiring::find_what_is_of_each_note() {
 
 // ---- what is wrong
 
-std::string Wiring::what_is_wrong_with(std::string_view path, bool is_source) const {
+std::string Wiring::what_is_wrong_with(std::string_view path, bool is_source, bool suggests) const {
   const std::string named = "'" + shown(path) + "'";
   const Place place = find(path);
   if (place.kind == Kind::output && !is_source)
     return named + " is an output; a cable goes to an input or to a parameter";
   if (place.kind != Kind::none && is_source)
-    return named + " is " + (place.kind == Kind::input ? "an input" : "a parameter") + "; a cable comes from an output";
-  for (Index dot = path.rfind('.'); dot != std::string_view::npos && dot > 0; dot = path.rfind('.', dot - 1)) {
+    return named + " is " + (place.kind == Kind::input ? "an input" : "a parameter") +
+           "; a cable comes from an output";
+  for (Index dot = path.rfind('.'); dot != std::string_view::npos && dot > 0;
+       dot = path.rfind('.', dot - 1)) {
     const auto module = module_named_.find(path.substr(0, dot));
     if (module == module_named_.end()) continue;
     const Description& d = description(module->second);
@@ -199,10 +213,13 @@ std::string Wiring::what_is_wrong_with(std::string_view path, bool is_source) co
       for (const ParameterSpec& parameter : d.parameters)
         if (!parameter.is_latched) ports.push_back(parameter.name);
     }
-    return named + ": " + shown(path.substr(0, dot)) + " has no " + (is_source ? "output " : "input or parameter ") +
-           shown(path.substr(dot + 1)) + "; " +
-           did_you_mean(path.substr(dot + 1), ports, is_source ? "outputs" : "places for a cable");
+    return named + ": " + shown(path.substr(0, dot)) + " has no " +
+           (is_source ? "output " : "input or parameter ") + shown(path.substr(dot + 1)) +
+           (suggests ? "; " + did_you_mean(path.substr(dot + 1), ports,
+                                           is_source ? "outputs" : "places for a cable")
+                     : "");
   }
+  if (!suggests) return named + " names no module";
   std::vector<std::string> names{"note"};
   for (const Module& module : rack_.modules) names.push_back(module.name);
   const std::string_view wanted = path.substr(0, std::min(path.rfind('.'), path.size()));
@@ -218,22 +235,28 @@ void Wiring::check_cables(std::vector<RackProblem>& problems) const {
     const Cable& cable = rack_.cables[c];
     const std::string key = "cables." + std::to_string(c);
     const auto report = [&](const std::string& message) { problems.push_back({key, message}); };
-    if (wire.from.kind != Kind::output) report(what_is_wrong_with(cable.from, true));
-    if (wire.to.kind != Kind::input && wire.to.kind != Kind::parameter) report(what_is_wrong_with(cable.to, false));
+    const bool suggests = problems.size() < most_suggestions;
+    if (wire.from.kind != Kind::output) report(what_is_wrong_with(cable.from, true, suggests));
+    if (wire.to.kind != Kind::input && wire.to.kind != Kind::parameter)
+      report(what_is_wrong_with(cable.to, false, suggests));
     if (!wire.is_good()) continue;
     const std::string both = shown(cable.from) + " to " + shown(cable.to);
-    if (!seen.insert({cable.from, cable.to}).second) report("goes from " + both + " a second time; once is enough");
+    if (!seen.insert({cable.from, cable.to}).second)
+      report("goes from " + both + " a second time; once is enough");
     if (wire.modulates()) {
       const ParameterSpec& spec = description(wire.to.module).parameters[static_cast<Index>(wire.to.index)];
       if (spec.is_latched)
-        report("goes to " + shown(cable.to) + ", which is read when the gate moves and cannot be modulated; leave it out");
-      if (!real.contains(cable.amount)) report("has the amount " + written(cable.amount) + "; an amount is a finite number");
+        report("goes to " + shown(cable.to) +
+               ", which is read when the gate moves and cannot be modulated; leave it out");
+      if (!real.contains(cable.amount))
+        report("has the amount " + written(cable.amount) + "; an amount is a finite number");
       const std::string amount = name_of(cable);
       if (!amounts.insert(amount).second || find(amount).kind != Kind::none)
         report("has an amount named " + shown(amount) + ", which is taken; give it another name");
     } else if (cable.amount != 1.0 || !cable.name.empty()) {
-      report("goes to the input " + shown(cable.to) +
-             ", which takes the signal as it is; an amount is for parameters, a level is a mixer's or a vca's");
+      report(
+          "goes to the input " + shown(cable.to) +
+          ", which takes the signal as it is; an amount is for parameters, a level is a mixer's or a vca's");
     }
   }
 }
@@ -268,9 +291,30 @@ void Wiring::check_loops(std::vector<RackProblem>& problems) const {
   Index last = 0;
   for (Index i = 0; i < loop.size(); ++i)
     for (const int wire : out_of(loop[i]))
-      if (wires_[static_cast<Index>(wire)].to.module == loop[(i + 1) % loop.size()]) last = std::max(last, static_cast<Index>(wire));
+      if (wires_[static_cast<Index>(wire)].to.module == loop[(i + 1) % loop.size()])
+        last = std::max(last, static_cast<Index>(wire));
   problems.push_back({"cables." + std::to_string(last),
                       "closes the loop " + text + "; leave one of its cables out (a loop needs a delay)"});
+}
+
+// Of a module whose name begins with another's, a path that both have: "x.envelope.attack".
+std::string Wiring::shared_path(int module) const {
+  const std::string& own = name(module);
+  const Description& d = description(module);
+  for (Index dot = own.rfind('.'); dot != std::string::npos && dot > 0; dot = own.rfind('.', dot - 1)) {
+    const auto other = module_named_.find(std::string_view(own).substr(0, dot));
+    if (other == module_named_.end()) continue;
+    const auto is_shared = [&](const std::string& port) {
+      return find_in(other->second, own.substr(dot + 1) + "." + port).kind != Kind::none;
+    };
+    for (const std::string& output : d.outputs)
+      if (is_shared(output)) return own + "." + output;
+    for (const PortSpec& input : d.inputs)
+      if (is_shared(input.name)) return own + "." + input.name;
+    for (const ParameterSpec& parameter : d.parameters)
+      if (is_shared(parameter.name)) return own + "." + parameter.name;
+  }
+  return "";
 }
 
 std::vector<RackProblem> Wiring::problems() const {
@@ -282,13 +326,18 @@ std::vector<RackProblem> Wiring::problems() const {
     if (module.name.empty())
       problems.push_back({key, "has no name; every module has one"});
     else if (!names.insert(module.name).second)
-      problems.push_back({key, module.name == "note" ? "is named note, as what is played is; give it another name"
-                                                     : "is named " + shown(module.name) +
-                                                           " as another is; names are there once"});
+      problems.push_back(
+          {key, module.name == "note"
+                    ? "is named note, as what is played is; give it another name"
+                    : "is named " + shown(module.name) + " as another is; names are there once"});
+    else if (const std::string shared = shared_path(static_cast<int>(m)); !shared.empty())
+      problems.push_back({key, "is named " + shown(module.name) + ", so that " + shown(shared) +
+                                   " is what another module has, too; give one of them another name"});
   }
   check_cables(problems);
   check_loops(problems);
-  std::set<std::pair<int, int>> plugged;  // a cable that comes from nowhere, too: that is a problem of its own
+  std::set<std::pair<int, int>>
+      plugged;  // a cable that comes from nowhere, too: that is a problem of its own
   for (const Wire& wire : wires_)
     if (wire.to.kind == Kind::input) plugged.insert({wire.to.module, wire.to.index});
   for (int module = 0; module < note(); ++module) {
@@ -296,8 +345,9 @@ std::vector<RackProblem> Wiring::problems() const {
     for (Index i = 0; i < d.inputs.size(); ++i) {
       const Place input{Kind::input, module, static_cast<int>(i)};
       if (d.inputs[i].is_required && !plugged.contains({module, input.index}))
-        problems.push_back({"module." + std::to_string(module), "has nothing plugged into its input " + d.inputs[i].name +
-                                                                    "; a cable must go to " + path_of(input)});
+        problems.push_back(
+            {"module." + std::to_string(module), "has nothing plugged into its input " + d.inputs[i].name +
+                                                     "; a cable must go to " + path_of(input)});
     }
   }
   if (outputs_.empty()) problems.push_back({"outputs", "is empty; name the output that is heard"});
@@ -307,10 +357,13 @@ std::vector<RackProblem> Wiring::problems() const {
   for (Index o = 0; o < outputs_.size(); ++o) {
     const std::string key = "outputs." + std::to_string(o);
     if (outputs_[o].kind != Kind::output)
-      problems.push_back({key, what_is_wrong_with(rack_.outputs[o], true)});
+      problems.push_back(
+          {key, what_is_wrong_with(rack_.outputs[o], true, problems.size() < most_suggestions)});
     else if (has_voices_ && is_of_each_note(outputs_[o].module) && !is_mix_point(outputs_[o].module))
-      problems.push_back({key, "'" + shown(rack_.outputs[o]) +
-                                   "' is there once for each note; plug it into the voices, and name what comes out of them"});
+      problems.push_back(
+          {key,
+           "'" + shown(rack_.outputs[o]) +
+               "' is there once for each note; plug it into the voices, and name what comes out of them"});
   }
   return problems;
 }

@@ -31,7 +31,9 @@ class Wiring {
   };
   struct Wire {
     Place from, to;
-    bool is_good() const { return from.kind == Kind::output && (to.kind == Kind::input || to.kind == Kind::parameter); }
+    bool is_good() const {
+      return from.kind == Kind::output && (to.kind == Kind::input || to.kind == Kind::parameter);
+    }
     bool modulates() const { return is_good() && to.kind == Kind::parameter; }
   };
 
@@ -76,9 +78,10 @@ class Wiring {
  private:
   bool is_mix_point(int module) const;
   Place find_in(int module, std::string_view port) const;
-  std::string what_is_wrong_with(std::string_view path, bool is_source) const;
+  std::string what_is_wrong_with(std::string_view path, bool is_source, bool suggests) const;
   void check_cables(std::vector<RackProblem>& problems) const;
   void check_loops(std::vector<RackProblem>& problems) const;
+  std::string shared_path(int module) const;
   void find_sources();
   void sort();
   void find_what_is_heard();

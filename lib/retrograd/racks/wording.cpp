@@ -10,19 +10,21 @@ namespace retrograd {
 
 namespace {
 
-// The number of letters to insert, drop or change to get from one word to the other.
+// The number of letters to insert, drop or change, or of neighbours to swap, to get from one word to the other.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
+  std::vector<std::size_t> before_last(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
+  std::iota(last.begin(), last.end(), std::size_t{0});
   for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
+    row[0] = i + 1;
     for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
+      row[j + 1] = std::min({last[j] + (a[i] == b[j] ? 0 : 1), row[j] + 1, last[j + 1] + 1});
+      if (i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j])
+        row[j + 1] = std::min(row[j + 1], before_last[j - 1] + 1);
     }
+    std::swap(before_last, last);
+    std::swap(last, row);
   }
-  return row.back();
+  return last.back();
 }
 
 }  // namespace
@@ -40,7 +42,8 @@ std::string shown(std::string_view name) {
   return name.size() > most ? text + "..." : text;
 }
 
-std::string did_you_mean(std::string_view unknown, std::span<const std::string> known, const std::string& kind) {
+std::string did_you_mean(std::string_view unknown, std::span<const std::string> known,
+                         const std::string& kind) {
   constexpr std::size_t most_compared = 2000, most_listed = 16;
   if (known.empty()) return "there are no " + kind;
   const auto some = known.first(std::min(known.size(), most_compared));
