@@ -1,113 +1,24 @@
 // The LV2 instrument in a host, beside the library's own. (lv2apply feeds sound into a plugin's inputs, which an
 // instrument does not have.)
 #include <doctest/doctest.h>
-#include <lilv/lilv.h>
-#include <lv2/atom/atom.h>
-#include <lv2/atom/util.h>
-#include <lv2/midi/midi.h>
-#include <lv2/urid/urid.h>
 #include <retrograd/instrument/instrument.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <functional>
 #include <limits>
-#include <map>
-#include <memory>
 #include <random>
 #include <string>
 #include <vector>
+
+#include "host.hpp"
 
 using namespace retrograd;
 
 namespace {
 
-constexpr double rate = 48000.0;
-constexpr const char* uri = "urn:retrograd:fm";
-
-template <class T, void (*free_it)(T*)>
-struct Freed {
-  void operator()(T* that) const { free_it(that); }
-};
-using World = std::unique_ptr<LilvWorld, Freed<LilvWorld, lilv_world_free>>;
-using Node = std::unique_ptr<LilvNode, Freed<LilvNode, lilv_node_free>>;
-using Running = std::unique_ptr<LilvInstance, Freed<LilvInstance, lilv_instance_free>>;
-
-/// The host's numbers for URIs.
-struct Urids {
-  std::map<std::string, LV2_URID> numbers;
-  static LV2_URID map(LV2_URID_Map_Handle handle, const char* name) {
-    auto& numbers = static_cast<Urids*>(handle)->numbers;
-    return numbers.try_emplace(name, static_cast<LV2_URID>(numbers.size() + 1)).first->second;
-  }
-};
-
-/// A host with the one plugin, all its ports connected.
-struct Host {
-  World world{lilv_world_new()};
-  const LilvPlugin* plugin = nullptr;
-  Urids urids;
-  LV2_URID_Map map{&urids, &Urids::map};
-  Running instance;
-  std::map<std::string, float> controls;  // by symbol
-  std::vector<std::uint64_t> midi;        // an atom sequence, aligned to 8 bytes
-  static constexpr std::size_t midi_bytes = 1 << 16;
-
-  explicit Host(bool has_map = true) : midi(midi_bytes / 8) {
-    const Node bundle(lilv_new_file_uri(world.get(), nullptr, RETROGRAD_LV2_BUNDLE "/"));
-    lilv_world_load_bundle(world.get(), bundle.get());
-    const Node name(lilv_new_uri(world.get(), uri));
-    plugin = lilv_plugins_get_by_uri(lilv_world_get_all_plugins(world.get()), name.get());
-    REQUIRE(plugin != nullptr);
-    const LV2_Feature feature{LV2_URID__map, &map};
-    const LV2_Feature* features[] = {has_map ? &feature : nullptr, nullptr};
-    instance.reset(lilv_plugin_instantiate(plugin, rate, features));
-    REQUIRE(instance);
-    const std::uint32_t count = lilv_plugin_get_num_ports(plugin);
-    std::vector<float> usual(count);
-    lilv_plugin_get_port_ranges_float(plugin, nullptr, nullptr, usual.data());
-    for (std::uint32_t i = 0; i < count; ++i)
-      if (!std::isnan(usual[i])) {
-        float& value = controls[symbol(i)];
-        value = usual[i];
-        lilv_instance_connect_port(instance.get(), i, &value);
-      }
-    lilv_instance_connect_port(instance.get(), 0, has_map ? midi.data() : nullptr);
-    clear_midi();
-    lilv_instance_activate(instance.get());
-  }
-
-  std::string symbol(std::uint32_t port) const {
-    return lilv_node_as_string(lilv_port_get_symbol(plugin, lilv_plugin_get_port_by_index(plugin, port)));
-  }
-
-  LV2_Atom_Sequence* sequence() { return reinterpret_cast<LV2_Atom_Sequence*>(midi.data()); }
-  void clear_midi() {
-    sequence()->atom.type = Urids::map(&urids, LV2_ATOM__Sequence);
-    sequence()->body = {0, 0};
-    lv2_atom_sequence_clear(sequence());
-  }
-  void add_midi(int frame, std::vector<unsigned char> bytes, const char* type = LV2_MIDI__MidiEvent) {
-    struct {
-      LV2_Atom_Event event;
-      unsigned char bytes[8];
-    } atom{};
-    atom.event.time.frames = frame;
-    atom.event.body = {static_cast<std::uint32_t>(bytes.size()), Urids::map(&urids, type)};
-    std::ranges::copy(bytes, atom.bytes);
-    REQUIRE(lv2_atom_sequence_append_event(sequence(), midi_bytes, &atom.event) != nullptr);
-  }
-
-  std::vector<float> run(int frames) {
-    std::vector<float> sound(static_cast<std::size_t>(frames) + 1, 7.0f);
-    lilv_instance_connect_port(instance.get(), 1, sound.data());
-    lilv_instance_run(instance.get(), static_cast<std::uint32_t>(frames));
-    CHECK(sound.back() == 7.0f);  // not beyond its end
-    sound.pop_back();
-    clear_midi();
-    return sound;
-  }
+/// The instrument that is built with the library.
+struct BuiltIn : Host {
+  explicit BuiltIn(bool has_map = true) : Host(RETROGRAD_LV2_BUNDLE, has_map) {}
 };
 
 /// The library's instrument, played as the plugin plays it.
@@ -121,16 +32,14 @@ struct Reference : Instrument {
   }
 };
 
-bool is_heard(const std::vector<float>& sound) {
-  return std::ranges::any_of(sound, [](float y) { return std::abs(y) > 1e-3f; });
-}
-
 }  // namespace
 
 TEST_CASE(
-    "each parameter of the patch is a control, with the patch's value, and nothing else but the note is") {
-  const Host host;
+    "each parameter of the rack is a control, with its value and its shown range, and nothing else but the "
+    "note is") {
+  const BuiltIn host;
   Rack patch = default_rack_to_fit();
+  CHECK(host.uri() == "urn:retrograd:fm");
   const std::vector<RackParameter> wanted = parameters(patch);
   const std::uint32_t count = lilv_plugin_get_num_ports(host.plugin);
   REQUIRE(count == 5 + wanted.size() - 1 + 1);  // all but the frequency, and the volume
@@ -150,12 +59,29 @@ TEST_CASE(
     CHECK(usual[i] <= high[i]);
     CHECK(parameter.domain().contains(low[i]));
     CHECK(parameter.domain().contains(high[i]));
+    CHECK(low[i] == doctest::Approx(std::min(parameter.spec.low_shown, parameter.value)));
+    CHECK(high[i] == doctest::Approx(std::max(parameter.spec.high_shown, parameter.value)));
   }
+}
+
+TEST_CASE("what sessions have saved stays right: symbols, names and indices are those of the first version") {
+  const BuiltIn host;
+  const char* ends[] = {"ratio",           "gain", "envelope_attack", "envelope_decay", "envelope_sustain",
+                        "envelope_release"};
+  const char* names[] = {"ratio", "gain", "attack", "decay", "sustain", "release"};
+  std::uint32_t port = 5;
+  for (int i = 0; i < 6; ++i)
+    for (int p = 0; p < 6; ++p, ++port) {
+      CHECK(host.symbol(port) == "fm_operator_" + std::to_string(i) + "_" + ends[p]);
+      const UniqueNode name(
+          lilv_port_get_name(host.plugin, lilv_plugin_get_port_by_index(host.plugin, port)));
+      CHECK(lilv_node_as_string(name.get()) == "Operator " + std::to_string(i) + " " + names[p]);
+    }
 }
 
 TEST_CASE("gate and key play the library's own sound, whatever the blocks") {
   for (const int frames : {1, 64, 1000, 5000}) {
-    Host host(false);  // without MIDI, too
+    BuiltIn host(false);  // without MIDI, too
     Reference instrument;
     const auto same = [&](int blocks) {
       bool heard = false;
@@ -183,7 +109,7 @@ TEST_CASE("gate and key play the library's own sound, whatever the blocks") {
 }
 
 TEST_CASE("MIDI plays the library's own sound, each message at its sample") {
-  Host host;
+  BuiltIn host;
   Reference instrument;
   std::mt19937 random(1);
   for (int block = 0; block < 30; ++block) {
@@ -206,7 +132,7 @@ TEST_CASE("MIDI plays the library's own sound, each message at its sample") {
 }
 
 TEST_CASE("a control that changes glides; what the first run finds is there at once") {
-  Host host;
+  BuiltIn host;
   Reference instrument;
   host.controls["fm_operator_1_gain"] = 3.0f;
   host.controls["fm_operator_0_envelope_attack"] = 0.25f;
@@ -222,14 +148,14 @@ TEST_CASE("a control that changes glides; what the first run finds is there at o
 }
 
 TEST_CASE("controls that are no number count as untouched, those out of range as its end") {
-  Host host;
+  BuiltIn host;
   Reference instrument;
   host.controls["fm_operator_0_gain"] = std::numeric_limits<float>::quiet_NaN();
   host.controls["fm_operator_1_gain"] = std::numeric_limits<float>::infinity();
   host.controls["fm_operator_2_gain"] = -5.0f;
   host.controls["fm_operator_3_ratio"] = 0.0f;
   CHECK(instrument.set(instrument.parameter("fm.operator.2.gain"), 0.0));
-  CHECK(instrument.set(instrument.parameter("fm.operator.3.ratio"), 0.05));
+  CHECK(instrument.set(instrument.parameter("fm.operator.3.ratio"), 0.125));
   instrument.reset();
   host.controls["gate"] = 1.0f;
   host.controls["key"] = 500.0f;
@@ -239,7 +165,7 @@ TEST_CASE("controls that are no number count as untouched, those out of range as
 
 TEST_CASE(
     "messages that are broken or of another kind are passed over, and more than it holds are all played") {
-  Host host;
+  BuiltIn host;
   Reference instrument;
   host.add_midi(0, {0x90, 60});
   host.add_midi(0, {60, 60, 60});
@@ -256,7 +182,7 @@ TEST_CASE(
 
 TEST_CASE("a note at full velocity peaks at a third of full scale, and the volume is in decibels") {
   const auto peak = [](float decibels, int notes) {
-    Host host;
+    BuiltIn host;
     host.controls["volume"] = decibels;
     for (int i = 0; i < notes; ++i) host.add_midi(0, {0x90, static_cast<unsigned char>(60 + 4 * i), 127});
     float most = 0.0f;
@@ -273,7 +199,7 @@ TEST_CASE("a note at full velocity peaks at a third of full scale, and the volum
 }
 
 TEST_CASE("an event of MIDI may hold several messages") {
-  Host host;
+  BuiltIn host;
   Reference instrument;
   host.add_midi(7, {0x90, 60, 100, 64, 100, 0xf8});
   instrument.note_on(60, 100 / 127.0, 7);
@@ -282,7 +208,7 @@ TEST_CASE("an event of MIDI may hold several messages") {
 }
 
 TEST_CASE("activate begins anew, and instances do not meet") {
-  Host first, second;
+  BuiltIn first, second;
   first.controls["gate"] = second.controls["gate"] = 1.0f;
   const std::vector<float> sound = first.run(3000);
   CHECK(is_heard(sound));

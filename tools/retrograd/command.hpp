@@ -11,6 +11,7 @@ void add_patch(Program& program);
 void add_modules(Program& program);
 void add_graph(Program& program);
 void add_convert(Program& program);
+void add_export_lv2(Program& program);
 void add_gradient(Program& program);
 void add_gradcheck(Program& program);
 void add_fit(Program& program);

@@ -26,6 +26,7 @@ constexpr const char* examples = R"(Examples:
   retrograd patch --fit -o mine.toml               a patch to begin with
   retrograd modules                                what patches are made of
   retrograd graph mine.toml -o mine.svg            a picture of one
+  retrograd export-lv2 mine.toml -o ~/.lv2/mine.lv2  an instrument for LV2 hosts
   retrograd gradient fitted.toml --target bell.flac --loss mss --json
   retrograd gradcheck                              every node's adjoint, checked
   retrograd info fitted.toml                       what the patch holds and how it will run
@@ -48,6 +49,7 @@ ExitCode run(int argc, char** argv) {
   add_modules(program);
   add_graph(program);
   add_convert(program);
+  add_export_lv2(program);
   add_gradient(program);
   add_gradcheck(program);
   add_fit(program);

@@ -1,80 +1,39 @@
-// Writes what a host reads about the instrument, in Turtle: `describe manifest` or `describe plugin`.
-#include <charconv>
+// Prints a file of the bundle that is built beside the plug-in: `describe manifest.ttl`.
 #include <cstring>
 #include <iostream>
 
-#include "ports.hpp"
+#include "../bundle.hpp"
 
 namespace retrograd::lv2 {
 namespace {
 
-constexpr const char* prefixes = R"(@prefix atom: <http://lv2plug.in/ns/ext/atom#> .
-@prefix doap: <http://usefulinc.com/ns/doap#> .
-@prefix lv2: <http://lv2plug.in/ns/lv2core#> .
-@prefix midi: <http://lv2plug.in/ns/ext/midi#> .
-@prefix pprops: <http://lv2plug.in/ns/ext/port-props#> .
-@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
-@prefix units: <http://lv2plug.in/ns/extensions/units#> .
-@prefix urid: <http://lv2plug.in/ns/ext/urid#> .
-
-)";
-
-std::string decimal(double value) {
-  char text[32];
-  const std::string written(text,
-                            std::to_chars(text, text + sizeof text, value, std::chars_format::fixed).ptr);
-  return written.find('.') == std::string::npos ? written + ".0" : written;
+/// The rack that fits begin with, so that what a fit found can be dialled in. One note of it at full velocity peaks at 2.67
+/// by itself; at this level it peaks at 0.33, three such notes stay below full scale whatever their phases, and eight as a
+/// rule.
+Bundle usual_bundle() {
+  if (ModuleList().find("fm_operator") != nullptr)
+    return {.rack = default_rack_to_fit(), .uri = "urn:retrograd:fm", .name = "Retrograd FM", .level = 0.125};
+  // A library without operators has a simpler instrument.
+  const ModuleList modules;
+  Rack rack;
+  rack.note.gate = {{0.0, 0.5}};
+  rack.modules = {make_module("osc", *modules.find("oscillator")), make_module("env", *modules.find("adsr")),
+                  make_module("amp", *modules.find("vca"))};
+  rack.cables = {{"osc.out", "amp.in"}, {"env.out", "amp.cv"}};
+  rack.outputs = {"amp.out"};
+  return {.rack = rack, .uri = "urn:retrograd:plain", .name = "Retrograd", .level = 0.33};
 }
 
-void manifest(std::ostream& out) {
-  out << prefixes << '<' << uri << ">\n    a lv2:Plugin ;\n    lv2:binary <retrograd.so> ;\n"
-      << "    rdfs:seeAlso <retrograd.ttl> .\n";
-}
-
-void describe(std::ostream& out, const Port& port, std::size_t index) {
-  const bool is_control = port.kind != Port::Kind::midi && port.kind != Port::Kind::audio;
-  out << "[\n        a " << (port.kind == Port::Kind::audio ? "lv2:OutputPort" : "lv2:InputPort") << " , "
-      << (port.kind == Port::Kind::midi    ? "atom:AtomPort"
-          : port.kind == Port::Kind::audio ? "lv2:AudioPort"
-                                           : "lv2:ControlPort")
-      << " ;\n        lv2:index " << index << " ;\n        lv2:symbol \"" << port.symbol
-      << "\" ;\n        lv2:name \"" << port.name << '"';
-  if (port.kind == Port::Kind::midi)
-    out << " ;\n        atom:bufferType atom:Sequence ;\n        atom:supports midi:MidiEvent ;\n"
-           "        lv2:designation lv2:control ;\n        lv2:portProperty lv2:connectionOptional";
-  if (is_control)
-    out << " ;\n        lv2:default " << decimal(port.usual) << " ;\n        lv2:minimum "
-        << decimal(port.low) << " ;\n        lv2:maximum " << decimal(port.high);
-  if (port.kind == Port::Kind::gate) out << " ;\n        lv2:portProperty lv2:toggled";
-  if (port.is_logarithmic) out << " ;\n        lv2:portProperty pprops:logarithmic";
-  if (!port.unit.empty()) out << " ;\n        units:unit units:" << port.unit;
-  out << "\n    ]";
-}
-
-void plugin(std::ostream& out) {
-  out << prefixes << '<' << uri << ">\n    a lv2:InstrumentPlugin , lv2:Plugin ;\n"
-      << "    doap:name \"Retrograd FM\" ;\n    doap:license <http://usefulinc.com/doap/licenses/mit> ;\n"
-      << "    rdfs:comment \"Six operators of frequency modulation, in three pairs; 16 voices.\" ;\n"
-      << "    lv2:minorVersion 4 ;\n    lv2:microVersion 0 ;\n"
-      << "    lv2:optionalFeature lv2:hardRTCapable , urid:map ;\n    lv2:port ";
-  const std::vector<Port> all = ports();
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (i > 0) out << " , ";
-    describe(out, all[i], i);
-  }
-  out << " .\n";
+int print(const char* name) {
+  for (const BundleFile& file : files_of(usual_bundle()))
+    if (file.name == name) {
+      std::cout << file.text << std::flush;
+      return std::cout ? 0 : 1;
+    }
+  return 2;
 }
 
 }  // namespace
 }  // namespace retrograd::lv2
 
-int main(int argc, char** argv) {
-  if (argc == 2 && std::strcmp(argv[1], "manifest") == 0)
-    retrograd::lv2::manifest(std::cout);
-  else if (argc == 2 && std::strcmp(argv[1], "plugin") == 0)
-    retrograd::lv2::plugin(std::cout);
-  else
-    return 2;
-  std::cout.flush();
-  return std::cout ? 0 : 1;
-}
+int main(int argc, char** argv) { return argc == 2 ? retrograd::lv2::print(argv[1]) : 2; }
