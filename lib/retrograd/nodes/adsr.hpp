@@ -19,6 +19,7 @@
 #pragma once
 
 #include <retrograd/nodes/envelope.hpp>
+#include <retrograd/nodes/fusions.hpp>
 #include <retrograd/nodes/node.hpp>
 #include <retrograd/nodes/tile.hpp>
 
