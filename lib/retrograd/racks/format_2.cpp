@@ -238,6 +238,7 @@ class Format2Reader : FileReader {
       report(type.place, key + ".type", message);
       unread_.insert(name);
     };
+    if (type.text.find('\0') != std::string::npos) return refuse("no file has a zero byte in its name");
     const std::filesystem::path path = (folder_ / type.text).lexically_normal();
     const std::filesystem::path inside = std::filesystem::path(type.text).lexically_normal();
     if (!options_.allow_paths &&
