@@ -475,6 +475,24 @@ TEST_CASE("names of any length and letters stay on the line of their mistake") {
   CHECK(endless.size() < 1000);
 }
 
+TEST_CASE("modules may be named as places in the file are") {
+  const Folder folder;
+  for (const char* name : {"module.x", "module.0", "cables.x", "cables.3", "cables.99999999999999999999",
+                           "outputs.7", "module.", "cables.-1", "outputs", "format"}) {
+    CAPTURE(name);
+    const std::string named = with("'osc.out'", "'" + std::string(name) + ".out'",
+                                   with("'osc'", "'" + std::string(name) + "'", sine));
+    CHECK(error_of(named) == "accepted");
+    CHECK(error_of(named + "ratio = -1\n") ==
+          "p.toml:6:9: " + std::string(name) + ".ratio: is -1; it must be a finite number above 0");
+    folder.write("inner.toml", named);
+    CHECK(load_error_of(folder.write("outer.toml", playing("inner.toml"))) == "accepted");
+    folder.write("inner.toml", named + "ratio = -1\n");
+    CHECK(load_error_of(folder.file("outer.toml")).find("lead." + std::string(name) + ".ratio: is -1;") !=
+          std::string::npos);
+  }
+}
+
 TEST_CASE("format 3 is refused before anything else") {
   CHECK(error_of(with("format = 2", "format = 3\nnew_key = 3")) ==
         "p.toml:1:10: format: this file is format 3; this version of retrograd reads formats 1 and 2");
