@@ -464,6 +464,35 @@ TEST_CASE("a module that could not be read hides no other's mistakes") {
         "p.toml:37:1: module.3: has nothing plugged into its input in; a cable must go to amp.in");
 }
 
+TEST_CASE("names of any length and letters stay on the line of their mistake") {
+  const std::string error =
+      error_of(with("\"lfo\"", "\"line\\nfeed\"", with("frequency = 5.5", "frequency = -1\nfoo = 3")));
+  CHECK(error.find("line?feed.frequency: is -1;") != std::string::npos);
+  CHECK(error.find("line?feed.foo: unknown key;") != std::string::npos);
+  CHECK(std::ranges::count(error, '\n') == 2);  // and the cable that has no lfo
+  const std::string endless = error_of(
+      with("\"lfo\"", "\"" + std::string(100000, 'x') + "\"", with("frequency = 5.5", "frequency = -1")));
+  CHECK(endless.size() < 1000);
+}
+
+TEST_CASE("modules may be named as places in the file are") {
+  const Folder folder;
+  for (const char* name : {"module.x", "module.0", "cables.x", "cables.3", "cables.99999999999999999999",
+                           "outputs.7", "module.", "cables.-1", "outputs", "format"}) {
+    CAPTURE(name);
+    const std::string named = with("'osc.out'", "'" + std::string(name) + ".out'",
+                                   with("'osc'", "'" + std::string(name) + "'", sine));
+    CHECK(error_of(named) == "accepted");
+    CHECK(error_of(named + "ratio = -1\n") ==
+          "p.toml:6:9: " + std::string(name) + ".ratio: is -1; it must be a finite number above 0");
+    folder.write("inner.toml", named);
+    CHECK(load_error_of(folder.write("outer.toml", playing("inner.toml"))) == "accepted");
+    folder.write("inner.toml", named + "ratio = -1\n");
+    CHECK(load_error_of(folder.file("outer.toml")).find("lead." + std::string(name) + ".ratio: is -1;") !=
+          std::string::npos);
+  }
+}
+
 TEST_CASE("format 3 is refused before anything else") {
   CHECK(error_of(with("format = 2", "format = 3\nnew_key = 3")) ==
         "p.toml:1:10: format: this file is format 3; this version of retrograd reads formats 1 and 2");
@@ -626,6 +655,9 @@ TEST_CASE(
   // One below cannot come up again.
   folder.write("inside/deeper/outer.toml", playing("../sine.toml"));
   CHECK(error("deeper/outer.toml").find("lies outside the folder of this one") != std::string::npos);
+  // What a system would read of such a name is another than what was looked at.
+  CHECK(load_error_of(folder.write("inside/zero.toml", with("'link.toml'", "\"link.toml\\u0000.toml\"",
+                                                            playing("link.toml")))) != "accepted");
   // Of a text, the folder is what the caller says.
   RackFileOptions options;
   options.folder = (folder.path / "inside").string();

@@ -3,6 +3,7 @@
 
 #include <retrograd/racks/rack.hpp>
 #include <retrograd/racks/rules.hpp>
+#include <retrograd/racks/wording.hpp>
 #include <retrograd/tensor/errors.hpp>
 
 #include <cmath>
@@ -220,6 +221,18 @@ TEST_CASE("a parameter is found by its path, or the nearest is named") {
                        DomainError);
   CHECK_THROWS_WITH_AS(find_parameter(patch, ""),
                        doctest::Contains("the parameters are note.frequency, fm.operator.0.ratio"),
+                       DomainError);
+}
+
+TEST_CASE("the nearest of long paths is named in full") {
+  Rack patch = default_rack();
+  std::string deep;
+  while (deep.size() < 80) deep += "voice.";
+  patch.modules.push_back(make_module(deep + "lfo", *ModuleList().find("oscillator"), {0, 1}));
+  CHECK_THROWS_WITH_AS(find_parameter(patch, deep + "lfo.freqency"),
+                       ("the patch has no parameter " + shown(deep + "lfo.freqency") + "; did you mean " +
+                        deep + "lfo.frequency?")
+                           .c_str(),
                        DomainError);
 }
 

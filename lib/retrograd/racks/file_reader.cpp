@@ -19,7 +19,7 @@ void FileReports::add(const RackPlace& place, const std::string& key, const std:
   places_.insert(place);
   reports_.push_back({file, place.place,
                       place.file + ":" + std::to_string(place.place.line) + ":" +
-                          std::to_string(place.place.column) + ": " + key + ": " + message});
+                          std::to_string(place.place.column) + ": " + shown_key(key) + ": " + message});
 }
 
 bool FileReports::has_around(const std::string& file, std::string key) const {

@@ -5,7 +5,10 @@
 #include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
-#include <cmath>
+#include <charconv>
+#include <optional>
+#include <set>
+#include <system_error>
 
 namespace retrograd {
 
@@ -24,6 +27,17 @@ std::vector<std::string> names_of_outputs(std::size_t count) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < count; ++i) names.push_back("out." + std::to_string(i));
   return names;
+}
+
+/// The number behind `kind` in "cables.3", and in "module.3.type" where `may_go_on`; nothing where a module is named like
+/// that.
+std::optional<std::size_t> number_in(const std::string& key, std::string_view kind, bool may_go_on = false) {
+  if (!key.starts_with(kind)) return std::nullopt;
+  std::size_t number = 0;
+  const char* const end = key.data() + key.size();
+  const auto [behind, error] = std::from_chars(key.data() + kind.size(), end, number);
+  const bool ends_there = behind == end || (may_go_on && *behind == '.');
+  return error == std::errc() && ends_there && number <= most_parts ? std::optional(number) : std::nullopt;
 }
 
 /// Rather than of a module that is named note.something.
@@ -103,21 +117,20 @@ class Format2Reader : FileReader {
   void report_problems(const Rack& rack, bool is_inner) {
     if (room_.is_too_small) return;  // not all of it was read
     for (const auto& [key, message] : find_problems(rack)) {
-      const bool is_of_module = key.starts_with("module."), is_of_cable = key.starts_with("cables."),
-                 is_of_output = key.starts_with("outputs.");
-      const bool is_its_own = is_of_output || key.starts_with("outputs") || key.starts_with("note.") ||
-                              key == "sample_rate" || key == "duration";
+      const auto cable = number_in(key, "cables."), output = number_in(key, "outputs.");
+      const bool is_its_own =
+          output || key == "outputs" || key.starts_with("note.") || key == "sample_rate" || key == "duration";
       if (is_inner && !is_its_own) continue;
       const RackPlace place = place_of(key);
-      if (is_of_module || is_of_cable ? reports_.has_at(place) : reports_.has_around(file_, key)) continue;
-      const auto number = [&](const char* kind) {
-        return std::stoul(key.substr(std::string_view(kind).size()));
-      };
-      if (is_of_cable &&
-          (is_unread(rack.cables[number("cables.")].from) || is_unread(rack.cables[number("cables.")].to)))
+      if (cable || number_in(key, "module.") ? reports_.has_at(place) : reports_.has_around(file_, key))
         continue;
-      if (is_of_output && is_unread(rack.outputs[number("outputs.")])) continue;
-      if (is_of_output && is_inner) unread_.insert(rack.outputs[number("outputs.")]);
+      if (cable && *cable < rack.cables.size() &&
+          (is_unread(rack.cables[*cable].from) || is_unread(rack.cables[*cable].to)))
+        continue;
+      if (output && *output < rack.outputs.size()) {
+        if (is_unread(rack.outputs[*output])) continue;
+        if (is_inner) unread_.insert(rack.outputs[*output]);
+      }
       reports_.add(place, key, message);
     }
   }
@@ -238,6 +251,7 @@ class Format2Reader : FileReader {
       report(type.place, key + ".type", message);
       unread_.insert(name);
     };
+    if (type.text.find('\0') != std::string::npos) return refuse("no file has a zero byte in its name");
     const std::filesystem::path path = (folder_ / type.text).lexically_normal();
     const std::filesystem::path inside = std::filesystem::path(type.text).lexically_normal();
     if (!options_.allow_paths &&
@@ -308,20 +322,18 @@ class Format2Reader : FileReader {
         parameter.value = found->second;
 
     const std::size_t first_module = rack_.modules.size(), first_cable = rack_.cables.size();
-    for (const auto& [inner_key, place] : places) {
-      const auto moved = [&](const char* kind, std::size_t first) {
-        const std::size_t end = inner_key.find('.', std::string_view(kind).size());
-        const std::string digits =
-            inner_key.substr(std::string_view(kind).size(), end - std::string_view(kind).size());
-        return kind + std::to_string(first + std::stoul(digits)) +
-               (end == std::string::npos ? "" : inner_key.substr(end));
+    for (const auto& each : places) {
+      const std::string& inside = each.first;
+      const auto keep = [&](std::string_view kind, std::size_t first) {
+        const std::optional<std::size_t> number = number_in(inside, kind, true);
+        if (!number) return false;
+        const std::size_t end = inside.find('.', kind.size());
+        places_[std::string(kind) + std::to_string(first + *number) +
+                (end == std::string::npos ? "" : inside.substr(end))] = each.second;
+        return true;
       };
-      if (inner_key.starts_with("module."))
-        places_[moved("module.", first_module)] = place;
-      else if (inner_key.starts_with("cables."))
-        places_[moved("cables.", first_cable)] = place;
-      else
-        places_.emplace(name + "." + inner_key, place);
+      if (!keep("module.", first_module) && !keep("cables.", first_cable))
+        places_.emplace(name + "." + inside, each.second);
     }
     if (places.empty())
       for (std::size_t m = 0; m < inner.modules.size(); ++m)

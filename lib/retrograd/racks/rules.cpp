@@ -180,7 +180,7 @@ std::vector<RackProblem> find_aliases(const Rack& rack) {
 void validate(const Rack& rack, const std::string& where) {
   std::string lines;
   for (const RackProblem& problem : find_problems(rack))
-    lines += (lines.empty() ? "" : "\n") + where + ": " + problem.key + ": " + problem.message;
+    lines += (lines.empty() ? "" : "\n") + where + ": " + shown_key(problem.key) + ": " + problem.message;
   if (!lines.empty()) raise<DomainError>(lines);
 }
 

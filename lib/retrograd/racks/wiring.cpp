@@ -280,7 +280,7 @@ void Wiring::check_loops(std::vector<RackProblem>& problems) const {
   }
   std::vector<int> loop(walk.begin() + visited[static_cast<Index>(at)], walk.end());
   std::ranges::reverse(loop);
-  std::ranges::rotate(loop, std::ranges::min_element(loop));
+  std::rotate(loop.begin(), std::ranges::min_element(loop), loop.end());
 
   constexpr Index most_shown = 16;
   std::string text;

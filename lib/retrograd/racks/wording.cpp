@@ -34,8 +34,7 @@ std::string written(double value) {
   return std::string(text, std::to_chars(text, text + sizeof text, value).ptr);
 }
 
-std::string shown(std::string_view name) {
-  constexpr std::size_t most = 64;
+std::string shown(std::string_view name, std::size_t most) {
   std::string text(name.substr(0, most));
   for (char& letter : text)
     if (static_cast<unsigned char>(letter) < 32 || letter == 127) letter = '?';
@@ -47,19 +46,20 @@ std::string did_you_mean(std::string_view unknown, std::span<const std::string> 
   constexpr std::size_t most_compared = 2000, most_listed = 16;
   if (known.empty()) return "there are no " + kind;
   const auto some = known.first(std::min(known.size(), most_compared));
-  const std::string word = shown(unknown);
+  const std::string word = shown_key(unknown);
   const std::string* nearest = nullptr;
   std::size_t least = 0;
   for (const std::string& name : some) {
+    if (name.size() > 2 * word.size()) continue;  // it would be too far
     const std::size_t distance = edit_distance(word, name);
     if (nearest != nullptr && distance >= least) continue;
     nearest = &name;
     least = distance;
   }
-  if (2 * least <= nearest->size()) return "did you mean " + *nearest + "?";
+  if (nearest != nullptr && 2 * least <= nearest->size()) return "did you mean " + shown_key(*nearest) + "?";
   std::string list;
   for (const std::string& name : some.first(std::min(some.size(), most_listed)))
-    list += (list.empty() ? "" : ", ") + name;
+    list += (list.empty() ? "" : ", ") + shown_key(name);
   if (known.size() > most_listed) list += " and " + std::to_string(known.size() - most_listed) + " more";
   return "the " + kind + " are " + list;
 }
