@@ -3,6 +3,7 @@
 
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "command.hpp"
 #include "files_in_use.hpp"
@@ -17,6 +18,7 @@ namespace {
 struct GraphOptions {
   PatchSource patch;
   std::string output;
+  bool spectrogram = false;
 };
 
 ExitCode graph(const GraphOptions& options) {
@@ -25,9 +27,12 @@ ExitCode graph(const GraphOptions& options) {
   files.check();
   const Rack rack = read_patch(options.patch);
   say_doubts(rack, options.patch.file);
-  write_text(writable_name(options.output), graph_as_svg(rack));
-  std::cerr << shown_output(options.output) << ": " << count(static_cast<long long>(rack.modules.size()), "module")
-            << ", " << count(static_cast<long long>(rack.cables.size()), "cable") << '\n';
+  std::optional<Spectrogram> spectrogram;
+  if (options.spectrogram) spectrogram = spectrogram_of(rack);
+  write_text(writable_name(options.output), graph_as_svg(rack, spectrogram ? &*spectrogram : nullptr));
+  std::cerr << shown_output(options.output) << ": "
+            << count(static_cast<long long>(rack.modules.size()), "module") << ", "
+            << count(static_cast<long long>(rack.cables.size()), "cable") << '\n';
   return ExitCode::done;
 }
 
@@ -41,9 +46,12 @@ void add_graph(Program& program) {
       .value_name("OUT.svg")
       .file({"svg"})
       .required();
+  command.flag("--spectrogram", options->spectrogram, "Draw under it what the patch sounds like");
   add_patch_options(command, options->patch);
-  command.footer("Lines are cables, dashed where they modulate a parameter, with their amounts; dotted is what is plugged in\n"
-                 "without a cable.");
+  command.footer(
+      "Lines are cables, dashed where they modulate a parameter, with their amounts; dotted is what is "
+      "plugged in\n"
+      "without a cable.");
   command.runs([options] { return graph(*options); });
 }
 

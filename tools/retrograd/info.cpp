@@ -22,6 +22,7 @@
 #include "recording_input.hpp"
 #include "standard_streams.hpp"
 #include "text.hpp"
+#include "usage_error.hpp"
 
 namespace retrograd::tool {
 namespace {
@@ -29,6 +30,7 @@ namespace {
 struct InfoOptions {
   std::optional<std::string> file;
   bool json = false;
+  bool program = false;
 };
 
 Facts facts_of_program() {
@@ -60,9 +62,11 @@ Facts facts_of_program() {
 /// What a file holds, told in one of both ways.
 class Teller {
  public:
-  explicit Teller(const InfoOptions& options) : name_(shown_input(*options.file)), json_(options.json) {}
+  explicit Teller(const InfoOptions& options)
+      : name_(shown_input(*options.file)), json_(options.json), program_(options.program) {}
 
   void patch(const Rack& patch) const {
+    if (program_) return print_programs(patch);
     say_doubts(patch, name_);
     for (const RackProblem& alias : find_aliases(patch))
       std::cerr << name_ << ": warning: " << alias.key << ": " << alias.message << '\n';
@@ -110,11 +114,15 @@ class Teller {
   }
 
  private:
-  void begin(const std::string& words) const { std::cout << name_ << ": " << words << "\n\n"; }
+  void begin(const std::string& words) const {
+    if (program_ && words != "a patch")
+      throw UsageError("info", "--program lists the steps of a patch; '" + name_ + "' is " + words);
+    std::cout << name_ << ": " << words << "\n\n";
+  }
   Json named(const std::string& kind) const { return Json::object({{"file", name_}, {"kind", kind}}); }
 
   std::string name_;
-  bool json_;
+  bool json_, program_;
 };
 
 /// A sound; or a patch whose name does not say that it is one.
@@ -149,6 +157,8 @@ void tell_file(const std::string& path, const Teller& tell) {
 }
 
 ExitCode info(const InfoOptions& options) {
+  if (options.program && !options.file)
+    throw UsageError("info", "--program lists the steps of a patch; name its FILE");
   if (options.file) {
     tell_file(readable_name(*options.file), Teller(options));
   } else if (options.json) {
@@ -174,6 +184,8 @@ void add_info(Program& program) {
       .value_name("")
       .file({"*"});
   add_json_option(command, options->json, "Print one JSON object instead of lines");
+  command.flag("--program", options->program, "Of a patch: list the steps of a tile, forwards and backwards")
+      .excludes("--json");
   command.runs([options] { return info(*options); });
 }
 

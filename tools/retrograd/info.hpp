@@ -18,6 +18,8 @@ Json json_of_parameters(Rack patch);
 /// A patch whole: what it holds, its parameters, and how it will be computed.
 void print_patch(const Rack& patch);
 void add_patch_to(Json& object, const Rack& patch);
+/// The steps that each tile of the patch's sound goes through, forwards and backwards.
+void print_programs(const Rack& patch);
 
 /// Of a sound read from `path`; where its channels cancel, that is said on stderr.
 Facts facts_of(const Sound& sound, const std::string& path);

@@ -26,6 +26,7 @@ constexpr const char* examples = R"(Examples:
   retrograd patch --fit -o mine.toml               a patch to begin with
   retrograd modules                                what patches are made of
   retrograd graph mine.toml -o mine.svg            a picture of one
+  retrograd render mine.toml --set fm.operator.0.ratio=3 --key 48 --seconds 2 -o low.wav
   retrograd export-lv2 mine.toml -o ~/.lv2/mine.lv2  an instrument for LV2 hosts
   retrograd gradient fitted.toml --target bell.flac --loss mss --json
   retrograd gradcheck                              every node's adjoint, checked
