@@ -1,6 +1,5 @@
 // What most files of the library include, compiled once for all of them. Only a build that asks for it
 // (-Dprecompiled=true) has it: in the others each file shows that it includes what it needs.
-#pragma once
 
 #include <retrograd/nodes/node.hpp>
 #include <retrograd/tape/tape.hpp>
