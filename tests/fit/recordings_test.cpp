@@ -18,7 +18,7 @@ namespace {
 
 std::vector<double> render(const Rack& patch) {
   Tape tape(tape_options(patch));
-  const RecordedPatch recorded = record(tape, patch);
+  const RecordedRack recorded = record(tape, patch);
   tape.play({recorded.audio});
   const auto samples = tape.value(recorded.audio).as<float>();
   return {samples.begin(), samples.end()};
@@ -82,7 +82,7 @@ TEST_CASE(
     // These bounds tell a fit from none: the best of the patches that it begins with is far outside.
     FitOptions none = options;
     none.steps = 0;
-    const std::vector<double> begun = render(fit(target, default_rack_to_fit(), none).patch);
+    const std::vector<double> begun = render(fit(target, default_rack_to_fit(), none).rack);
     CHECK(energy_off(target.samples, begun) > 2.0 * recording.energy);
     CHECK(level_off(target.samples, begun, 44100) > 2.0 * most_level_off);
   }
