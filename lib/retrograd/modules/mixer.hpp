@@ -13,8 +13,8 @@ struct MixerModule {
   static constexpr const char* summary = "the sum of its inputs, each times its level";
   static constexpr Structure structure[] = {
       {.name = "inputs", .low = 1, .high = 1024, .usual = 2, .summary = "how many: in.0, in.1 and so on"}};
-  static void describe(const StructureValues& structure, Description& d) {
-    for (std::int64_t i = 0; i < structure[0]; ++i) {
+  static void describe(const StructureValues& built, Description& d) {
+    for (std::int64_t i = 0; i < built[0]; ++i) {
       d.inputs.push_back({.name = "in." + std::to_string(i), .is_heard = true});
       d.parameters.push_back(level("level." + std::to_string(i)));
     }

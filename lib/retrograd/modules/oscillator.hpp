@@ -19,9 +19,9 @@ struct OscillatorModule {
       {.name = "wave", .choices = waves, .summary = "its form"},
       {.name = "pitch", .choices = pitches, .summary = "note: it has a ratio; free: it has a frequency"}};
 
-  static void describe(const StructureValues& structure, Description& d) {
+  static void describe(const StructureValues& built, Description& d) {
     d.inputs = {{.name = "phase", .summary = "radians, added to the phase"}};
-    if (structure[1] == 0) {
+    if (built[1] == 0) {
       d.inputs.push_back({.name = "hertz", .normalled = "note.hertz", .summary = "Hz, the pitch"});
       d.parameters = {pitch_ratio()};
     } else {
