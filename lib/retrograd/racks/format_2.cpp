@@ -263,6 +263,9 @@ class Format2Reader : FileReader {
       return refuse("the rack '" + shown(type.text) + "' holds itself");
     if (static_cast<int>(outer_.size()) >= deepest_nesting)
       return refuse("racks lie in each other more than " + std::to_string(deepest_nesting) + " deep");
+    // A pipe would be waited for.
+    if (std::error_code error; std::filesystem::is_other(path, error))
+      return refuse("'" + shown(type.text) + "' is no ordinary file");
     Rack inner;
     std::map<std::string, RackPlace> inner_places;
     try {
