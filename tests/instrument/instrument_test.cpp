@@ -272,7 +272,8 @@ TEST_CASE("a block that cannot be is silence and a status, and the events wait")
   CHECK(instrument.note_on(60, 1.0));
   CHECK(instrument.process(sound.data(), 1025) == StreamStatus::bad_block);
   CHECK(instrument.process(sound.data(), -1) == StreamStatus::bad_block);
-  CHECK(instrument.process(nullptr, 64) == StreamStatus::bad_block);
+  CHECK(instrument.process(static_cast<float*>(nullptr), 64) == StreamStatus::bad_block);
+  CHECK(instrument.process(static_cast<float* const*>(nullptr), 64) == StreamStatus::bad_block);
   CHECK(instrument.process(sound.data(), 0) == StreamStatus::ok);
   CHECK(instrument.sounding() == 0);
   const std::vector<float> wanted = offline(short_patch(), frequency_of(60), 1.0, gate_of(1000, {{0, 1000}}));
