@@ -12,12 +12,14 @@ static LV2_URID number_of(LV2_URID_Map_Handle handle, const char* uri) {
 }
 
 int main(int count, char** arguments) {
-  void* library = dlopen(count > 1 ? arguments[1] : "", RTLD_NOW | RTLD_LOCAL);
+  void* library = dlopen(count > 2 ? arguments[1] : "", RTLD_NOW | RTLD_LOCAL);
   if (library == NULL) return fprintf(stderr, "%s\n", dlerror()), 1;
-  LV2_Descriptor_Function describe;
-  *(void**)&describe = dlsym(library, "lv2_descriptor");
+  LV2_Lib_Descriptor_Function describe;
+  *(void**)&describe = dlsym(library, "lv2_lib_descriptor");
   if (describe == NULL) return fprintf(stderr, "%s\n", dlerror()), 1;
-  const LV2_Descriptor* plugin = describe(0);
+  LV2_Lib_Descriptor const* all = describe(arguments[2], NULL);
+  if (all == NULL) return 4;
+  const LV2_Descriptor* plugin = all->get_plugin(all->handle, 0);
   if (plugin == NULL || strcmp(plugin->URI, "urn:retrograd:fm") != 0) return 2;
 
   LV2_URID_Map map = {NULL, number_of};
@@ -26,5 +28,6 @@ int main(int count, char** arguments) {
   LV2_Handle instrument = plugin->instantiate(plugin, 44100.0, "", features);
   if (instrument == NULL) return 3;
   plugin->cleanup(instrument);
+  all->cleanup(all->handle);
   return puts("made") < 0;
 }
