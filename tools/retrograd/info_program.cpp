@@ -25,12 +25,15 @@ class Listing {
               << count(static_cast<long long>(program.steps.size()), "step") << ", "
               << count(program.slots, "slot") << '\n';
     // Steps of one pass have one number: 3a, 3b, 3c.
-    int at = 0, part = 3;
+    int at = 0, part = 0, parts = 0;
     for (const TileStep& step : program.steps) {
-      if (step.is_operator) part = 0;
-      if (part == 0 || part >= 3) ++at;
+      if (step.fusion != nullptr) {
+        part = 0;
+        parts = step.fusion->factors + 1;
+      }
+      if (part == 0 || part >= parts) ++at;
       std::string number = std::to_string(at);
-      if (part < 3) number += static_cast<char>('a' + part++);
+      if (part < parts) number += static_cast<char>('a' + part++);
       number.resize(std::max<Index>(number.size(), 4), ' ');
       std::cout << "    " << number << ' ' << words(program, step) << '\n';
     }
