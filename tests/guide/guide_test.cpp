@@ -67,7 +67,7 @@ struct Scratch {
 
 TEST_CASE("the programs in the guide are those that are compiled") {
   const std::string root = RETROGRAD_SOURCE_ROOT;
-  const std::string guide = contents(root + "/lib/EMBEDDING.md");
+  const std::string guide = contents(root + "/lib/documentation/cpp.md") + contents(root + "/lib/documentation/c.md");
   for (const char* name : {"render.cpp", "stream.cpp", "fit.cpp", "render.c", "stream.c", "fit.c"}) {
     const std::string language = std::string(name).substr(std::string(name).find('.') + 1);
     INFO(name);

@@ -1,6 +1,6 @@
 """What the pages show of the program is what it prints: PROGRAM SOURCE_ROOT [PAGE...].
 
-A page is a Markdown file: README.md, lib/EMBEDDING.md and what lies in lib/documentation, or those that are named. A block of it, indented or fenced, that
+A page is a Markdown file: README.md, lib/retrograd/README.md and what lies in lib/documentation, or those that are named. A block of it, indented or fenced, that
 begins with `$ ` is run, command by command, in a scratch folder of the page's own, where `retrograd` is PROGRAM. The lines after a command are what it prints
 (both streams, in the order of a terminal); a line of nothing but `...` stands for any lines. A command without lines after it has to succeed and
 may print what it likes. Files that a page's commands read without making them are made here: see `prepare`.
@@ -11,6 +11,9 @@ A comment on the line before a block (or a blank line away) says what is not to 
     <!-- lines vary: threads, cuda --> lines that begin with one of these words and then two spaces are compared by them alone
     <!-- numbers vary -->              a number may be another number (a time, a speed)
 
+The patches of lib/documentation lie in the scratch folder too, under their names; a picture that a page makes there is the one that lies in the
+repository.
+
 A block that names a file under /usr/share that is not there is left out, and said. Where the processor has no fused multiply-add, numbers may
 be others everywhere.
 """
@@ -20,6 +23,7 @@ import math
 import os
 import pathlib
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -140,11 +144,14 @@ def write_recording(path):
                                   for n in range(4410)))
 
 
-def prepare(folder, program):
+def prepare(folder, program, root):
     """What the pages take for granted, in the scratch folder and in a folder of programs: returns the latter."""
     write_tune(folder / "tune.mid")
     (folder / "samples").mkdir()
     write_recording(folder / "samples" / "blip.wav")
+    (folder / "lib" / "documentation").mkdir(parents=True)
+    for patch in (root / "lib" / "documentation").glob("*.toml"):
+        shutil.copy(patch, folder / "lib" / "documentation")
     programs = folder / ".programs"
     programs.mkdir()
     (programs / "retrograd").symlink_to(program)
@@ -153,12 +160,12 @@ def prepare(folder, program):
     return programs
 
 
-def check_page(page, name, program, numbers_vary):
+def check_page(page, name, program, root, numbers_vary):
     """How many commands were run, and what was wrong."""
     run, wrong = 0, []
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
-        programs = prepare(folder, program)
+        programs = prepare(folder, program, root)
         environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "LC_ALL": "C"}
         for block in blocks_of(page.read_text()):
             if block.reason is not None:
@@ -178,6 +185,9 @@ def check_page(page, name, program, numbers_vary):
                 elif shown and not Comparison(block, numbers_vary).same(shown, printed):
                     difference = "\n".join(difflib.unified_diff(shown, printed, "shown", "printed", lineterm=""))
                     wrong.append(f"{name}:{line}: $ {command}\nprints something else:\n{difference}")
+        for picture in (folder / "lib" / "documentation").glob("*.svg"):
+            if not numbers_vary and picture.read_bytes() != (root / "lib" / "documentation" / picture.name).read_bytes():
+                wrong.append(f"{name}: the program draws another lib/documentation/{picture.name} than the one there")
     return run, wrong
 
 
@@ -202,15 +212,15 @@ def main():
     check_itself()
     pages = [pathlib.Path(x).resolve() for x in sys.argv[3:]]
     if not pages:
-        pages = [root / "README.md", root / "lib" / "EMBEDDING.md", *sorted((root / "lib" / "documentation").glob("*.md"))]
+        pages = [root / "README.md", root / "lib" / "retrograd" / "README.md", *sorted((root / "lib" / "documentation").glob("*.md"))]
     level = json.loads(subprocess.run([program, "info", "--json"], capture_output=True, text=True, check=True).stdout)["simd"]
     failures = []
     for page in pages:
-        run, wrong = check_page(page, page.name, program, numbers_vary="plain" in level)
+        run, wrong = check_page(page, str(page.relative_to(root)) if page.is_relative_to(root) else page.name, program, root, numbers_vary="plain" in level)
         print(f"{page.name}: {run} commands, {len(wrong)} not as shown")
         failures += wrong
-        if page.name == "README.md" and run == 0:
-            failures.append("README.md has no console block: are they written in another way now?")
+        if run == 0 and not any(block.reason is not None for block in blocks_of(page.read_text())) and page.name in ("README.md", "racks.md", "program.md"):
+            failures.append(f"{page.name} has no console block: are they written in another way now?")
     for failure in failures:
         print("\n" + failure)
     sys.exit(1 if failures else 0)
