@@ -347,7 +347,8 @@ enum {
   RG_EVENT_INPUT = 0,  ///< input channel `index` holds `value` from here on, where the host passes no samples
   RG_EVENT_JUMP = 1,   ///< parameter `index` of `row` is `value` from here on
   RG_EVENT_GLIDE = 2,  ///< parameter `index` of `row` goes to `value` in the options' time
-  RG_EVENT_RESTART = 3  ///< the states of output row `row` are as at the start
+  RG_EVENT_RESTART = 3,  ///< the states of voice `row` are as at the start; where it slept, it sounds again
+  RG_EVENT_SLEEP = 4     ///< voice `row` is silent and costs nothing until a restart of it
 };
 
 /// Something that happens at a sample of the next block.

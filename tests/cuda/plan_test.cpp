@@ -80,7 +80,7 @@ TEST_CASE("mixes of any number of rows have the bits of the CPU") {
         std::mt19937 random(static_cast<unsigned>(rows));
         const Var x = tape.parameter("x", uniform(random, Shape{rows, 40}, anything));
         const Var y = tape.parameter("y", uniform(random, Shape{2, rows, 3, 20}, anything));
-        const Var of_rows = mix(x), of_axis = mix(tanh(y), 1);
+        const Var of_rows = mix(x), of_axis = mix(y * 0.5, 1);
         return Recorded{{mean(square(of_rows)) + mean(square(of_axis)), of_rows, of_axis}};
       };
       INFO(rows << " rows, " << name(type));

@@ -128,7 +128,7 @@ rg_status rg_stream_bad_rows(rg_stream stream, int* rows, int capacity, int* cou
 rg_status rg_stream_schedule(rg_stream stream, const rg_stream_event* event) {
   // Not read_struct: this one may not allocate a message.
   if (event == nullptr || event->size < sizeof(rg_stream_event)) return RG_BAD_ARGUMENT;
-  if (event->kind < RG_EVENT_INPUT || event->kind > RG_EVENT_RESTART) return RG_NOT_TAKEN;
+  if (event->kind < RG_EVENT_INPUT || event->kind > RG_EVENT_SLEEP) return RG_NOT_TAKEN;
   const Use<StreamObject> use(stream.id, Sharing::one_at_a_time);
   if (use.status() != RG_OK) return use.status();
   const auto kind = static_cast<StreamEvent::Kind>(event->kind);
