@@ -7,6 +7,7 @@
 #include <retrograd/nodes/arithmetic.hpp>
 #include <retrograd/nodes/square.hpp>
 #include <retrograd/nodes/sum_over_rows.hpp>
+#include <retrograd/racks/rack_file.hpp>
 #include <retrograd/racks/record.hpp>
 #include <retrograd/racks/rules.hpp>
 #include <retrograd/tensor/errors.hpp>
@@ -425,4 +426,68 @@ TEST_CASE("a domain may be another on the tape") {
   CHECK_THROWS_AS(tape.set(tape.find("fm.operator.0.gain"), Tensor(3.0)), DomainError);
   CHECK_NOTHROW(tape.set(tape.find("fm.operator.1.gain"), Tensor(3.0)));
   CHECK(recorded.parameters.size() == 13);
+}
+
+TEST_CASE("a cable's amount is modulated by another cable") {
+  const std::string text = R"(format = 2
+sample_rate = 8000
+duration = 0.05
+outputs = ["amp.out"]
+cables = [
+    ["osc.out", "amp.in"],
+    ["lfo.out", "amp.level", 0.3, "tremolo"],
+    ["slow.out", "tremolo", 0.2],
+]
+[[module]]
+name = "osc"
+type = "oscillator"
+[[module]]
+name = "lfo"
+type = "oscillator"
+pitch = "free"
+frequency = 40.0
+[[module]]
+name = "slow"
+type = "oscillator"
+pitch = "free"
+frequency = 11.0
+[[module]]
+name = "amp"
+type = "vca"
+level = 0.6
+)";
+  Rack rack = parse_rack(text, "tremolo.toml");
+  CHECK(parse_rack(format_rack(rack), "again.toml") == rack);
+  CHECK(parameters(rack).back().name == "slow.out>tremolo");
+  TapeOptions options = tape_options(rack);
+  options.type = ElementType::f64;
+  Tape tape(options);
+  const RecordedRack recorded = record(tape, rack);
+  const Var loss = mean_over_time(square(recorded.audio));
+  tape.play({recorded.audio, loss});
+  const TensorView audio = tape.value(recorded.audio);
+  double worst = 0.0, slope = 0.0;
+  constexpr double two_pi = 6.283185307179586;
+  for (std::int64_t n = 0; n < audio.shape.length(); ++n) {
+    const double t = static_cast<double>(n) / 8000.0;
+    const double sine = std::sin(two_pi * 440.0 * t), fast = std::sin(two_pi * 40.0 * t),
+                 slow = std::sin(two_pi * 11.0 * t);
+    const double expected = sine * (0.6 + (0.3 + 0.2 * slow) * fast);
+    worst = std::max(worst, std::abs(audio.at(n) - expected));
+    slope += 2.0 * expected * sine * slow * fast / static_cast<double>(audio.shape.length());
+  }
+  CHECK(worst <= 1e-12);
+  tape.rewind(loss);
+  CHECK(tape.gradient(recorded.parameters.back()).item() == doctest::Approx(slope).epsilon(1e-9));
+}
+
+TEST_CASE("amounts that modulate each other are places for no cable") {
+  const std::string text = R"(format = 2
+outputs = ["osc.out"]
+cables = [["osc.out", "b", 1.0, "a"], ["osc.out", "a", 1.0, "b"]]
+[[module]]
+name = "osc"
+type = "oscillator"
+)";
+  CHECK_THROWS_WITH_AS(parse_rack(text, "p.toml"), doctest::Contains("p.toml:3:11: cables.0: 'b' names no module"), FileError);
 }

@@ -145,7 +145,7 @@ class Drawing {
                                         : rack_.modules[static_cast<Index>(box.module)].type->name;
   }
   std::string port(const Wiring::Place& place) const {
-    return wiring_.path_of(place).substr(wiring_.name(place.module).size() + 1);
+    return wiring_.port_of(place);
   }
 
   void size(Box& box) const {

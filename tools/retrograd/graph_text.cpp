@@ -21,7 +21,7 @@ std::string cables_into(const Rack& rack, const Wiring& wiring, int module) {
     const Wiring::Wire& w = wiring.wires()[static_cast<std::size_t>(wire)];
     const Cable& cable = rack.cables[static_cast<std::size_t>(wire)];
     if (shown++ == most_cables) return text + ", and more";
-    text += (text.empty() ? "" : ", ") + wiring.path_of(w.to).substr(wiring.name(module).size() + 1) + " <- " +
+    text += (text.empty() ? "" : ", ") + wiring.port_of(w.to) + " <- " +
             (w.modulates() ? number(cable.amount) + " x " : "") + cable.from;
   }
   return text;

@@ -36,10 +36,11 @@ std::vector<std::size_t> heard_levels(const Rack& rack) {
                                         wiring.wires(), [](const Wiring::Wire& wire) { return wire.modulates(); }));
   for (const Wiring::Wire& wire : wiring.wires()) {
     if (!wire.modulates()) continue;
-    const ParameterSpec& spec =
-        wiring.description(wire.to.module).parameters[static_cast<std::size_t>(wire.to.index)];
-    if (spec.role == Role::level && spec.modulation == Modulation::adds && is_last[static_cast<std::size_t>(wire.to.module)] != 0)
-      levels.push_back(amount);
+    const auto module = static_cast<std::size_t>(wire.to.module), index = static_cast<std::size_t>(wire.to.index);
+    if (wire.to.kind == Wiring::Kind::parameter && is_last[module] != 0) {
+      const ParameterSpec& spec = wiring.description(wire.to.module).parameters[index];
+      if (spec.role == Role::level && spec.modulation == Modulation::adds) levels.push_back(amount);
+    }
     ++amount;
   }
   return levels;

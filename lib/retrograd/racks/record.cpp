@@ -93,7 +93,7 @@ class RackRecorder final : public Recorder {
     std::optional<Var> sum;
     for (const int wire : wiring_.into(module_))
       if (const Wiring::Wire& w = wiring_.wires()[static_cast<Index>(wire)]; w.to == place)
-        add(sum, of(w.from) * amounts_[static_cast<Index>(wire)]);
+        add(sum, of(w.from) * amount_of(wire));
     if (!sum) return base;
     return inside(found->domain, found->modulation, modulated(base, *sum, found->modulation));
   }
@@ -156,6 +156,17 @@ class RackRecorder final : public Recorder {
     for (Index c = rack_.cables.size(); c-- > 0;)
       if (wiring_.wires()[c].modulates()) amounts_[c] = parameters_[--next];
     recorded_.parameters = parameters_;
+  }
+
+  // With what other cables bring to it.
+  Var amount_of(int cable) {
+    std::optional<Var> sum;
+    for (const int wire : wiring_.into(module_))
+      if (const Wiring::Wire& w = wiring_.wires()[static_cast<Index>(wire)];
+          w.to == Place{Kind::amount, module_, cable})
+        add(sum, of(w.from) * amount_of(wire));
+    const Var amount = amounts_[static_cast<Index>(cable)];
+    return sum ? amount + *sum : amount;
   }
 
   static Var modulated(Var base, Var sum, Modulation modulation) {

@@ -24,6 +24,9 @@ int index_of(const Items& items, std::string_view name, const NameOf& name_of) {
 /// Nobody reads as many, and to compare names takes time.
 constexpr Index most_suggestions = 100;
 
+/// Cables to amounts of cables to amounts.
+constexpr int most_amounts_of_amounts = 64;
+
 std::string_view itself(const std::string& name) { return name; }
 
 }  // namespace
@@ -40,19 +43,41 @@ Wiring::Wiring(const Rack& rack) : rack_(rack) {
 
   into_.resize(descriptions_.size());
   out_of_.resize(descriptions_.size());
-  for (const Cable& cable : rack.cables) {
-    const Wire wire{find(cable.from), find(cable.to)};
-    if (wire.is_good()) {
-      into_[static_cast<Index>(wire.to.module)].push_back(static_cast<int>(wires_.size()));
-      out_of_[static_cast<Index>(wire.from.module)].push_back(static_cast<int>(wires_.size()));
-    }
-    wires_.push_back(wire);
+  for (const Cable& cable : rack.cables) wires_.push_back({find(cable.from), find(cable.to)});
+  find_amounts();
+  for (Index w = 0; w < wires_.size(); ++w) {
+    const Wire& wire = wires_[w];
+    if (!wire.is_good()) continue;
+    into_[static_cast<Index>(wire.to.module)].push_back(static_cast<int>(w));
+    out_of_[static_cast<Index>(wire.from.module)].push_back(static_cast<int>(w));
   }
   for (const std::string& output : rack.outputs) outputs_.push_back(find(output));
   find_sources();
   sort();
   find_what_is_heard();
   find_what_is_of_each_note();
+}
+
+// What no module has may be the amount of a cable, which may itself go to an amount.
+void Wiring::find_amounts() {
+  std::unordered_map<std::string, int> cable_named;
+  for (Index w = 0; w < wires_.size(); ++w) {
+    if (wires_[w].to.kind != Kind::none) continue;
+    if (cable_named.empty())
+      for (Index c = 0; c < wires_.size(); ++c) cable_named.emplace(name_of(rack_.cables[c]), static_cast<int>(c));
+    if (const auto found = cable_named.find(rack_.cables[w].to); found != cable_named.end())
+      wires_[w].to = {Kind::amount, 0, found->second};
+  }
+  for (Wire& wire : wires_) {
+    if (wire.to.kind != Kind::amount) continue;
+    const Place* to = &wire.to;
+    for (int steps = 0; to->kind == Kind::amount && steps < most_amounts_of_amounts; ++steps)
+      to = &wires_[static_cast<Index>(to->index)].to;
+    if (to->kind == Kind::parameter)
+      wire.to.module = to->module;
+    else
+      wire.to = {};  // of a cable that modulates nothing
+  }
 }
 
 Wiring::Place Wiring::find_in(int module, std::string_view port) const {
@@ -78,13 +103,26 @@ Wiring::Place Wiring::find(std::string_view path) const {
   return {};
 }
 
-std::string Wiring::path_of(const Place& place) const {
+std::string Wiring::port_of(const Place& place) const {
   const Description& d = description(place.module);
   const auto i = static_cast<Index>(place.index);
-  return name(place.module) + "." +
-         (place.kind == Kind::output  ? d.outputs[i]
-          : place.kind == Kind::input ? d.inputs[i].name
-                                      : d.parameters[i].name);
+  switch (place.kind) {
+    case Kind::output:
+      return d.outputs[i];
+    case Kind::input:
+      return d.inputs[i].name;
+    case Kind::parameter:
+      return d.parameters[i].name;
+    case Kind::amount:
+      return name_of(rack_.cables[i]);
+    case Kind::none:
+      break;
+  }
+  return "";
+}
+
+std::string Wiring::path_of(const Place& place) const {
+  return place.kind == Kind::amount ? port_of(place) : name(place.module) + "." + port_of(place);
 }
 
 Wiring::Place Wiring::normal_of(const Place& input) const {
@@ -237,15 +275,15 @@ void Wiring::check_cables(std::vector<RackProblem>& problems) const {
     const auto report = [&](const std::string& message) { problems.push_back({key, message}); };
     const bool suggests = problems.size() < most_suggestions;
     if (wire.from.kind != Kind::output) report(what_is_wrong_with(cable.from, true, suggests));
-    if (wire.to.kind != Kind::input && wire.to.kind != Kind::parameter)
+    if (wire.to.kind != Kind::input && !wire.to.modulates())
       report(what_is_wrong_with(cable.to, false, suggests));
     if (!wire.is_good()) continue;
     const std::string both = shown(cable.from) + " to " + shown(cable.to);
     if (!seen.insert({cable.from, cable.to}).second)
       report("goes from " + both + " a second time; once is enough");
     if (wire.modulates()) {
-      const ParameterSpec& spec = description(wire.to.module).parameters[static_cast<Index>(wire.to.index)];
-      if (spec.is_latched)
+      if (wire.to.kind == Kind::parameter &&
+          description(wire.to.module).parameters[static_cast<Index>(wire.to.index)].is_latched)
         report("goes to " + shown(cable.to) +
                ", which is read when the gate moves and cannot be modulated; leave it out");
       if (!real.contains(cable.amount))

@@ -21,20 +21,20 @@ struct RackProblem {
 /// The note is the module after the last.
 class Wiring {
  public:
-  enum class Kind { none, input, parameter, output };
-  /// A port or a parameter of a module.
+  enum class Kind { none, input, parameter, amount, output };
+  /// A port or a parameter of a module; or the amount of a cable, of which the module is the one that it modulates.
   struct Place {
     Kind kind = Kind::none;
     int module = 0;
-    int index = 0;  ///< in the module's description
+    int index = 0;  ///< in the module's description; of an amount: which cable's
     bool operator==(const Place&) const = default;
+    /// Whether a cable to it modulates.
+    bool modulates() const { return kind == Kind::parameter || kind == Kind::amount; }
   };
   struct Wire {
     Place from, to;
-    bool is_good() const {
-      return from.kind == Kind::output && (to.kind == Kind::input || to.kind == Kind::parameter);
-    }
-    bool modulates() const { return is_good() && to.kind == Kind::parameter; }
+    bool is_good() const { return from.kind == Kind::output && (to.kind == Kind::input || to.modulates()); }
+    bool modulates() const { return is_good() && to.modulates(); }
   };
 
   explicit Wiring(const Rack& rack);
@@ -74,6 +74,8 @@ class Wiring {
   /// The place that a path names, of any kind.
   Place find(std::string_view path) const;
   std::string path_of(const Place& place) const;
+  /// The same without the module's name.
+  std::string port_of(const Place& place) const;
 
  private:
   bool is_mix_point(int module) const;
@@ -82,6 +84,7 @@ class Wiring {
   void check_cables(std::vector<RackProblem>& problems) const;
   void check_loops(std::vector<RackProblem>& problems) const;
   std::string shared_path(int module) const;
+  void find_amounts();
   void find_sources();
   void sort();
   void find_what_is_heard();
