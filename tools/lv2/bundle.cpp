@@ -83,20 +83,30 @@ std::string uri_of(const std::string& name, const Rack& rack) {
 }
 
 double level_of(const Rack& rack) {
-  constexpr int block = 512, blocks = 188;  // two seconds
+  constexpr int block = 512, blocks = 94;  // a second
   Instrument instrument(rack, {.voices = 1});
   instrument.prepare(48000.0, block);
-  instrument.note_on(60.0, 1.0);
   const auto channels = static_cast<std::size_t>(instrument.channels());
   std::vector<float> samples(channels * block);
   std::vector<float*> outputs;
   for (std::size_t c = 0; c < channels; ++c) outputs.push_back(samples.data() + c * block);
   float peak = 0.0f;
-  for (int b = 0; b < blocks; ++b) {
-    if (b == blocks / 2) instrument.note_off(60.0);
-    if (instrument.process(outputs.data(), block) != StreamStatus::ok) return 1.0;
-    for (const float y : samples) peak = std::max(peak, std::abs(y));
+  const auto is_finite_for_a_second = [&] {
+    for (int b = 0; b < blocks; ++b) {
+      if (instrument.process(outputs.data(), block) != StreamStatus::ok) return false;
+      for (const float y : samples) peak = std::max(peak, std::abs(y));
+    }
+    return true;
+  };
+  instrument.note_on(60.0, 1.0);
+  // Held until it grows no more: an attack may be slow.
+  for (int second = 0; second < 12; ++second) {
+    const float before = peak;
+    if (!is_finite_for_a_second()) return 1.0;
+    if (second > 0 && peak > 0.0f && peak <= 1.01f * before) break;
   }
+  instrument.note_off(60.0);
+  if (!is_finite_for_a_second()) return 1.0;
   if (peak == 0.0f) return 1.0;
   // Three digits: a whole number over a power of ten.
   const double level = std::clamp(1.0 / (3.0 * static_cast<double>(peak)), 1e-6, 1000.0);
