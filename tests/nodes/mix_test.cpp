@@ -216,6 +216,37 @@ TEST_CASE("what a mix feeds runs once, and every row's gradient is the mix's") {
   }
 }
 
+TEST_CASE(
+    "rows that are kept for a chunk of time have the bits of rows that are stored, whatever the threads") {
+  constexpr std::int64_t rows = 3, length = 13001;  // more than three chunks, the last one cut
+  const auto played = [&](bool stores, int threads, int tile) {
+    ThreadPool pool(threads);
+    Tape tape({.sample_rate = 44100.0, .length = length, .tile = tile, .executor = &pool});
+    const Var pitch = tape.parameter("pitch", Tensor{200.0, 310.0, 470.0}.reshaped(Shape{rows, 1}));
+    const Var bend = tape.parameter("bend", Tensor(Shape{length}));
+    const Var voices = sinusoid(pitch, bend) + cumulative_sum(sinusoid(pitch * 3.0, bend)) * 1e-3;
+    if (stores) tape.keep(voices);
+    const Var bus = mix(voices), loud = mean(square(voices)) + maximum(voices);
+    const Var loss = mean(square(tanh(bus) + mix(voices * bend + voices))) + loud;
+    tape.play({bus, loss});
+    tape.rewind(loss);
+    std::vector<float> all = values_of<float>(tape.value(bus));
+    for (const float x : values_of<float>(tape.gradient(bend))) all.push_back(x);
+    std::vector<double> numbers = values_of<double>(tape.gradient(pitch));
+    numbers.push_back(tape.value(loss).item());
+    return std::pair(all, numbers);
+  };
+  const auto expected = played(true, 1, 512);
+  CHECK(std::abs(expected.second.back()) > 0.1);
+  for (const int threads : {1, 2, 5})
+    for (const int tile : {0, 128, 1024}) {
+      CAPTURE(threads);
+      CAPTURE(tile);
+      CHECK(played(false, threads, tile) == expected);
+      if (tile == 0) CHECK(played(true, threads, tile) == expected);
+    }
+}
+
 TEST_CASE("a mix along time, or along an axis that is not there, is an error that says what there is") {
   Tape tape;
   const Var x = tape.input("x", Tensor(Shape{3, 20}));

@@ -153,6 +153,23 @@ TEST_CASE("a plan says what it stores at full length, and counts what whole node
   CHECK(std::stoll(last.substr(last.find(before) + before.size())) > spectra);
 }
 
+TEST_CASE("rows that are only mixed are not stored at full length") {
+  constexpr std::int64_t rows = 16, length = 100000;
+  Tape tape({.sample_rate = 44100.0, .length = length});
+  const Var pitch = tape.parameter("pitch", Tensor(Shape{rows, 1}), real);
+  const Var bus = tanh(mix(sinusoid(pitch) * 0.1)), loss = mean(square(bus));
+  const std::vector<Var> outputs{loss};
+  tape.play(outputs);
+  tape.rewind(loss);
+  const std::string text = tape.describe_plan(outputs);
+  INFO(text);
+  CHECK(lines_with(text, "(16, 100000), ").empty());
+  CHECK(lines_with(text, "stored: 1 mix (100000), 400000 bytes").size() == 1);
+  // The mix and its adjoint.
+  const std::string last = lines_with(text, "in all: ").at(0);
+  CHECK(std::stoll(last.substr(std::string("in all: ").size())) < 900000);
+}
+
 TEST_CASE("nodes constant over time are computed once, outside the tiled stages") {
   Sketch s;
   const int pitch = s.leaf(Shape{4, 1}, true), ratio = s.leaf(Shape{1}, true),

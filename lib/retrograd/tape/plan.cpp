@@ -189,7 +189,6 @@ void find_stored_values(Plan& plan) {
       PlanNode& source = plan.nodes[static_cast<std::size_t>(input)];
       if (source.stage != node.stage) source.stored = true;
       if (node.type->kind == NodeKind::whole || node.type->kind == NodeKind::over_rows) node.stored = true;
-      if (node.type->kind == NodeKind::over_rows) source.stored = true;
     }
 }
 

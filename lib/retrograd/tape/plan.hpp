@@ -70,7 +70,7 @@ struct TileOperand {
     slot,         ///< scratch
     value,        ///< a node's stored value (a constant over time as 16 equal lanes)
     adjoint,      ///< a node's stored adjoint (of a constant over time likewise)
-    row_adjoint,  ///< the adjoint of a signal that several rows share: kept per row, then added in row order
+    row_adjoint,  ///< kept per row, then added over rows: the adjoint of what rows share; forwards, what is mixed
     row_sum,      ///< the adjoint of a constant over time: a sum over the row's samples
   };
   Place place = Place::none;
@@ -99,7 +99,7 @@ struct TileProgram {
   std::vector<TileOperand> operands;
   std::vector<TileStep> steps;
   int slots = 0;
-  std::vector<int> row_adjoints;  ///< nodes whose adjoint is kept per row first
+  std::vector<int> row_adjoints;  ///< nodes whose adjoint (forwards: value) is kept per row first
   std::vector<bool> row_adjoint_accumulates;
   std::vector<int> row_sums;  ///< the constant node each row sum belongs to
 };

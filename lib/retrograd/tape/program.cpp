@@ -37,6 +37,8 @@ class ProgramBuilder {
   // Where the value of `n` is read, and written where this stage computes it.
   TileOperand value(int n) {
     if (node(n).stored) return {Place::value, n};
+    for (std::size_t i = 0; i < rows_kept_.size(); ++i)
+      if (rows_kept_[i] == n) return {Place::row_adjoint, static_cast<int>(i)};
     int& slot = value_slot_[static_cast<std::size_t>(n)];
     if (slot < 0) slot = new_slot().index;
     return {Place::slot, slot};
@@ -48,6 +50,14 @@ class ProgramBuilder {
     step.operands.push_back(node(n).type->kind == NodeKind::reduction ? operand({}) : operand(value(n)));
     for (const int input : node(n).inputs) step.operands.push_back(operand(value(input)));
     return step;
+  }
+
+  // The rows of `n` are kept for a chunk of time.
+  void keep_rows(int n) {
+    if (node(n).stored || !in_stage(n) || std::ranges::find(rows_kept_, n) != rows_kept_.end()) return;
+    rows_kept_.push_back(n);
+    program.row_adjoints.push_back(n);
+    program.row_adjoint_accumulates.push_back(false);
   }
 
   // Replaces the unlimited slots by as few as liveness allows.
@@ -208,6 +218,7 @@ class ProgramBuilder {
   bool joins_fusions_;
   int next_slot_ = 0;
   std::vector<int> value_slot_;
+  std::vector<int> rows_kept_;
   std::array<std::vector<int>, 6> operand_index_;  // by place and index
 };
 
@@ -218,6 +229,8 @@ constexpr unsigned bit(std::size_t i) { return 1u << std::min<std::size_t>(i, 31
 TileProgram forward_program(const Plan& plan, int stage, bool joins_fusions) {
   ProgramBuilder builder(plan, stage, joins_fusions);
   builder.program.steps.reserve(plan.stages[static_cast<std::size_t>(stage)].nodes.size());
+  for (const int n : plan.stages[static_cast<std::size_t>(stage)].nodes)
+    if (builder.node(n).type->kind == NodeKind::over_rows) builder.keep_rows(builder.node(n).inputs[0]);
   for (const int n : plan.stages[static_cast<std::size_t>(stage)].nodes)
     if (builder.node(n).type->kind != NodeKind::over_rows)  // once all rows are there
       builder.program.steps.push_back(builder.forward_step(n));

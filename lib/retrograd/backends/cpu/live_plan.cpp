@@ -2,6 +2,7 @@
 #include <retrograd/backends/cpu/live_rows.hpp>
 #include <retrograd/backends/cpu/live_stage.hpp>
 #include <retrograd/backends/cpu/storage.hpp>
+#include <retrograd/backends/mixed_rows.hpp>
 #include <retrograd/math/finite.hpp>
 #include <retrograd/nodes/maximum_over_rows.hpp>
 #include <retrograd/nodes/sum_over_rows.hpp>
@@ -51,7 +52,7 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
  public:
   CpuLivePlan(Graph& graph, Plan plan, std::span<const int> outputs, std::int64_t length,
               LiveConstants& constants, bool has_gradients)
-      : plan_(std::move(plan)),
+      : plan_(with_mixed_rows_stored(std::move(plan))),
         storage_(graph, plan_, ElementType::f32),
         constants_(constants),
         length_(length) {

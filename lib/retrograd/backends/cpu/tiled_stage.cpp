@@ -38,32 +38,49 @@ class TiledStage final : public StageRunner {
         states_(context.plan, stage, context.type),
         tile_(choose_tile(forward)),
         tiles_((length_ + tile_ - 1) / tile_),
-        forward_(std::move(forward), context.plan, stage, context.storage, states_, tile_),
+        mixed_data_(forward.row_adjoints.size()),
+        forward_(std::move(forward), context.plan, stage, context.storage, states_, tile_, mixed_data_.data(),
+                 chunk_samples),
         first_states_(states_.bytes) {
     states_.start(context.plan, stage, context.type, first_states_.data());
-    for (int worker = 0; worker < context.executor.workers(); ++worker)
-      workspaces_.push_back(forward_.make_workspace());
+    find_mixes();
+    // What is reduced over time is kept in a row's workspace from chunk to chunk.
+    const std::int64_t workspaces =
+        has_chunks() && !states_.reductions.empty() ? rows_ : context.executor.workers();
+    for (std::int64_t i = 0; i < workspaces; ++i) workspaces_.push_back(forward_.make_workspace());
     split_over_time();
     if (is_trainable() || advance_) saved_ = Buffer(static_cast<std::size_t>(rows_ * tiles_) * states_.bytes);
     reduction_index_.resize(states_.reductions.size() * static_cast<std::size_t>(rows_));
-    find_mixes();
+    if (has_chunks() && !advance_) row_states_ = Buffer(static_cast<std::size_t>(rows_) * states_.bytes);
   }
 
   void play() override {
+    if (advance_ && states_.bytes > 0)
+      run_tasks(context_.executor, static_cast<int>(rows_), [&](int row, int worker) {
+        advance_row(row, advance_workspaces_[static_cast<std::size_t>(worker)]);
+      });
+    if (has_chunks()) {
+      for (std::int64_t start = 0; start < length_; start += chunk_samples) {
+        const std::int64_t end = std::min(length_, start + chunk_samples);
+        play_rows_of_chunk(start, end);
+        add_rows(start, end);
+      }
+      return;
+    }
     play_rows();
     if (!mixes_.empty()) add_rows(0, length_);
   }
 
   void play_rows() {
     if (!advance_) {
-      run_tasks(context_.executor, static_cast<int>(rows_),
-                [&](int row, int worker) { play_row(row, workspaces_[static_cast<std::size_t>(worker)]); });
+      run_tasks(context_.executor, static_cast<int>(rows_), [&](int row, int worker) {
+        auto& workspace = workspaces_[static_cast<std::size_t>(worker)];
+        begin_states(workspace, first_states_.data());
+        play_row(row, workspace, 0, length_);
+        finish_reductions(row, workspace);
+      });
       return;
     }
-    if (states_.bytes > 0)
-      run_tasks(context_.executor, static_cast<int>(rows_), [&](int row, int worker) {
-        advance_row(row, advance_workspaces_[static_cast<std::size_t>(worker)]);
-      });
     run_tasks(context_.executor, static_cast<int>(rows_ * chunks_), [&](int task, int worker) {
       play_chunk(task / chunks_, task % chunks_, workspaces_[static_cast<std::size_t>(worker)]);
     });
@@ -125,7 +142,9 @@ class TiledStage final : public StageRunner {
     return text.str();
   }
   std::size_t bytes() const override {
-    std::size_t bytes = saved_.bytes() + workspaces_.size() * forward_.workspace_bytes();
+    std::size_t bytes =
+        saved_.bytes() + row_states_.bytes() + workspaces_.size() * forward_.workspace_bytes();
+    for (const Buffer& rows : mixed_) bytes += rows.bytes();
     if (advance_) bytes += advance_workspaces_.size() * advance_->workspace_bytes();
     for (const auto& rewind : rewinds_) bytes += rewind->bytes();
     return bytes;
@@ -208,30 +227,43 @@ class TiledStage final : public StageRunner {
   // What of the stage is a sum over rows.
   struct MixOfRows {
     int node, source;
+    int kept;  // which of the values whose rows are kept for a chunk; -1: they are stored
     RowMix rows;
   };
+
+  // Whether rows that are summed are kept for a chunk of time and no longer.
+  bool has_chunks() const { return !mixed_data_.empty(); }
 
   void find_mixes() {
     std::size_t most = 0;
     for (const int n : context_.plan.stages[static_cast<std::size_t>(stage_)].nodes) {
       const PlanNode& node = context_.plan.nodes[static_cast<std::size_t>(n)];
       if (node.type->kind != NodeKind::over_rows) continue;
-      mixes_.push_back({n, node.inputs[0], RowMix(node.shape, shape())});
+      const std::vector<int>& kept = forward_.program().row_adjoints;
+      const auto at = std::ranges::find(kept, node.inputs[0]);
+      mixes_.push_back({n, node.inputs[0], at == kept.end() ? -1 : static_cast<int>(at - kept.begin()),
+                        RowMix(node.shape, shape())});
       most = std::max(most, mixes_.back().rows.work());
     }
     mix_work_.resize(static_cast<std::size_t>(context_.executor.workers()), std::vector<double>(most));
+    for (Real*& rows : mixed_data_) {
+      mixed_.emplace_back(static_cast<std::size_t>(rows_ * chunk_samples) * sizeof(Real));
+      rows = reinterpret_cast<Real*>(mixed_.back().data());
+    }
   }
 
-  // Samples [from, to) of the sums over rows, of what is stored of the rows.
+  // Samples [from, to) of the sums over rows; a chunk, or all of them where all rows are stored.
   void add_rows(std::int64_t from, std::int64_t to) {
     constexpr std::int64_t part = 1024;
     const std::int64_t parts = (to - from + part - 1) / part;
     for (const MixOfRows& mix : mixes_)
       run_tasks(context_.executor, static_cast<int>(mix.rows.sums() * parts), [&](int task, int worker) {
         const std::int64_t sum = task / parts, start = from + task % parts * part;
-        const Real* x = static_cast<const Real*>(context_.storage.value_data(mix.source));
+        const bool is_kept = mix.kept >= 0;
+        const Real* x = is_kept ? mixed_data_[static_cast<std::size_t>(mix.kept)] + (start - from)
+                                : static_cast<const Real*>(context_.storage.value_data(mix.source)) + start;
         Real* y = static_cast<Real*>(context_.storage.value_data(mix.node)) + sum * length_;
-        mix.rows.add(sum, x + start, length_, y + start, std::min(part, to - start),
+        mix.rows.add(sum, x, is_kept ? chunk_samples : length_, y + start, std::min(part, to - start),
                      mix_work_[static_cast<std::size_t>(worker)].data());
       });
   }
@@ -269,13 +301,43 @@ class TiledStage final : public StageRunner {
     return static_cast<int>(std::min<std::int64_t>(tile_, length_ - tile * tile_));
   }
 
-  void play_row(std::int64_t row, typename BoundProgram<Real>::Workspace& workspace) {
+  void begin_states(typename BoundProgram<Real>::Workspace& workspace, const std::byte* states) const {
+    if (states_.bytes > 0) std::memcpy(workspace.states(), states, states_.bytes);
+  }
+
+  // The tiles of [from, to), on from the states in the workspace.
+  void play_row(std::int64_t row, typename BoundProgram<Real>::Workspace& workspace, std::int64_t from,
+                std::int64_t to) {
     forward_.begin_row(workspace, row);
-    if (states_.bytes > 0) std::memcpy(workspace.states(), first_states_.data(), states_.bytes);
-    for (std::int64_t tile = 0; tile < tiles_; ++tile) {
+    for (std::int64_t tile = from / tile_; tile * tile_ < to; ++tile) {
       if (saved_.bytes() > 0) std::memcpy(saved_states(row, tile), workspace.states(), states_.bytes);
-      forward_.run_tile(workspace, row, tile * tile_, samples_in(tile), nullptr);
+      forward_.run_tile(workspace, row, tile * tile_, samples_in(tile), nullptr, {.row_adjoints = from});
     }
+  }
+
+  void play_rows_of_chunk(std::int64_t from, std::int64_t to) {
+    if (advance_) {
+      const std::int64_t first = from / tile_, tiles = (to - 1) / tile_ + 1 - first;
+      run_tasks(context_.executor, static_cast<int>(rows_ * tiles), [&](int task, int worker) {
+        const std::int64_t row = task / tiles, tile = first + task % tiles;
+        auto& workspace = workspaces_[static_cast<std::size_t>(worker)];
+        forward_.begin_row(workspace, row);
+        begin_states(workspace, saved_states(row, tile));
+        forward_.run_tile(workspace, row, tile * tile_, samples_in(tile), nullptr, {.row_adjoints = from});
+      });
+      return;
+    }
+    run_tasks(context_.executor, static_cast<int>(rows_), [&](int row, int worker) {
+      auto& workspace = workspaces_[static_cast<std::size_t>(states_.reductions.empty() ? worker : row)];
+      std::byte* states = row_states_.data() + static_cast<std::size_t>(row) * states_.bytes;
+      begin_states(workspace, from == 0 ? first_states_.data() : states);
+      play_row(row, workspace, from, to);
+      if (states_.bytes > 0) std::memcpy(states, workspace.states(), states_.bytes);
+      if (to == length_) finish_reductions(row, workspace);
+    });
+  }
+
+  void finish_reductions(std::int64_t row, typename BoundProgram<Real>::Workspace& workspace) {
     for (std::size_t i = 0; i < states_.reductions.size(); ++i) {
       const ReductionRow<Real>& reduction = workspace.reduction(i);
       static_cast<double*>(context_.storage.value_data(states_.reductions[i]))[row] = reduction.value;
@@ -368,8 +430,11 @@ class TiledStage final : public StageRunner {
   StageStates states_;
   int tile_;
   std::int64_t tiles_;
+  std::vector<Real*> mixed_data_;  // of values that are summed over rows: their rows in one chunk of time
   BoundProgram<Real> forward_;
+  std::vector<Buffer> mixed_;
   Buffer first_states_, saved_;
+  Buffer row_states_;  // where time goes in chunks: those of each row at the chunk's end
   std::optional<BoundProgram<Real>> advance_;  // where few rows are split over time
   std::vector<typename BoundProgram<Real>::Workspace> advance_workspaces_;
   std::int64_t tiles_per_chunk_ = 0, chunks_ = 0;

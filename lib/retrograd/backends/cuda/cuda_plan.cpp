@@ -4,6 +4,7 @@
 #include <retrograd/backends/cuda/kernels.hpp>
 #include <retrograd/backends/cuda/stage.hpp>
 #include <retrograd/backends/description.hpp>
+#include <retrograd/backends/mixed_rows.hpp>
 #include <retrograd/backends/prepared_stages.hpp>
 
 #include <algorithm>
@@ -18,7 +19,7 @@ class CudaPlan final : public CompiledPlan {
   CudaPlan(Gpu& gpu, Graph& graph, Plan plan, const TapeOptions& options)
       : gpu_(gpu),
         graph_(graph),
-        plan_(std::move(plan)),
+        plan_(with_mixed_rows_stored(std::move(plan))),
         type_(options.type),
         storage_(gpu, graph, plan_, options.type),
         checks_(computed_inputs(plan_)) {
