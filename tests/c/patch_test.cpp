@@ -3,6 +3,7 @@
 #include <retrograd/c.h>
 #include <retrograd/racks/rack_file.hpp>
 
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -306,6 +307,36 @@ TEST_CASE("a name longer than its field is cut there and whole where it is asked
   CHECK(rg_instrument_parameter_name(instrument, -1, name.data(), name.size(), nullptr) == RG_BAD_ARGUMENT);
   rg_instrument_close(instrument);
   rg_stream_close(stream);
+  rg_patch_close(patch);
+}
+
+TEST_CASE("the parameters of 20,000 modules are listed, set and read in less than three seconds") {
+  std::string text = "format = 2\noutputs = [\"sum.out\"]\ncables = [";
+  std::string modules = "[[module]]\nname = \"sum\"\ntype = \"sum\"\n";
+  for (int i = 0; i < 20000; ++i) {
+    const std::string name = "m" + std::to_string(i);
+    text += "[\"" + name + ".out\", \"sum.in\"],\n";
+    modules += "[[module]]\nname = \"" + name + "\"\ntype = \"constant\"\n";
+  }
+  rg_patch patch{};
+  REQUIRE(rg_patch_parse((text + "]\n" + modules).c_str(), &patch) == RG_OK);
+  const auto start = std::chrono::steady_clock::now();
+  rg_patch_info info;
+  info.size = sizeof info;
+  REQUIRE(rg_patch_get_info(patch, &info) == RG_OK);
+  CHECK(info.parameters == 20001);
+  for (int i = 1; i < info.parameters; ++i) {
+    rg_parameter_info parameter;
+    parameter.size = sizeof parameter;
+    double value = 0.0;
+    int index = 0;
+    REQUIRE(rg_patch_parameter_info(patch, i, &parameter) == RG_OK);
+    REQUIRE(rg_patch_parameter(patch, parameter.name, &index) == RG_OK);
+    REQUIRE(rg_patch_set(patch, index, i) == RG_OK);
+    REQUIRE(rg_patch_get_named(patch, parameter.name, &value) == RG_OK);
+    REQUIRE(value == i);
+  }
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(3));
   rg_patch_close(patch);
 }
 

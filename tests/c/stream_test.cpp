@@ -284,7 +284,7 @@ TEST_CASE("events and parameters that cannot be are refused") {
   rg_stream_event event{};
   CHECK(rg_stream_schedule(f.stream, &event) == RG_BAD_ARGUMENT);  // its size is 0
   CHECK(f.schedule(-1, 0, 0, 1.0) == RG_NOT_TAKEN);
-  CHECK(f.schedule(4, 0, 0, 1.0) == RG_NOT_TAKEN);
+  CHECK(f.schedule(RG_EVENT_SLEEP + 1, 0, 0, 1.0) == RG_NOT_TAKEN);
   CHECK(f.schedule(RG_EVENT_INPUT, 0, 1, 1.0) == RG_NOT_TAKEN);
   CHECK(f.schedule(RG_EVENT_INPUT, -1, 0, 1.0) == RG_NOT_TAKEN);
   CHECK(f.schedule(RG_EVENT_JUMP, 0, gain, -1.0) == RG_NOT_TAKEN);

@@ -2,23 +2,28 @@
 #include <retrograd/c/call.hpp>
 #include <retrograd/racks/rack_file.hpp>
 #include <retrograd/racks/rules.hpp>
+#include <retrograd/racks/wording.hpp>
 #include <retrograd/tensor/errors.hpp>
 
-#include <algorithm>
 #include <mutex>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace retrograd::c {
 
 namespace {
 
+/// Its modules and cables stay as they are, so that what its parameters are called is found once.
 struct PatchObject {
   static constexpr Kind kind = Kind::patch;
   std::mutex mutex;
   Rack patch;
+  std::vector<RackParameter> parameters;            // which refer into it; empty before they were asked for
+  std::unordered_map<std::string_view, int> index;  // by name
 };
 
-/// Runs `body` on a copy of the patch, and puts the copy back where it is valid.
+/// Sets what is no parameter, where the patch is valid then.
 template <class Body>
 void edit(rg_patch handle, Body body) {
   const Use<PatchObject> use(handle.id, Sharing::any_thread);
@@ -27,27 +32,52 @@ void edit(rg_patch handle, Body body) {
   Rack changed = object.patch;
   body(changed);
   validate(changed, "the patch");
-  object.patch = std::move(changed);
+  object.patch.sample_rate = changed.sample_rate;
+  object.patch.duration = changed.duration;
+  object.patch.note.gate = std::move(changed.note.gate);
 }
 
-const RackParameter& parameter_at(const std::vector<RackParameter>& list, int index) {
-  if (index < 0 || index >= static_cast<int>(list.size()))
-    fail(RG_BAD_ARGUMENT, "there is no parameter " + std::to_string(index) + "; there are " +
-                              std::to_string(list.size()) + ", counted from 0");
-  return list[static_cast<std::size_t>(index)];
-}
+/// A patch's parameters, while this one is there.
+class Parameters {
+ public:
+  explicit Parameters(rg_patch handle)
+      : use_(handle.id, Sharing::any_thread), object_(*usable(use_)), lock_(object_.mutex) {
+    if (!object_.parameters.empty()) return;
+    std::vector<RackParameter> list = parameters(object_.patch);
+    for (std::size_t i = 0; i < list.size(); ++i) object_.index.emplace(list[i].name, static_cast<int>(i));
+    object_.parameters = std::move(list);  // the names stay where they are
+  }
 
-int index_of(const std::vector<RackParameter>& list, const char* name) {
-  require(name, "name");
-  const auto found = std::ranges::find(list, std::string_view(name), &RackParameter::name);
-  if (found != list.end()) return static_cast<int>(found - list.begin());
-  std::string known;
-  for (const RackParameter& parameter : list) known += (known.empty() ? "" : ", ") + parameter.name;
-  fail(RG_BAD_ARGUMENT, "the patch has no parameter '" + std::string(name) + "'; it has: " + known);
+  const std::vector<RackParameter>& all() const { return object_.parameters; }
+
+  const RackParameter& at(int index) const {
+    if (index < 0 || index >= static_cast<int>(all().size()))
+      fail(RG_BAD_ARGUMENT, "there is no parameter " + std::to_string(index) + "; there are " +
+                                std::to_string(all().size()) + ", counted from 0");
+    return all()[static_cast<std::size_t>(index)];
+  }
+
+  int index_of(const char* name) const {
+    require(name, "name");
+    if (const auto found = object_.index.find(name); found != object_.index.end()) return found->second;
+    std::vector<std::string> known;
+    for (const RackParameter& parameter : all()) known.push_back(parameter.name);
+    fail(RG_BAD_ARGUMENT, "the patch has no parameter '" + std::string(name) + "'; " +
+                              did_you_mean(name, known, "parameters"));
+  }
+
+ private:
+  Use<PatchObject> use_;
+  PatchObject& object_;
+  std::lock_guard<std::mutex> lock_;
+};
+
+void check(const RackParameter& parameter, double value) {
+  check_domain(parameter.domain(), TensorView{&value, Shape{1}, ElementType::f64}, parameter.name);
 }
 
 void set(const RackParameter& parameter, double value) {
-  check_domain(parameter.domain(), TensorView{&value, Shape{1}, ElementType::f64}, parameter.name);
+  check(parameter, value);
   parameter.value = value;
 }
 
@@ -131,12 +161,13 @@ rg_status rg_patch_close(rg_patch patch) { return close<PatchObject>(patch.id); 
 
 rg_status rg_patch_get_info(rg_patch patch, rg_patch_info* info) {
   return guarded([&] {
-    Rack read = patch_of(patch);
+    const auto count = static_cast<int>(Parameters(patch).all().size());
+    const Rack read = patch_of(patch);
     rg_patch_info written{};
     written.sample_rate = read.sample_rate;
     written.duration = read.duration;
     written.length = length_in_samples(read);
-    written.parameters = static_cast<int>(parameters(read).size());
+    written.parameters = count;
     written.modules = static_cast<int>(read.modules.size());
     written.gate_pairs = static_cast<int>(read.note.gate.size());
     written.channels = static_cast<int>(read.outputs.size());
@@ -178,75 +209,64 @@ rg_status rg_patch_set_gate(rg_patch patch, const double* times, int pairs) {
 rg_status rg_patch_parameter(rg_patch patch, const char* name, int* index) {
   return guarded([&] {
     require(index, "index");
-    Rack read = patch_of(patch);
-    *index = index_of(parameters(read), name);
+    *index = Parameters(patch).index_of(name);
   });
 }
 
 rg_status rg_patch_parameter_info(rg_patch patch, int index, rg_parameter_info* info) {
   return guarded([&] {
-    Rack read = patch_of(patch);
-    const std::vector<RackParameter> list = parameters(read);
-    const RackParameter& parameter = parameter_at(list, index);
+    const Parameters list(patch);
+    const RackParameter& parameter = list.at(index);
     write_parameter(parameter.name, parameter.domain(), knob_of(parameter.spec), parameter.value, 1, info);
   });
 }
 
 rg_status rg_patch_parameter_name(rg_patch patch, int index, char* text, size_t capacity, size_t* length) {
-  return guarded([&] {
-    Rack read = patch_of(patch);
-    give_text(parameter_at(parameters(read), index).name, text, capacity, length);
-  });
+  return guarded([&] { give_text(Parameters(patch).at(index).name, text, capacity, length); });
 }
 
 rg_status rg_patch_get(rg_patch patch, int index, double* value) {
   return guarded([&] {
     require(value, "value");
-    Rack read = patch_of(patch);
-    *value = parameter_at(parameters(read), index).value;
+    *value = Parameters(patch).at(index).value;
   });
 }
 
 rg_status rg_patch_set(rg_patch patch, int index, double value) {
-  return guarded(
-      [&] { edit(patch, [&](Rack& changed) { set(parameter_at(parameters(changed), index), value); }); });
+  return guarded([&] { set(Parameters(patch).at(index), value); });
 }
 
 rg_status rg_patch_get_named(rg_patch patch, const char* name, double* value) {
   return guarded([&] {
     require(value, "value");
-    Rack read = patch_of(patch);
-    const std::vector<RackParameter> list = parameters(read);
-    *value = parameter_at(list, index_of(list, name)).value;
+    const Parameters list(patch);
+    *value = list.at(list.index_of(name)).value;
   });
 }
 
 rg_status rg_patch_set_named(rg_patch patch, const char* name, double value) {
   return guarded([&] {
-    edit(patch, [&](Rack& changed) {
-      const std::vector<RackParameter> list = parameters(changed);
-      set(parameter_at(list, index_of(list, name)), value);
-    });
+    const Parameters list(patch);
+    set(list.at(list.index_of(name)), value);
   });
 }
 
 rg_status rg_patch_get_values(rg_patch patch, double* values, int count) {
   return guarded([&] {
     require(values, "values");
-    Rack read = patch_of(patch);
-    const std::vector<RackParameter> list = parameters(read);
-    require_count(count, std::ssize(list), "values", "one for each parameter");
-    for (const RackParameter& parameter : list) *values++ = parameter.value;
+    const Parameters list(patch);
+    require_count(count, std::ssize(list.all()), "values", "one for each parameter");
+    for (const RackParameter& parameter : list.all()) *values++ = parameter.value;
   });
 }
 
 rg_status rg_patch_set_values(rg_patch patch, const double* values, int count) {
   return guarded([&] {
     require(values, "values");
-    edit(patch, [&](Rack& changed) {
-      const std::vector<RackParameter> list = parameters(changed);
-      require_count(count, std::ssize(list), "values", "one for each parameter");
-      for (std::size_t i = 0; i < list.size(); ++i) set(list[i], values[i]);
-    });
+    const Parameters list(patch);
+    require_count(count, std::ssize(list.all()), "values", "one for each parameter");
+    // All of them first, so that a bad one leaves the patch as it was.
+    for (std::size_t i = 0; i < list.all().size(); ++i) check(list.all()[i], values[i]);
+    for (std::size_t i = 0; i < list.all().size(); ++i) list.all()[i].value = values[i];
   });
 }
