@@ -1,6 +1,7 @@
 #include "spectrogram.hpp"
 
 #include <retrograd/nodes/stft_magnitude.hpp>
+#include <retrograd/racks/finite.hpp>
 #include <retrograd/racks/record.hpp>
 #include <retrograd/tape/tape.hpp>
 
@@ -29,18 +30,21 @@ struct Magnitudes {
   double hertz_per_bin = 0.0;
 };
 
-// The frame of a time lies around it: half a window of silence comes first.
+// The frame of a time lies around it: half a window of silence comes before the sound and after it.
 Magnitudes magnitudes_of(const Rack& rack) {
   Tape tape(tape_options(rack));
-  const Var audio = record(tape, rack).audio;
-  tape.play({audio});
-  const auto samples = tape.value(audio).as<float>();
+  const RecordedRack recorded = record(tape, rack);
+  tape.play({recorded.audio});
+  check_sound(tape, recorded);
+  const TensorView samples = tape.value(recorded.audio);
   int window = 64;
   while (window < 65536 && window < 0.06 * rack.sample_rate) window *= 2;
-  const auto length = static_cast<std::int64_t>(samples.size());
-  const std::int64_t hop = std::clamp<std::int64_t>(length / most_columns, 1, window / 2);
-  std::vector<float> padded(samples.size() + static_cast<Index>(window) / 2);
-  std::ranges::copy(samples, padded.end() - length);
+  const std::int64_t length = length_in_samples(rack);
+  const std::int64_t hop =
+      std::clamp<std::int64_t>((length + most_columns - 1) / most_columns, 1, window / 2);
+  std::vector<float> padded(static_cast<Index>(length + window + hop));
+  for (std::int64_t n = 0; n < length; ++n)
+    padded[static_cast<Index>(window / 2 + n)] = static_cast<float>(samples.at(n));
 
   Tape transform;
   const Var magnitudes = stft_magnitude(transform.input("sound", Tensor(std::span<const float>(padded))),

@@ -21,6 +21,7 @@ inline constexpr int shades = 16;
 inline constexpr double range_in_decibels = 64.0;
 
 /// Renders the patch (the mean of its channels) and looks at it through windows of about 0.1 s. The patch must be valid.
+/// Raises a NotFiniteError where a sample is NaN or infinite.
 Spectrogram spectrogram_of(const Rack& rack);
 
 /// The picture with its axes as SVG elements, in a rectangle with this corner, this wide and `spectrogram_height` high.
