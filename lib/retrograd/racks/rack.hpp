@@ -59,7 +59,7 @@ struct Rack {
   bool operator==(const Rack&) const = default;
 };
 
-/// The rack that serves where none is given: one operator modulates another, 300 Hz, one second. RackError where the
+/// The rack that serves where none is given: one operator modulates another, 300 Hz, one second. RoutingError where the
 /// list has no fm_operator.
 Rack default_rack(const ModuleList& modules = {});
 

@@ -87,10 +87,14 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
 
   void begin_block(std::int64_t at) override {
     const std::int64_t passed = at - history - buffer_start_;
-    for (const Signal& signal : signals_)
-      for (std::int64_t row = 0; row < signal.rows && passed > 0 && passed <= length_ - history; ++row) {
-        float* of_row = samples(signal.node) + row * length_;
-        std::memmove(of_row, of_row + passed, history * sizeof(float));
+    if (passed > 0 && passed <= length_ - history)
+      for (const Signal& signal : signals_) {
+        float* of_row = samples(signal.node);
+        for (std::int64_t row = 0; row < signal.rows; ++row, of_row += length_) {
+          float kept[history];  // of a size that is known, so that no call is made
+          std::memcpy(kept, of_row + passed, sizeof kept);
+          std::memcpy(of_row, kept, sizeof kept);
+        }
       }
     buffer_start_ = at - history;
     position_ = at;
