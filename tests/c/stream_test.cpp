@@ -284,13 +284,9 @@ TEST_CASE("events and parameters that cannot be are refused") {
   rg_stream_event event{};
   CHECK(rg_stream_schedule(f.stream, &event) == RG_BAD_ARGUMENT);  // its size is 0
   CHECK(f.schedule(-1, 0, 0, 1.0) == RG_NOT_TAKEN);
-<<<<<<< HEAD
   CHECK(f.schedule(RG_EVENT_SLEEP + 1, 0, 0, 1.0) == RG_NOT_TAKEN);
-=======
-  CHECK(f.schedule(5, 0, 0, 1.0) == RG_NOT_TAKEN);
   const rg_stream_event sleeps{sizeof(rg_stream_event), RG_EVENT_SLEEP, 0, 0, 100, 0.0};
   CHECK(rg_stream_schedule(f.stream, &sleeps) == RG_NOT_TAKEN);
->>>>>>> fa04d41 (Streams copy a row's history without a call; tests of what streams refuse follow)
   CHECK(f.schedule(RG_EVENT_INPUT, 0, 1, 1.0) == RG_NOT_TAKEN);
   CHECK(f.schedule(RG_EVENT_INPUT, -1, 0, 1.0) == RG_NOT_TAKEN);
   CHECK(f.schedule(RG_EVENT_JUMP, 0, gain, -1.0) == RG_NOT_TAKEN);
