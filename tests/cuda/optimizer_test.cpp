@@ -4,8 +4,8 @@
 #include "emulated_gpu.hpp"
 
 #include <retrograd/nodes/all.hpp>
-#include <retrograd/optimizers/optimizer.hpp>
 #include <retrograd/nodes/oscillator.hpp>
+#include <retrograd/optimizers/optimizer.hpp>
 
 #include <cmath>
 #include <functional>

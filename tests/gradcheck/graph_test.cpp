@@ -5,8 +5,8 @@
 #include <retrograd/gradcheck/library_nodes.hpp>
 #include <retrograd/gradcheck/random.hpp>
 #include <retrograd/nodes/all.hpp>
-#include <retrograd/racks/gate.hpp>
 #include <retrograd/nodes/oscillator.hpp>
+#include <retrograd/racks/gate.hpp>
 
 using namespace retrograd;
 using gradcheck::Direction;

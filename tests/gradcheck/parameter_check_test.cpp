@@ -21,7 +21,8 @@ Tape make_tape(std::int64_t length) {
 // samples.
 Var two_operators(Tape& tape) {
   const Var pitch = tape.parameter("pitch", Tensor(std::array{300.0, 310.0}, Shape{2, 1}), positive);
-  Rack rack = fm_rack({{1.0, 0.8, {200.0 / 44100, 0.01, 0.4, 0.02}}, {2.0, 1.3, {0.0031, 0.01, 0.4, 0.02}}}, {{1, 0}});
+  Rack rack = fm_rack({{1.0, 0.8, {200.0 / 44100, 0.01, 0.4, 0.02}}, {2.0, 1.3, {0.0031, 0.01, 0.4, 0.02}}},
+                      {{1, 0}});
   rack.note.gate = {{0.0, 0.03}, {0.035, 0.06}};
   return record(tape, rack, {.given = {{"note.frequency", pitch}}}).audio;
 }

@@ -1,8 +1,8 @@
 // The programs of the embedding guide, run as they stand there.
 #include <doctest/doctest.h>
 #include <retrograd/fit/fit.hpp>
-#include <retrograd/racks/record.hpp>
 #include <retrograd/racks/rack_file.hpp>
+#include <retrograd/racks/record.hpp>
 
 #include <unistd.h>
 #include <algorithm>
@@ -67,7 +67,8 @@ struct Scratch {
 
 TEST_CASE("the programs in the guide are those that are compiled") {
   const std::string root = RETROGRAD_SOURCE_ROOT;
-  const std::string guide = contents(root + "/lib/documentation/cpp.md") + contents(root + "/lib/documentation/c.md");
+  const std::string guide =
+      contents(root + "/lib/documentation/cpp.md") + contents(root + "/lib/documentation/c.md");
   for (const char* name : {"render.cpp", "stream.cpp", "fit.cpp", "render.c", "stream.c", "fit.c"}) {
     const std::string language = std::string(name).substr(std::string(name).find('.') + 1);
     INFO(name);

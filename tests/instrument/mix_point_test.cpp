@@ -18,16 +18,18 @@ constexpr double rate = 22050.0;
 
 // A sine with an envelope; where `has_mix_point` all notes go through one amplifier, else each has its own.
 Rack organ(bool has_mix_point, const std::string& more_cables = "", const std::string& more_modules = "") {
-  const std::string end = has_mix_point ? "[\"amp.out\", \"all.in\"], [\"all.out\", \"bus.in\"]" : "[\"amp.out\", \"bus.in\"]";
-  return parse_rack("format = 2\nsample_rate = 22050\noutputs = [\"bus.out\"]\ncables = [[\"osc.out\", \"amp.in\"], "
-                    "[\"env.out\", \"amp.cv\"], " +
-                        end + more_cables +
-                        "]\n[[module]]\nname = \"osc\"\ntype = \"oscillator\"\n"
-                        "[[module]]\nname = \"env\"\ntype = \"adsr\"\nattack = 0.002\nrelease = 0.01\n"
-                        "[[module]]\nname = \"amp\"\ntype = \"vca\"\nlevel = 0.3\n" +
-                        (has_mix_point ? "[[module]]\nname = \"all\"\ntype = \"voices\"\n" : "") +
-                        "[[module]]\nname = \"bus\"\ntype = \"vca\"\nlevel = 0.5\n" + more_modules,
-                    "organ");
+  const std::string end =
+      has_mix_point ? "[\"amp.out\", \"all.in\"], [\"all.out\", \"bus.in\"]" : "[\"amp.out\", \"bus.in\"]";
+  return parse_rack(
+      "format = 2\nsample_rate = 22050\noutputs = [\"bus.out\"]\ncables = [[\"osc.out\", \"amp.in\"], "
+      "[\"env.out\", \"amp.cv\"], " +
+          end + more_cables +
+          "]\n[[module]]\nname = \"osc\"\ntype = \"oscillator\"\n"
+          "[[module]]\nname = \"env\"\ntype = \"adsr\"\nattack = 0.002\nrelease = 0.01\n"
+          "[[module]]\nname = \"amp\"\ntype = \"vca\"\nlevel = 0.3\n" +
+          (has_mix_point ? "[[module]]\nname = \"all\"\ntype = \"voices\"\n" : "") +
+          "[[module]]\nname = \"bus\"\ntype = \"vca\"\nlevel = 0.5\n" + more_modules,
+      "organ");
 }
 
 // Three notes, one of them over the end of another.
@@ -37,7 +39,9 @@ std::vector<float> played(const Rack& rack, int block, std::size_t length = 8000
   std::vector<float> sound(length);
   for (std::size_t at = 0; at < length;) {
     const int frames = static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(block), length - at));
-    const auto in_block = [&](std::size_t time) { return time >= at && time < at + static_cast<std::size_t>(frames); };
+    const auto in_block = [&](std::size_t time) {
+      return time >= at && time < at + static_cast<std::size_t>(frames);
+    };
     const auto offset = [&](std::size_t time) { return static_cast<int>(time - at); };
     if (in_block(11)) instrument.note_on(60, 0.8, offset(11));
     if (in_block(501)) instrument.note_on(64, 0.5, offset(501));
@@ -65,13 +69,15 @@ TEST_CASE("notes through one amplifier sound as through one each") {
 }
 
 TEST_CASE("the blocks of a host change no bit of a rack with a mix point") {
-  const Rack rack = organ(true, ", [\"lfo.out\", \"bus.level\", 0.2]",
-                          "[[module]]\nname = \"lfo\"\ntype = \"oscillator\"\npitch = \"free\"\nfrequency = 7.0\n");
+  const Rack rack =
+      organ(true, ", [\"lfo.out\", \"bus.level\", 0.2]",
+            "[[module]]\nname = \"lfo\"\ntype = \"oscillator\"\npitch = \"free\"\nfrequency = 7.0\n");
   const std::vector<float> whole = played(rack, 512);
   for (const int block : {1, 16, 37, 64, 300}) CHECK(played(rack, block) == whole);
 }
 
-TEST_CASE("what each note has is a parameter with a row for each voice, what is behind the voices has one value") {
+TEST_CASE(
+    "what each note has is a parameter with a row for each voice, what is behind the voices has one value") {
   Instrument instrument(organ(true), {.voices = 4});
   const Stream& stream = instrument.stream();
   CHECK(stream.rows(stream.parameter("osc.ratio")) == 4);
@@ -80,7 +86,8 @@ TEST_CASE("what each note has is a parameter with a row for each voice, what is 
 }
 
 TEST_CASE("a shared oscillator goes on from note to note; one of each note begins with it") {
-  const std::string lfo = "[[module]]\nname = \"lfo\"\ntype = \"oscillator\"\npitch = \"free\"\nfrequency = 3.0\n";
+  const std::string lfo =
+      "[[module]]\nname = \"lfo\"\ntype = \"oscillator\"\npitch = \"free\"\nfrequency = 3.0\n";
   // Constant notes, so that only the oscillator behind them moves.
   const Rack rack = organ(true, ", [\"lfo.out\", \"bus.level\", 0.5]", lfo);
   Instrument instrument(rack, {.voices = 2});
@@ -127,5 +134,6 @@ TEST_CASE("what is there once for each note is no output beside a mix point") {
   Rack rack = organ(true);
   rack.outputs.push_back("osc.out");
   CHECK_THROWS_WITH_AS(Instrument{rack},
-                       doctest::Contains("'osc.out' is there once for each note; plug it into the voices"), DomainError);
+                       doctest::Contains("'osc.out' is there once for each note; plug it into the voices"),
+                       DomainError);
 }

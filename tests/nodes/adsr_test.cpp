@@ -4,8 +4,8 @@
 #include "adsr_reference.hpp"
 
 #include <retrograd/nodes/all.hpp>
-#include <retrograd/racks/gate.hpp>
 #include <retrograd/nodes/oscillator.hpp>
+#include <retrograd/racks/gate.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,8 +1,8 @@
 // The phase of an oscillator: exact after minutes, at any frequency, and broadcast like everything else.
 #include <doctest/doctest.h>
 
-#include <retrograd/nodes/phase.hpp>
 #include <retrograd/nodes/oscillator.hpp>
+#include <retrograd/nodes/phase.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -489,5 +489,6 @@ cables = [["osc.out", "b", 1.0, "a"], ["osc.out", "a", 1.0, "b"]]
 name = "osc"
 type = "oscillator"
 )";
-  CHECK_THROWS_WITH_AS(parse_rack(text, "p.toml"), doctest::Contains("p.toml:3:11: cables.0: 'b' names no module"), FileError);
+  CHECK_THROWS_WITH_AS(parse_rack(text, "p.toml"),
+                       doctest::Contains("p.toml:3:11: cables.0: 'b' names no module"), FileError);
 }

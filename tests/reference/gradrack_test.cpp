@@ -5,9 +5,9 @@
 #include "../racks/fm_fixture.hpp"
 
 #include <retrograd/nodes/adsr.hpp>
+#include <retrograd/nodes/oscillator.hpp>
 #include <retrograd/nodes/square.hpp>
 #include <retrograd/nodes/sum_over_rows.hpp>
-#include <retrograd/nodes/oscillator.hpp>
 
 #include <nlohmann/json.hpp>
 

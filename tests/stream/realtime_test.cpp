@@ -5,10 +5,10 @@
 #include "../racks/fm_fixture.hpp"
 
 #include <retrograd/c.h>
+#include <retrograd/instrument/instrument.hpp>
 #include <retrograd/nodes/all.hpp>
 #include <retrograd/nodes/oscillator.hpp>
 #include <retrograd/racks/rack_stream.hpp>
-#include <retrograd/instrument/instrument.hpp>
 #include <retrograd/stream/stream.hpp>
 
 #include <dlfcn.h>

@@ -8,8 +8,8 @@
 
 #include <retrograd/backends/cpu/own_node.hpp>
 #include <retrograd/nodes/all.hpp>
-#include <retrograd/stream/stream.hpp>
 #include <retrograd/nodes/oscillator.hpp>
+#include <retrograd/stream/stream.hpp>
 
 #include <algorithm>
 #include <cstring>

@@ -1,8 +1,8 @@
 // retrograd gradient: what it prints.
 #include <doctest/doctest.h>
 #include <retrograd/losses/losses.hpp>
-#include <retrograd/racks/record.hpp>
 #include <retrograd/racks/rack_file.hpp>
+#include <retrograd/racks/record.hpp>
 #include <retrograd/tape/tape.hpp>
 
 #include <cmath>

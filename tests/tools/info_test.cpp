@@ -63,9 +63,9 @@ TEST_CASE("info tells what a patch holds and how it will run") {
     CHECK(outcome.code == 0);
     CHECK(outcome.err.empty());
     for (const std::string part :
-         {"a patch", "8000 Hz", "800 samples (0.1 s)", "0 to 0.05 s", "2 fm_operator", "phase <- fm.operator.1.out", "output 0",
-          "fm.operator.1.envelope.release", "How it is rendered", "tiled", "oscillator", "adsr",
-          "its gradient", "subtract", "stored: 1 product (800), 3200 bytes"})
+         {"a patch", "8000 Hz", "800 samples (0.1 s)", "0 to 0.05 s", "2 fm_operator",
+          "phase <- fm.operator.1.out", "output 0", "fm.operator.1.envelope.release", "How it is rendered",
+          "tiled", "oscillator", "adsr", "its gradient", "subtract", "stored: 1 product (800), 3200 bytes"})
       CHECK_MESSAGE(contains(outcome.out, part), part);
   }
 }

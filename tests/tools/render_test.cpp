@@ -1,9 +1,9 @@
 // retrograd render: the sounds it writes.
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <retrograd/racks/record.hpp>
-#include <retrograd/racks/rack_file.hpp>
 #include <retrograd/instrument/instrument.hpp>
+#include <retrograd/racks/rack_file.hpp>
+#include <retrograd/racks/record.hpp>
 #include <retrograd/tape/tape.hpp>
 
 #include <cmath>

@@ -123,16 +123,16 @@ std::string for_zsh(const std::deque<CommandDescription>& commands) {
         cases += " \\\n        " + shell_word(name + "[" + zsh_help(option.help) + "]" + values);
       if (!option.names.empty()) continue;
       cases += " \\\n        " + shell_word(command.name == "help"
-                                            ? "*::subcommand:(" +
-                                                  [&] {
-                                                    std::string all;
-                                                    for (const CommandDescription& other : commands)
-                                                      if (!other.is_hidden)
-                                                        all += (all.empty() ? "" : " ") + other.name;
-                                                    return all;
-                                                  }() +
-                                                  ")"
-                                            : "*" + zsh_values(option));
+                                                ? "*::subcommand:(" +
+                                                      [&] {
+                                                        std::string all;
+                                                        for (const CommandDescription& other : commands)
+                                                          if (!other.is_hidden)
+                                                            all += (all.empty() ? "" : " ") + other.name;
+                                                        return all;
+                                                      }() +
+                                                      ")"
+                                                : "*" + zsh_values(option));
     }
     cases += "\n      ;;\n";
   }

@@ -49,15 +49,15 @@ Json json_of(const Rack& rack) {
     cables.add(list);
   }
   for (const Module& module : rack.modules) modules.add(json_of(module));
-  return Json::object({{"format", 2},
-                       {"sample_rate", rack.sample_rate},
-                       {"duration", rack.duration},
-                       {"outputs", rack.outputs},
-                       {"cables", cables},
-                       {"note", Json::object({{"frequency", rack.note.frequency},
-                                              {"gate", gate},
-                                              {"velocity", rack.note.velocity}})},
-                       {"module", modules}});
+  return Json::object(
+      {{"format", 2},
+       {"sample_rate", rack.sample_rate},
+       {"duration", rack.duration},
+       {"outputs", rack.outputs},
+       {"cables", cables},
+       {"note",
+        Json::object({{"frequency", rack.note.frequency}, {"gate", gate}, {"velocity", rack.note.velocity}})},
+       {"module", modules}});
 }
 
 ExitCode convert(const ConvertOptions& options) {
@@ -69,8 +69,8 @@ ExitCode convert(const ConvertOptions& options) {
   const std::string text = options.json ? json_of(rack).lines() + "\n" : format_rack(rack);
   write_text(writable_name(options.output), text);
   if (!is_standard_stream(options.output))
-    std::cerr << options.output << ": " << count(static_cast<long long>(rack.modules.size()), "module") << ", "
-              << count(static_cast<long long>(rack.cables.size()), "cable") << '\n';
+    std::cerr << options.output << ": " << count(static_cast<long long>(rack.modules.size()), "module")
+              << ", " << count(static_cast<long long>(rack.cables.size()), "cable") << '\n';
   return ExitCode::done;
 }
 
@@ -78,7 +78,8 @@ ExitCode convert(const ConvertOptions& options) {
 
 void add_convert(Program& program) {
   const auto options = std::make_shared<ConvertOptions>();
-  Command command = program.add("convert", "Write a patch file of any format as format 2, laid flat, or as JSON");
+  Command command =
+      program.add("convert", "Write a patch file of any format as format 2, laid flat, or as JSON");
   add_patch_argument(command, options->patch);
   command.option("-o,--output", options->output, "The file to write; standard output where not given")
       .value_name("OUT.toml")

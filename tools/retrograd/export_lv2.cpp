@@ -53,7 +53,8 @@ std::string read_plugin(const std::optional<std::string>& named) {
       places, [&](const fs::path& place) { return named || fs::is_regular_file(place, ignored); });
   if (found == places.end()) {
     std::string looked_for;
-    for (const fs::path& place : places) looked_for += (looked_for.empty() ? "" : " and no ") + place.string();
+    for (const fs::path& place : places)
+      looked_for += (looked_for.empty() ? "" : " and no ") + place.string();
     raise<FileError>("the LV2 instrument of retrograd is not installed: there is no " + looked_for +
                      "; install it, or name its " + lv2::binary_name + " with --plugin");
   }

@@ -171,7 +171,8 @@ void report(const FitCommand& command, const FitJob& job, Fitted& fitted) {
   const std::vector<RackParameter> after = parameters(fitted.result.rack);
   std::vector<std::vector<std::string>> rows;
   for (std::size_t p = 0; p < after.size(); ++p)
-    rows.push_back({after[p].name, number(before[p].value), number(after[p].value), to_string(after[p].spec.unit)});
+    rows.push_back(
+        {after[p].name, number(before[p].value), number(after[p].value), to_string(after[p].spec.unit)});
   const bool is_taken = is_standard_stream(job.output) || is_standard_stream(job.rendered);
   std::ostream& out = is_taken ? std::cerr : std::cout;
   print_table(out, {{"parameter"}, {"before", true}, {"after", true}, {"unit"}}, rows);
@@ -249,7 +250,8 @@ Fitted fit_one(const FitCommand& command, const FitJob& job, FitEngine& engine) 
   const FitTarget target = read_target(command, job, engine.initial.sample_rate);
   const Rack before = RackDraws(target, engine.initial, command.fit.frozen).tuned();
   say_doubts(before, shown_input(job.target));
-  SavedFit saved{fingerprint(target), command.fit.loss_floor, command.fit.seed, command.fit.frozen, before, {}};
+  SavedFit saved{
+      fingerprint(target), command.fit.loss_floor, command.fit.seed, command.fit.frozen, before, {}};
   const std::optional<FitState> resumed = state_to_resume(command, job, saved);
   describe(command, job, target);
   if (resumed && !job.is_one_of_many)
@@ -265,9 +267,10 @@ Fitted fit_one(const FitCommand& command, const FitJob& job, FitEngine& engine) 
     Watcher watcher(engine.interrupt, job.is_one_of_many ? job.target + ": " : "");
     result = fit(target, engine.initial, options, std::ref(watcher), resumed ? &*resumed : nullptr);
   } catch (const NotFiniteError& error) {
-    raise<NotFiniteError>("cannot fit " +
-                          (command.patch.file ? "'" + shown_input(*command.patch.file) + "'" : "the built-in patch") +
-                          " to '" + shown_input(job.target) + "': " + error.what());
+    raise<NotFiniteError>(
+        "cannot fit " +
+        (command.patch.file ? "'" + shown_input(*command.patch.file) + "'" : "the built-in patch") + " to '" +
+        shown_input(job.target) + "': " + error.what());
   } catch (const Error& error) {
     if (!resumed) throw;
     raise<FileError>("cannot go on from '" + *job.resume + "': " + error.what());
@@ -384,7 +387,8 @@ void add_fit(Program& program) {
   add_patch_options(command, options->patch);
   command
       .option("--freeze", options->fit.frozen,
-              "A parameter that keeps the patch's value, or a pattern of them, as in --freeze 'env.*'; as often as needed")
+              "A parameter that keeps the patch's value, or a pattern of them, as in --freeze 'env.*'; as "
+              "often as needed")
       .value_name("PATH")
       .takes_one_each();
   add_sample_rate_option(command, options->patch);

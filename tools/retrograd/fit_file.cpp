@@ -109,13 +109,13 @@ std::string format_fit(const SavedFit& fit) {
     optimizer[name] = list;
   }
   Json json{{"format", format},
-                  {"recording", fit.recording},
-                  {"loss_floor", fit.loss_floor},
-                  {"seed", fit.seed},
-                  {"initial", format_rack(fit.initial)},
-                  {"steps_done", fit.state.steps_done},
-                  {"rows", rows},
-                  {"optimizer", optimizer}};
+            {"recording", fit.recording},
+            {"loss_floor", fit.loss_floor},
+            {"seed", fit.seed},
+            {"initial", format_rack(fit.initial)},
+            {"steps_done", fit.state.steps_done},
+            {"rows", rows},
+            {"optimizer", optimizer}};
   if (!fit.frozen.empty()) json["frozen"] = fit.frozen;
   return json.dump(1) + "\n";
 }

@@ -84,8 +84,8 @@ ExitCode gradient(GradientOptions options) {
     else
       check_loss(tape, recorded, loss, wanted);
   } catch (const NotFiniteError& error) {
-    raise<NotFiniteError>((options.patch.file ? "'" + *options.patch.file + "'" : "the built-in patch") + " against '" +
-                          options.target + "': " + error.what());
+    raise<NotFiniteError>((options.patch.file ? "'" + *options.patch.file + "'" : "the built-in patch") +
+                          " against '" + options.target + "': " + error.what());
   }
 
   const double value = tape.value(loss).item();

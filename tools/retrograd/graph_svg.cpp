@@ -144,9 +144,7 @@ class Drawing {
     return box.module == wiring_.note() ? number(rack_.note.frequency) + " Hz"
                                         : rack_.modules[static_cast<Index>(box.module)].type->name;
   }
-  std::string port(const Wiring::Place& place) const {
-    return wiring_.port_of(place);
-  }
+  std::string port(const Wiring::Place& place) const { return wiring_.port_of(place); }
 
   void size(Box& box) const {
     Index left = 0, right = 0;

@@ -40,7 +40,8 @@ Plans plans_of(const Rack& patch) {
 
 Facts facts_of(const Rack& patch) {
   std::vector<std::string> gates, types, heard;
-  Json gate_list = Json::list(), module_list = Json::list(), cable_list = Json::list(), heard_list = Json::list();
+  Json gate_list = Json::list(), module_list = Json::list(), cable_list = Json::list(),
+       heard_list = Json::list();
   for (const GatePair& pair : patch.note.gate) {
     gates.push_back(number(pair.on) + " to " + number(pair.off) + " s");
     gate_list.add(Json::list({pair.on, pair.off}));

@@ -89,20 +89,25 @@ void print(const ModuleType& type) {
   std::vector<std::vector<std::string>> rows;
   for (const Structure& one : type.structure) {
     std::vector<std::string> choices(one.choices.begin(), one.choices.end());
-    rows.push_back({"fixed", one.name, "",
-                    choices.empty() ? std::to_string(one.low) + " to " + std::to_string(one.high) : joined(choices),
-                    choices.empty() ? std::to_string(one.usual) : choices[static_cast<std::size_t>(one.usual)], "",
-                    one.summary});
+    rows.push_back(
+        {"fixed", one.name, "",
+         choices.empty() ? std::to_string(one.low) + " to " + std::to_string(one.high) : joined(choices),
+         choices.empty() ? std::to_string(one.usual) : choices[static_cast<std::size_t>(one.usual)], "",
+         one.summary});
   }
   for (const PortSpec& input : description.inputs)
     rows.push_back({"input", input.name, "", "",
-                    input.is_required ? "must be plugged" : *input.normalled != '\0' ? input.normalled : "", "",
-                    input.summary});
+                    input.is_required          ? "must be plugged"
+                    : *input.normalled != '\0' ? input.normalled
+                                               : "",
+                    "", input.summary});
   for (const ParameterSpec& spec : description.parameters)
     rows.push_back({"parameter", spec.name, to_string(spec.unit), range_of(spec.domain), number(spec.usual),
                     what_cables_do(spec), spec.summary});
-  for (const std::string& output : description.outputs) rows.push_back({"output", output, "", "", "", "", ""});
-  print_table(std::cout, {{""}, {"name"}, {"unit"}, {"range"}, {"usual"}, {"cables"}, {"what it does"}}, rows);
+  for (const std::string& output : description.outputs)
+    rows.push_back({"output", output, "", "", "", "", ""});
+  print_table(std::cout, {{""}, {"name"}, {"unit"}, {"range"}, {"usual"}, {"cables"}, {"what it does"}},
+              rows);
 }
 
 ExitCode modules(const ModulesOptions& options) {
@@ -136,8 +141,10 @@ void add_modules(Program& program) {
   command.option("TYPE", options->type, "Only this one").value_name("");
   add_json_option(command, options->json, "Print one JSON object instead of tables");
   command.footer(
-      "A cable into an input carries the signal as it is; one into a parameter modulates it by the cable's amount, as the\n"
-      "column says: adds, in octaves, or as a factor (1 + the signal). An input without a cable reads what stands under\n"
+      "A cable into an input carries the signal as it is; one into a parameter modulates it by the cable's "
+      "amount, as the\n"
+      "column says: adds, in octaves, or as a factor (1 + the signal). An input without a cable reads what "
+      "stands under\n"
       "'usual', if anything.");
   command.runs([options] { return modules(*options); });
 }

@@ -24,11 +24,13 @@ void set(Rack& rack, const std::string& setting) {
   const std::size_t equals = setting.rfind('=');
   const std::string name = setting.substr(0, equals);
   const auto value = parse_number(equals == std::string::npos ? "" : setting.substr(equals + 1));
-  if (name.empty() || !value) throw UsageError("--set", "'" + setting + "' is not NAME=VALUE, as in filter.cutoff=800");
+  if (name.empty() || !value)
+    throw UsageError("--set", "'" + setting + "' is not NAME=VALUE, as in filter.cutoff=800");
   try {
     const RackParameter parameter = find_parameter(rack, name);
     if (!parameter.domain().contains(*value))
-      throw UsageError("--set", name + " cannot be " + number(*value) + "; it must be " + what_lies_in(parameter.domain()));
+      throw UsageError("--set", name + " cannot be " + number(*value) + "; it must be " +
+                                    what_lies_in(parameter.domain()));
     parameter.value = *value;
   } catch (const DomainError& error) {
     throw UsageError("--set", error.what());
@@ -37,7 +39,8 @@ void set(Rack& rack, const std::string& setting) {
 
 // One note that is held until what the patch has behind its own gate still fits, or for half of the time.
 void play_for(Rack& rack, double seconds) {
-  const double behind = rack.note.gate.empty() ? 0.0 : std::max(rack.duration - rack.note.gate.back().off, 0.0);
+  const double behind =
+      rack.note.gate.empty() ? 0.0 : std::max(rack.duration - rack.note.gate.back().off, 0.0);
   rack.duration = seconds;
   rack.note.gate = {{0.0, std::max(seconds - behind, seconds / 2.0)}};
 }
@@ -51,7 +54,9 @@ void add_patch_argument(Command& command, PatchSource& patch) {
 }
 
 void add_patch_options(Command& command, PatchSource& patch) {
-  command.option("--set", patch.sets, "Give a parameter another value, as in --set filter.cutoff=800; as often as needed")
+  command
+      .option("--set", patch.sets,
+              "Give a parameter another value, as in --set filter.cutoff=800; as often as needed")
       .value_name("NAME=VALUE")
       .takes_one_each();
   command.flag("--allow-paths", patch.allow_paths, "Files that a patch names may lie outside its folder");
@@ -65,13 +70,17 @@ void add_note_of_patch_options(Command& command, PatchSource& patch) {
       return "'" + text + "' is not " + what + " from " + number(lowest) + " to " + number(highest);
     };
   };
-  command.option("--key", patch.key, "The note's key as MIDI numbers them, 60 for middle C, in place of its frequency")
+  command
+      .option("--key", patch.key,
+              "The note's key as MIDI numbers them, 60 for middle C, in place of its frequency")
       .value_name("KEY")
       .checked(within(-60.0, 160.0, "a key"));
   command.option("--velocity", patch.velocity, "How loud the note is played")
       .value_name("V")
       .checked(within(0.0, 1.0, "a velocity"));
-  command.option("--seconds", patch.seconds, "How long the sound lasts, in place of the patch's own duration and gate")
+  command
+      .option("--seconds", patch.seconds,
+              "How long the sound lasts, in place of the patch's own duration and gate")
       .value_name("S")
       .checked([](const std::string& text) {
         const auto value = parse_number(text);

@@ -1,8 +1,8 @@
 // Options that several subcommands share.
 #pragma once
 
-#include <retrograd/racks/rack_file.hpp>
 #include <retrograd/instrument/instrument.hpp>
+#include <retrograd/racks/rack_file.hpp>
 #include <retrograd/tensor/element_type.hpp>
 
 #include <optional>

@@ -33,9 +33,8 @@ ExitCode write_patch(const BuiltInOptions& options) {
   apply(options.source, patch);
   if (is_file) {
     save_rack(patch, options.output);
-    std::cerr << options.output << ": "
-              << count(static_cast<long long>(patch.modules.size()), "module") << ", "
-              << number(patch.duration) << " s at " << number(patch.sample_rate) << " Hz\n";
+    std::cerr << options.output << ": " << count(static_cast<long long>(patch.modules.size()), "module")
+              << ", " << number(patch.duration) << " s at " << number(patch.sample_rate) << " Hz\n";
   }
   if (options.json) {
     Json object = Json::object();

@@ -77,7 +77,8 @@ struct Performance {
   /// Before playing: blocks of up to so many frames.
   void prepare(double sample_rate, int block) {
     instrument.prepare(sample_rate, block);
-    const auto channels = static_cast<std::size_t>(instrument.channels()), frames = static_cast<std::size_t>(block);
+    const auto channels = static_cast<std::size_t>(instrument.channels()),
+               frames = static_cast<std::size_t>(block);
     samples.assign(channels * frames, 0.0f);
     for (std::size_t c = 0; c < channels; ++c) sound.push_back(samples.data() + c * frames);
   }
@@ -141,7 +142,8 @@ ExitCode play(const PlayOptions& options) {
 
   const Interrupt interrupt;
   std::cerr << "Ctrl-C ends\n";
-  output.start([&](float* const* outputs, int channels, int frames) { performance.play(outputs, channels, frames); });
+  output.start(
+      [&](float* const* outputs, int channels, int frames) { performance.play(outputs, channels, frames); });
   while (!interrupt.is_requested() && !performance.is_done.load(std::memory_order_relaxed))
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   if (output.underruns() > 0)

@@ -30,7 +30,9 @@ struct RenderOptions {
 
 ExitCode render(const RenderOptions& options) {
   FilesInUse files;
-  files.reads("PATCH", options.patch.file).reads("--notes", options.notes.file).writes("--output", options.output);
+  files.reads("PATCH", options.patch.file)
+      .reads("--notes", options.notes.file)
+      .writes("--output", options.output);
   files.check();
   if (options.json && is_standard_stream(options.output))
     throw UsageError("--json", "standard output takes the sound already, as --output - asks");
@@ -42,7 +44,8 @@ ExitCode render(const RenderOptions& options) {
   if (options.notes.file && device != Device::cpu)
     throw UsageError("render", "--notes plays block by block, which --device cpu alone does");
   if (options.notes.file && (options.patch.key || options.patch.velocity || options.patch.seconds))
-    throw UsageError("--notes", "the file's notes are played; --key, --velocity and --seconds are of one note");
+    throw UsageError("--notes",
+                     "the file's notes are played; --key, --velocity and --seconds are of one note");
   const Rack patch = read_patch(options.patch);
   if (!options.notes.file) say_doubts(patch, options.patch.file);
   Rendering written;

@@ -37,7 +37,8 @@ Rendering write(std::vector<float> samples, const Rack& patch, const SoundOutput
     for (float& sample : samples) sample = static_cast<float>(sample * gain);
   const int channels = channels_of(patch);
   const std::size_t beyond = write_sound(output.path, samples, channels, patch.sample_rate, output.format);
-  return {static_cast<std::int64_t>(samples.size()) / channels, channels, patch.sample_rate, peak_of(), beyond};
+  return {static_cast<std::int64_t>(samples.size()) / channels, channels, patch.sample_rate, peak_of(),
+          beyond};
 }
 
 bool keeps_what_is_beyond(const SoundOutput& output) { return output.format.samples == SampleFormat::f32; }
@@ -46,8 +47,8 @@ bool keeps_what_is_beyond(const SoundOutput& output) { return output.format.samp
 
 Rendering render_to_file(const Rack& patch, const SoundOutput& output, Device device, Executor& executor) {
   const auto channels = patch.outputs.size();
-  check_can_write_sound(output.path, static_cast<std::size_t>(length_in_samples(patch)) * channels, channels_of(patch),
-                        patch.sample_rate, output.format);
+  check_can_write_sound(output.path, static_cast<std::size_t>(length_in_samples(patch)) * channels,
+                        channels_of(patch), patch.sample_rate, output.format);
   TapeOptions options = tape_options(patch);
   options.type = ElementType::f32;
   options.device = device;
@@ -78,9 +79,10 @@ Rendering render_notes_to_file(const Rack& patch, const MidiFile& file, int voic
   constexpr int block = 64;
   const auto channels = patch.outputs.size();
   // How long the last note rings is not known; what is known is long enough to be refused early.
-  check_can_write_sound(output.path,
-                        static_cast<std::size_t>(std::min(file.duration * patch.sample_rate + 1.0, 0x1p40)) * channels,
-                        channels_of(patch), patch.sample_rate, output.format);
+  check_can_write_sound(
+      output.path,
+      static_cast<std::size_t>(std::min(file.duration * patch.sample_rate + 1.0, 0x1p40)) * channels,
+      channels_of(patch), patch.sample_rate, output.format);
   Instrument instrument(patch, {.voices = voices});
   instrument.prepare(patch.sample_rate, block);
   NotePlayer player(file, patch.sample_rate, instrument.channels());
@@ -101,8 +103,8 @@ void tell_rendering(const std::string& name, const SoundOutput& output, const Re
   const auto seconds = static_cast<double>(rendering.samples) / rendering.sample_rate;
   std::cerr << name << ": " << count(rendering.samples, "sample") << " (" << number(seconds) << " s) at "
             << number(rendering.sample_rate) << " Hz, "
-            << (rendering.channels > 1 ? count(rendering.channels, "channel") + ", " : "") << output.format.name() << ", peak "
-            << number(rendering.peak) << '\n';
+            << (rendering.channels > 1 ? count(rendering.channels, "channel") + ", " : "")
+            << output.format.name() << ", peak " << number(rendering.peak) << '\n';
   tell_clipping(name, output, rendering);
 }
 

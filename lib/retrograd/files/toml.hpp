@@ -20,11 +20,11 @@ struct TomlValue {
   enum class Kind { table, array, text, integer, number, boolean, time };
   Kind kind = Kind::table;
   FilePlace place;
-  std::string text;               ///< of a text
-  std::int64_t integer = 0;       ///< of an integer
-  double number = 0.0;            ///< of an integer or a number
-  std::vector<TomlValue> array;   ///< of an array
-  std::vector<TomlEntry> table;   ///< of a table, in the order of the file
+  std::string text;              ///< of a text
+  std::int64_t integer = 0;      ///< of an integer
+  double number = 0.0;           ///< of an integer or a number
+  std::vector<TomlValue> array;  ///< of an array
+  std::vector<TomlEntry> table;  ///< of a table, in the order of the file
 
   bool is_number() const { return kind == Kind::number || kind == Kind::integer; }
   /// Null where the table has no such key.

@@ -36,7 +36,8 @@ struct Batch {
                                const Domain near =
                                    range(target.frequency / most_detuning, target.frequency * most_detuning);
                                // It may be frozen elsewhere.
-                               return parameter.spec.role == Role::note_frequency && near.contains(parameter.value)
+                               return parameter.spec.role == Role::note_frequency &&
+                                              near.contains(parameter.value)
                                           ? near
                                           : parameter.domain();
                              }})),
@@ -91,8 +92,8 @@ bool are_built_alike(const Rack& a, const Rack& b) {
     return x.name == y.name && x.type->name == std::string_view(y.type->name) && x.structure == y.structure;
   };
   const auto same_cable = [](const Cable& x, const Cable& y) { return x.from == y.from && x.to == y.to; };
-  return std::ranges::equal(a.modules, b.modules, same_module) && std::ranges::equal(a.cables, b.cables, same_cable) &&
-         a.outputs == b.outputs;
+  return std::ranges::equal(a.modules, b.modules, same_module) &&
+         std::ranges::equal(a.cables, b.cables, same_cable) && a.outputs == b.outputs;
 }
 
 FitOptions with_loss_against(const FitTarget& target, FitOptions options) {
@@ -118,14 +119,13 @@ std::vector<double> losses_in_batches(const FitTarget& target, std::span<const R
 // The rows a fit begins with: the initial rack, and the best of a larger draw. None where the watcher ends
 // the draw: then `result` gets the best rack that was drawn, if it is better than what it has.
 std::vector<Rack> first_rows(const FitTarget& target, const RackDraws& draws, const FitOptions& options,
-                              const FitWatcher& watcher, FitResult& result) {
+                             const FitWatcher& watcher, FitResult& result) {
   constexpr int draws_per_row = 8;
   std::vector<Rack> rows{draws.tuned()};
   const int wanted = options.restarts - 1;
   if (wanted == 0) return rows;
   std::vector<Rack> drawn;
-  for (int i = 0; i < draws_per_row * wanted; ++i)
-    drawn.push_back(draws.draw(options.seed, i));
+  for (int i = 0; i < draws_per_row * wanted; ++i) drawn.push_back(draws.draw(options.seed, i));
   const std::vector<double> losses =
       losses_in_batches(target, drawn, options, [&](std::span<const double> so_far) {
         for (std::size_t i = 0; i < so_far.size(); ++i)
@@ -164,8 +164,7 @@ double learning_rate_at(const FitOptions& options, int step) {
 
 }  // namespace
 
-std::vector<double> losses_of(const FitTarget& target, std::span<const Rack> racks,
-                              const FitOptions& options,
+std::vector<double> losses_of(const FitTarget& target, std::span<const Rack> racks, const FitOptions& options,
                               const std::function<bool(std::span<const double>)>& go_on) {
   return losses_in_batches(target, racks, with_loss_against(target, options), go_on);
 }

@@ -27,10 +27,11 @@ struct FitOptions {
   double learning_rate = 0.15;  ///< Adam's, at first; it falls with the steps
   SpectralLossOptions loss{};   ///< the windows that are compared; fit_loss adds what belongs to the target
   double loss_floor = default_loss_floor;  ///< dB under the target's loudest; see fit_loss
-  std::vector<std::string> frozen = {};    ///< patterns of parameters that keep the initial rack's values: "env.*"
-  Executor* executor = nullptr;            ///< null: the calling thread
-  Device device = Device::cpu;             ///< where the rows are computed
-  cuda::Gpu* gpu = nullptr;                ///< on `Device::cuda`; null: the machine's first
+  std::vector<std::string> frozen =
+      {};                        ///< patterns of parameters that keep the initial rack's values: "env.*"
+  Executor* executor = nullptr;  ///< null: the calling thread
+  Device device = Device::cpu;   ///< where the rows are computed
+  cuda::Gpu* gpu = nullptr;      ///< on `Device::cuda`; null: the machine's first
 };
 
 /// Told after every step, and before the first one (step 0), also while the first rows are drawn; returning
@@ -47,14 +48,14 @@ using FitWatcher = std::function<bool(const FitProgress&)>;
 /// drawn has none of it: there is nothing to go on from, and the same fit is begun again.
 struct FitState {
   int steps_done = 0;             ///< of all fits together
-  std::vector<Rack> best;        ///< of each row
+  std::vector<Rack> best;         ///< of each row
   std::vector<double> best_loss;  ///< of each row
   OptimizerState optimizer;       ///< of all rows
 };
 
 /// What a fit reached.
 struct FitResult {
-  Rack rack;                ///< the best of all rows and steps; one that the loader accepts
+  Rack rack;                 ///< the best of all rows and steps; one that the loader accepts
   double loss_before = 0.0;  ///< of the initial rack, tuned to the recording's pitch and gate
   double loss_after = 0.0;   ///< of `rack`
   int steps_done = 0;        ///< with those of the fit that was resumed

@@ -17,7 +17,8 @@ std::vector<std::size_t> heard_levels(const Rack& rack) {
     waiting.pop_back();
     if (std::exchange(was_seen[module], char{1}) != 0) continue;
     const Description& description = wiring.description(static_cast<int>(module));
-    if (std::ranges::find(description.parameters, Role::level, &ParameterSpec::role) != description.parameters.end()) {
+    if (std::ranges::find(description.parameters, Role::level, &ParameterSpec::role) !=
+        description.parameters.end()) {
       is_last[module] = 1;
       continue;
     }
@@ -30,13 +31,16 @@ std::vector<std::size_t> heard_levels(const Rack& rack) {
   const std::vector<RackParameter> all = parameters(copy);
   std::vector<std::size_t> levels;
   for (std::size_t p = 0; p < all.size(); ++p)
-    if (all[p].spec.role == Role::level && is_last[static_cast<std::size_t>(all[p].module)] != 0) levels.push_back(p);
+    if (all[p].spec.role == Role::level && is_last[static_cast<std::size_t>(all[p].module)] != 0)
+      levels.push_back(p);
   // The amounts come last, in the cables' order.
-  std::size_t amount = all.size() - static_cast<std::size_t>(std::ranges::count_if(
-                                        wiring.wires(), [](const Wiring::Wire& wire) { return wire.modulates(); }));
+  std::size_t amount =
+      all.size() - static_cast<std::size_t>(std::ranges::count_if(
+                       wiring.wires(), [](const Wiring::Wire& wire) { return wire.modulates(); }));
   for (const Wiring::Wire& wire : wiring.wires()) {
     if (!wire.modulates()) continue;
-    const auto module = static_cast<std::size_t>(wire.to.module), index = static_cast<std::size_t>(wire.to.index);
+    const auto module = static_cast<std::size_t>(wire.to.module),
+               index = static_cast<std::size_t>(wire.to.index);
     if (wire.to.kind == Wiring::Kind::parameter && is_last[module] != 0) {
       const ParameterSpec& spec = wiring.description(wire.to.module).parameters[index];
       if (spec.role == Role::level && spec.modulation == Modulation::adds) levels.push_back(amount);
@@ -53,7 +57,8 @@ void scale_to_peak(Rack& rack, std::span<const std::size_t> levels, double peak)
   tape.play({recorded.audio});
   const TensorView audio = tape.value(recorded.audio);
   double largest = 0.0;
-  for (std::int64_t i = 0; i < audio.shape.elements(); ++i) largest = std::max(largest, std::abs(audio.at(i)));
+  for (std::int64_t i = 0; i < audio.shape.elements(); ++i)
+    largest = std::max(largest, std::abs(audio.at(i)));
   const double factor = peak / largest;
   if (!(largest > 0.0) || !std::isfinite(largest) || !std::isfinite(factor)) return;
   const std::vector<RackParameter> all = parameters(rack);

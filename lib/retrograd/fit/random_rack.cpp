@@ -65,7 +65,8 @@ double rise_of(const FitTarget& target) {
   return end / target.sample_rate - target.gate.on;
 }
 
-double drawn(Random& random, const ParameterSpec& spec, const Draw& draw, double now, double rise, double end) {
+double drawn(Random& random, const ParameterSpec& spec, const Draw& draw, double now, double rise,
+             double end) {
   double high = draw.high;
   if (draw.raised == Draw::Raised::to_rise) high = std::max(high, rise);
   if (draw.raised == Draw::Raised::to_end) high = std::max(high, end);
@@ -127,8 +128,8 @@ Rack RackDraws::draw(std::uint64_t seed, int index) const {
   for (std::size_t p = 0; p < all.size(); ++p) {
     const ParameterSpec& spec = all[p].spec;
     if (spec.role == Role::note_frequency || spec.role == Role::seed) continue;
-    double value =
-        drawn(random, spec, all[p].is_heard ? spec.when_heard : spec.when_modulating, all[p].value, rise_, end_);
+    double value = drawn(random, spec, all[p].is_heard ? spec.when_heard : spec.when_modulating, all[p].value,
+                         rise_, end_);
     // One of what is heard has the pitch itself, so that no draw misses it.
     if (all[p].is_heard && spec.role == Role::pitch_ratio && !std::exchange(has_the_pitch, true)) value = 1.0;
     if (frozen_[p] == 0 && spec.domain.contains(value)) all[p].value = value;

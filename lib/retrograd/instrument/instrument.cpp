@@ -98,7 +98,6 @@ void Instrument::State::reset() noexcept {
   send(StreamEvent::Kind::sleep, 0, -1, 0.0);
 }
 
-
 Instrument::Instrument(const Rack& rack, const InstrumentOptions& options) {
   validate(rack, "the rack");
   state_ = std::make_unique<State>(rack, options);
@@ -126,7 +125,9 @@ int Instrument::channels() const noexcept { return state_->channel_count; }
 
 StreamStatus Instrument::process(float* const* outputs, int frames) noexcept {
   State& state = *state_;
-  const bool has_all = outputs != nullptr && std::all_of(outputs, outputs + state.channel_count, [](const float* channel) { return channel != nullptr; });
+  const bool has_all =
+      outputs != nullptr && std::all_of(outputs, outputs + state.channel_count,
+                                        [](const float* channel) { return channel != nullptr; });
   if (!has_all || state.outputs.empty() || frames < 0 || frames > state.stream.max_block()) {
     for (int c = 0; outputs != nullptr && c < state.channel_count; ++c)
       if (outputs[c] != nullptr && frames > 0) std::fill_n(outputs[c], frames, 0.0f);

@@ -20,9 +20,9 @@
 // Threads: as for a Stream; notes on the audio thread, `set` on any.
 #pragma once
 
+#include <retrograd/instrument/voices.hpp>
 #include <retrograd/racks/rack.hpp>
 #include <retrograd/stream/stream.hpp>
-#include <retrograd/instrument/voices.hpp>
 
 #include <cstdint>
 #include <memory>

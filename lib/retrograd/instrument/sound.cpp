@@ -37,7 +37,8 @@ void Instrument::State::listen(std::int64_t count) noexcept {
       for (std::size_t row = first + static_cast<std::size_t>(v); row < outputs.size(); row += rows)
         end.hear(outputs[row] + at, part);
       at += part;
-      if (is_mark && end.ends_at_mark(is_on(v), quiet) && sound_of(v).ended < 0) sound_of(v).ended = start + at;
+      if (is_mark && end.ends_at_mark(is_on(v), quiet) && sound_of(v).ended < 0)
+        sound_of(v).ended = start + at;
     }
   }
 }
@@ -88,7 +89,8 @@ StreamStatus Instrument::State::process(float* const* output, int frames) noexce
 
 // Voice 0 first.
 void Instrument::State::add_voices(int channel, float* output, int frames) const noexcept {
-  const std::size_t rows = has_mix_point ? 1 : sounds.size(), first = static_cast<std::size_t>(channel) * rows;
+  const std::size_t rows = has_mix_point ? 1 : sounds.size(),
+                    first = static_cast<std::size_t>(channel) * rows;
   std::copy_n(outputs[first], frames, output);
   for (std::size_t v = first + 1; v < first + rows; ++v)
     for (int i = 0; i < frames; ++i) output[i] += outputs[v][i];

@@ -29,11 +29,11 @@ struct NoteEvent {
 /// What a voice was last told.
 struct VoiceSound {
   double frequency = 0.0, velocity = 0.0, pressure = 0.0;  ///< where they are going
-  double note_velocity = 0.0;              ///< that velocity before its channel's volume
-  std::int64_t fell = -1;                  ///< when its gate last fell
-  std::int64_t ended = -1;                 ///< at which mark its sound was found to have ended, -1 where it has not
-  std::int64_t silent_at = -1;             ///< when it is faded out, -1 where it is not
-  std::int64_t again_at = -1;              ///< when its key went down while it was down
+  double note_velocity = 0.0;                              ///< that velocity before its channel's volume
+  std::int64_t fell = -1;                                  ///< when its gate last fell
+  std::int64_t ended = -1;      ///< at which mark its sound was found to have ended, -1 where it has not
+  std::int64_t silent_at = -1;  ///< when it is faded out, -1 where it is not
+  std::int64_t again_at = -1;   ///< when its key went down while it was down
 };
 
 /// What the rack's cables read of the note, and whether it adds the voices up itself.
@@ -150,7 +150,7 @@ struct Instrument::State {
   std::vector<int> ended;
   Stream stream;
   int gates, frequency, velocity, key, bend, pressure;  // in the stream; -1 for what the rack does not read
-  std::vector<NoteEvent> waiting;  // in the order of their times
+  std::vector<NoteEvent> waiting;                       // in the order of their times
   detail::Glides level;
   bool is_exclusive = false;  // a system exclusive message goes on in the next call
   std::int64_t passed_over = 0;

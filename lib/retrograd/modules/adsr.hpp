@@ -17,7 +17,8 @@ struct AdsrModule {
     d.outputs = {"out"};
   }
   static void record(const void*, Recorder& r) {
-    r.out("out", adsr(r.in("gate"), {r.value("attack"), r.value("decay"), r.value("sustain"), r.value("release")}));
+    r.out("out",
+          adsr(r.in("gate"), {r.value("attack"), r.value("decay"), r.value("sustain"), r.value("release")}));
   }
 };
 

@@ -15,8 +15,9 @@
 namespace retrograd {
 
 inline constexpr std::array all_modules{
-    type_of<OscillatorModule>(), type_of<FMOperatorModule>(), type_of<AdsrModule>(),     type_of<VcaModule>(),
-    type_of<MixerModule>(),      type_of<SumModule>(),        type_of<ConstantModule>(), type_of<VoicesModule>(),
+    type_of<OscillatorModule>(), type_of<FMOperatorModule>(), type_of<AdsrModule>(),
+    type_of<VcaModule>(),        type_of<MixerModule>(),      type_of<SumModule>(),
+    type_of<ConstantModule>(),   type_of<VoicesModule>(),
 };
 
 }  // namespace retrograd

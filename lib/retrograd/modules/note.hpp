@@ -11,7 +11,8 @@ namespace retrograd {
 struct NoteModule {
   static constexpr const char* name = "note";
   static constexpr const char* summary =
-      "what is played: gate, hertz, pitch (octaves above 440 Hz), key (69 at 440 Hz), velocity, bend, pressure";
+      "what is played: gate, hertz, pitch (octaves above 440 Hz), key (69 at 440 Hz), velocity, bend, "
+      "pressure";
   static void describe(const StructureValues&, Description& d) {
     d.parameters = {{.name = "frequency",
                      .unit = Unit::hertz,

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <retrograd/modules/module.hpp>
-#include <retrograd/modules/shared_parameters.hpp>
 #include <retrograd/modules/recorder.hpp>
+#include <retrograd/modules/shared_parameters.hpp>
 #include <retrograd/nodes/arithmetic.hpp>
 #include <retrograd/nodes/oscillator.hpp>
 
@@ -12,7 +12,8 @@ namespace retrograd {
 
 struct OscillatorModule {
   static constexpr const char* name = "oscillator";
-  static constexpr const char* summary = "a sine at the note's pitch times a ratio, or at a frequency of its own";
+  static constexpr const char* summary =
+      "a sine at the note's pitch times a ratio, or at a frequency of its own";
   static constexpr const char* waves[] = {"sine"};
   static constexpr const char* pitches[] = {"note", "free"};
   static constexpr Structure structure[] = {

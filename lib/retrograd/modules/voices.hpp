@@ -8,7 +8,8 @@ namespace retrograd {
 
 struct VoicesModule {
   static constexpr const char* name = "voices";
-  static constexpr const char* summary = "the sum of the notes that sound: before it all plays once a note, behind it once";
+  static constexpr const char* summary =
+      "the sum of the notes that sound: before it all plays once a note, behind it once";
   static constexpr bool mixes_voices = true;
   static void describe(const StructureValues&, Description& d) {
     d.inputs = {{.name = "in", .is_required = true, .is_heard = true, .summary = "of each note"}};

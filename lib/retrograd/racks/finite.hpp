@@ -19,8 +19,7 @@ void check_sound(const Tape& tape, const RecordedRack& recorded);
 /// After a play of `loss`, one value per row, against `target` where it has one: NotFiniteError where a value is NaN or
 /// infinite. Says whether the sound itself is (which is then played again), or the target or the sound is too loud for
 /// the loss.
-void check_loss(Tape& tape, const RecordedRack& recorded, Var loss,
-                std::optional<Var> target = std::nullopt);
+void check_loss(Tape& tape, const RecordedRack& recorded, Var loss, std::optional<Var> target = std::nullopt);
 
 /// After a rewind: NotFiniteError where a parameter's gradient is NaN or infinite, with the names of all that are.
 void check_gradients(const Tape& tape, const RecordedRack& recorded);

@@ -12,14 +12,15 @@ std::string name_of_operator(int i) { return "fm.operator." + std::to_string(i);
 const ModuleType& type_named(const ModuleList& modules, const char* name) {
   const ModuleType* type = modules.find(name);
   if (type == nullptr)
-    raise<RoutingError>(std::string("[fm] the list of modules has no ") + name + ", of which FM synths are made");
+    raise<RoutingError>(std::string("[fm] the list of modules has no ") + name +
+                        ", of which FM synths are made");
   return *type;
 }
 
 }  // namespace
 
-Rack fm_rack(std::span<const FMOperator> operators, std::span<const Route> routing, std::span<const int> audible,
-             const ModuleList& modules) {
+Rack fm_rack(std::span<const FMOperator> operators, std::span<const Route> routing,
+             std::span<const int> audible, const ModuleList& modules) {
   const auto count = static_cast<int>(operators.size());
   if (count == 0) raise<RoutingError>("[fm] there are 0 operators; an FM synth needs at least one");
   const auto check = [&](int index) {
@@ -33,7 +34,10 @@ Rack fm_rack(std::span<const FMOperator> operators, std::span<const Route> routi
   for (int i = 0; i < count; ++i) {
     const auto& [ratio, gain, envelope] = operators[static_cast<std::size_t>(i)];
     rack.modules.push_back(
-        {name_of_operator(i), &type, {ratio, gain, envelope.attack, envelope.decay, envelope.sustain, envelope.release}, {}});
+        {name_of_operator(i),
+         &type,
+         {ratio, gain, envelope.attack, envelope.decay, envelope.sustain, envelope.release},
+         {}});
   }
   std::vector<char> modulates(operators.size());
   for (const auto [modulator, carrier] : routing) {

@@ -9,6 +9,7 @@
 namespace retrograd {
 
 /// Reads the file of format 1 whose tree is `root`. What is wrong is reported; then what is returned is of no use.
-Rack read_format_1(const TomlValue& root, const std::string& file, const ModuleList& modules, FileReports& reports);
+Rack read_format_1(const TomlValue& root, const std::string& file, const ModuleList& modules,
+                   FileReports& reports);
 
 }  // namespace retrograd

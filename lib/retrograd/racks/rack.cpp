@@ -64,14 +64,18 @@ std::vector<std::string> names_of(const std::vector<RackParameter>& parameters) 
 
 Module make_module(std::string name, const ModuleType& type, StructureValues structure) {
   const StructureValues usual = usual_structure(type);
-  structure.insert(structure.end(), usual.begin() + static_cast<std::ptrdiff_t>(std::min(structure.size(), usual.size())),
+  structure.insert(structure.end(),
+                   usual.begin() + static_cast<std::ptrdiff_t>(std::min(structure.size(), usual.size())),
                    usual.end());
   Module module{std::move(name), &type, {}, std::move(structure)};
-  for (const ParameterSpec& spec : describe(type, module.structure).parameters) module.values.push_back(spec.usual);
+  for (const ParameterSpec& spec : describe(type, module.structure).parameters)
+    module.values.push_back(spec.usual);
   return module;
 }
 
-std::string name_of(const Cable& cable) { return cable.name.empty() ? cable.from + ">" + cable.to : cable.name; }
+std::string name_of(const Cable& cable) {
+  return cable.name.empty() ? cable.from + ">" + cable.to : cable.name;
+}
 
 Rack default_rack(const ModuleList& modules) {
   const FMOperator operators[] = {usual_carrier, usual_modulator};
@@ -108,7 +112,8 @@ std::vector<RackParameter> parameters(Rack& rack) {
   }
   for (std::size_t c = 0; c < rack.cables.size(); ++c)
     if (wiring.wires()[c].modulates())
-      list.push_back({name_of(rack.cables[c]), rack.cables[c].amount, spec_of_amount(), false, wiring.wires()[c].to.module});
+      list.push_back({name_of(rack.cables[c]), rack.cables[c].amount, spec_of_amount(), false,
+                      wiring.wires()[c].to.module});
   return list;
 }
 
@@ -116,7 +121,8 @@ RackParameter find_parameter(Rack& rack, std::string_view name) {
   const std::vector<RackParameter> all = parameters(rack);
   for (const RackParameter& parameter : all)
     if (parameter.name == name) return parameter;
-  raise<DomainError>("the patch has no parameter " + shown(name) + "; " + did_you_mean(name, names_of(all), "parameters"));
+  raise<DomainError>("the patch has no parameter " + shown(name) + "; " +
+                     did_you_mean(name, names_of(all), "parameters"));
 }
 
 std::vector<char> parameters_named(Rack& rack, std::span<const std::string> patterns) {

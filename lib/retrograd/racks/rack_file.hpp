@@ -33,9 +33,9 @@ namespace retrograd {
 
 /// How files are read.
 struct RackFileOptions {
-  ModuleList modules = {};    ///< the kinds of modules that a file may name
-  bool allow_paths = false;   ///< files that a rack names may lie anywhere
-  std::string folder = {};    ///< of a text: where the files that it names lie; empty: the current folder
+  ModuleList modules = {};   ///< the kinds of modules that a file may name
+  bool allow_paths = false;  ///< files that a rack names may lie anywhere
+  std::string folder = {};   ///< of a text: where the files that it names lie; empty: the current folder
 };
 
 /// Racks within racks within racks.
@@ -45,7 +45,8 @@ inline constexpr int deepest_nesting = 16;
 Rack load_rack(const std::string& path, const RackFileOptions& options = {});
 
 /// Reads a rack from the text of a rack file. Throws FileError; its lines begin with `name_for_errors`.
-Rack parse_rack(std::string_view text, const std::string& name_for_errors, const RackFileOptions& options = {});
+Rack parse_rack(std::string_view text, const std::string& name_for_errors,
+                const RackFileOptions& options = {});
 
 /// The text of a rack file, format 2, that holds `rack`. Throws DomainError when the rack is not valid.
 std::string format_rack(const Rack& rack);

@@ -11,8 +11,8 @@ Stream stream_of(const Rack& rack, std::int64_t rows, const StreamOptions& optio
   return Stream(
       [rack, rows](Tape& tape) {
         const std::int64_t length = *tape.options().length;
-        const Var gate =
-            tape.input("note.gate", Tensor(rows > 1 ? Shape{rows, length} : Shape{length}, tape.options().type));
+        const Var gate = tape.input(
+            "note.gate", Tensor(rows > 1 ? Shape{rows, length} : Shape{length}, tape.options().type));
         return record(tape, rack, {.rows = rows, .gate = gate}).outputs;
       },
       options);

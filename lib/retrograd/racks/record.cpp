@@ -28,9 +28,14 @@ constexpr double least_above_zero = 0x1p-100;
 class RackRecorder final : public Recorder {
  public:
   RackRecorder(Tape& tape, const Rack& rack, const RecordOptions& options)
-      : tape_(tape), rack_(rack), wiring_(rack_), options_(options), outputs_(rack.modules.size() + 1), sums_(outputs_.size()) {
-    played_ = {options.gate ? *options.gate : tape.input("note.gate", gate(rack.note.gate, tape)), options.key,
-               options.velocity, options.bend, options.pressure};
+      : tape_(tape),
+        rack_(rack),
+        wiring_(rack_),
+        options_(options),
+        outputs_(rack.modules.size() + 1),
+        sums_(outputs_.size()) {
+    played_ = {options.gate ? *options.gate : tape.input("note.gate", gate(rack.note.gate, tape)),
+               options.key, options.velocity, options.bend, options.pressure};
     if (!played_.velocity && rack.note.velocity != 1.0)
       played_.velocity = constant(tape.state(), Tensor({rack.note.velocity}));
     for (Index m = 0; m < outputs_.size(); ++m) {
@@ -77,7 +82,8 @@ class RackRecorder final : public Recorder {
     if (!spec(place).is_heard) {
       sum.reset();
       for (const int wire : wiring_.into(module_))
-        if (const Wiring::Wire& w = wiring_.wires()[static_cast<Index>(wire)]; w.to == place) add(sum, of(w.from));
+        if (const Wiring::Wire& w = wiring_.wires()[static_cast<Index>(wire)]; w.to == place)
+          add(sum, of(w.from));
     }
     if (sum) return *sum;
     if (const Place normal = wiring_.normal_of(place); normal.kind == Kind::output) return of(normal);
@@ -89,7 +95,8 @@ class RackRecorder final : public Recorder {
     const auto found = std::ranges::find(specs, parameter, &ParameterSpec::name);
     if (found == specs.end()) refuse("parameter", parameter);
     const Place place{Kind::parameter, module_, static_cast<int>(found - specs.begin())};
-    const Var base = parameters_[static_cast<Index>(first_parameter_[static_cast<Index>(module_)] + place.index)];
+    const Var base =
+        parameters_[static_cast<Index>(first_parameter_[static_cast<Index>(module_)] + place.index)];
     std::optional<Var> sum;
     for (const int wire : wiring_.into(module_))
       if (const Wiring::Wire& w = wiring_.wires()[static_cast<Index>(wire)]; w.to == place)
@@ -224,9 +231,12 @@ class RackRecorder final : public Recorder {
     if (found == outputs.end()) refuse("output", name);
     return {Kind::output, module_, static_cast<int>(found - outputs.begin())};
   }
-  Var& of(const Place& output) { return outputs_[static_cast<Index>(output.module)][static_cast<Index>(output.index)]; }
+  Var& of(const Place& output) {
+    return outputs_[static_cast<Index>(output.module)][static_cast<Index>(output.index)];
+  }
   [[noreturn]] void refuse(const char* kind, std::string_view name) const {
-    raise<TapeError>("[rack] module " + wiring_.name(module_) + " has described no " + kind + " named " + std::string(name));
+    raise<TapeError>("[rack] module " + wiring_.name(module_) + " has described no " + kind + " named " +
+                     std::string(name));
   }
 
   Tape& tape_;
@@ -235,9 +245,9 @@ class RackRecorder final : public Recorder {
   const RecordOptions& options_;
   Played played_;
   int module_ = 0;
-  std::vector<int> first_parameter_;              // by module, in parameters_; the note's is 0
-  std::vector<Var> parameters_, amounts_;         // amounts: by cable
-  std::vector<std::vector<Var>> outputs_;         // by module and output
+  std::vector<int> first_parameter_;                   // by module, in parameters_; the note's is 0
+  std::vector<Var> parameters_, amounts_;              // amounts: by cable
+  std::vector<std::vector<Var>> outputs_;              // by module and output
   std::vector<std::vector<std::optional<Var>>> sums_;  // by module and input
   RecordedRack recorded_;
 };

@@ -64,7 +64,8 @@ void Wiring::find_amounts() {
   for (Index w = 0; w < wires_.size(); ++w) {
     if (wires_[w].to.kind != Kind::none) continue;
     if (cable_named.empty())
-      for (Index c = 0; c < wires_.size(); ++c) cable_named.emplace(name_of(rack_.cables[c]), static_cast<int>(c));
+      for (Index c = 0; c < wires_.size(); ++c)
+        cable_named.emplace(name_of(rack_.cables[c]), static_cast<int>(c));
     if (const auto found = cable_named.find(rack_.cables[w].to); found != cable_named.end())
       wires_[w].to = {Kind::amount, 0, found->second};
   }

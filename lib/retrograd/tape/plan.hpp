@@ -112,7 +112,6 @@ TileProgram advance_program(const Plan& plan, int stage, bool joins_fusions);
 
 /// `has_adjoint[node]`: something is in the node's stored adjoint already; updated for what this stage adds.
 /// Seeds are the stage's nodes that have one. Runs the adjoints in reverse and recomputes what they read.
-TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
-                             std::vector<bool>& has_adjoint);
+TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions, std::vector<bool>& has_adjoint);
 
 }  // namespace retrograd

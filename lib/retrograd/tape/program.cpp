@@ -129,7 +129,8 @@ class ProgramBuilder {
       const int value = adjoint < 0 ? owner(forward, 1 + i, 2) : owner(adjoint, 2 + i, forward < 0 ? 2 : 3);
       const int value_adjoint = adjoint < 0 ? -1 : owner(adjoint, first_target(adjoint) + i, 2);
       // The steps in between, there would be additions to adjoints, stay where they are.
-      if (value < 0 || (adjoint >= 0 && (value_adjoint < 0 || value_adjoint > adjoint + found.fusion->factors)))
+      if (value < 0 ||
+          (adjoint >= 0 && (value_adjoint < 0 || value_adjoint > adjoint + found.fusion->factors)))
         return false;
       const FusionPlace& place = node(program.steps[static_cast<std::size_t>(value)].node).type->fusion_place;
       if (place.fusion != found.fusion || place.factor < 0) return false;
@@ -149,7 +150,8 @@ class ProgramBuilder {
   bool has_constant_inputs(int n) const {
     const PlanNode& root = node(n);
     for (std::size_t i = 0; i < root.inputs.size(); ++i)
-      if ((root.type->fusion_place.fusion->constant_inputs >> i & 1u) != 0 && node(root.inputs[i]).signal) return false;
+      if ((root.type->fusion_place.fusion->constant_inputs >> i & 1u) != 0 && node(root.inputs[i]).signal)
+        return false;
     return true;
   }
 

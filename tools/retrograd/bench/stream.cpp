@@ -20,7 +20,8 @@ constexpr int blocks = 5 * bench_sample_rate / frames;  // five seconds
 
 Rack six_operators() {
   const std::vector<FMOperator> operators(
-      6, {.ratio = 1.0, .gain = 0.7, .envelope = {.attack = 0.1, .decay = 0.5, .sustain = 0.3, .release = 0.7}});
+      6,
+      {.ratio = 1.0, .gain = 0.7, .envelope = {.attack = 0.1, .decay = 0.5, .sustain = 0.3, .release = 0.7}});
   return fm_rack(operators, bench_routing(6));
 }
 

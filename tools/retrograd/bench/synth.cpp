@@ -53,7 +53,8 @@ std::vector<int> bench_order(int operators) {
 std::vector<int> bench_audible(int operators) {
   std::vector<int> audible;
   for (int i = 0; i < operators; ++i)
-    if (std::ranges::none_of(bench_routing(operators), [i](const Route& route) { return route.modulator == i; }))
+    if (std::ranges::none_of(bench_routing(operators),
+                             [i](const Route& route) { return route.modulator == i; }))
       audible.push_back(i);
   return audible;
 }

@@ -87,8 +87,8 @@ class TiledStage final : public StageRunner {
   }
 
   int prepare_rewind(std::vector<bool>& has_adjoint) override {
-    auto prepared = std::make_unique<Rewind>(
-        *this, backward_program(context_.plan, stage_, joins_fusions, has_adjoint));
+    auto prepared =
+        std::make_unique<Rewind>(*this, backward_program(context_.plan, stage_, joins_fusions, has_adjoint));
     for (const int n : prepared->bound.program().row_sums) has_adjoint[static_cast<std::size_t>(n)] = true;
     rewinds_.push_back(std::move(prepared));
     return static_cast<int>(rewinds_.size()) - 1;
