@@ -4,6 +4,7 @@
 #include <retrograd/racks/rack_file.hpp>
 
 #include <cmath>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -73,7 +74,8 @@ TEST_CASE("modules lists every kind with its inputs, outputs and parameters; one
   CHECK(json.at("modules").size() == ModuleList().types().size() + 1);
   for (const Json& module : json.at("modules")) {
     CHECK(contains(all.out, module.at("type").get<std::string>() + ": "));
-    for (const Json& parameter : module.at("parameters")) CHECK(contains(all.out, parameter.at("name").get<std::string>()));
+    for (const Json& parameter : module.at("parameters"))
+      CHECK(contains(all.out, parameter.at("name").get<std::string>()));
   }
   const Outcome one = run(place, {"modules", "adsr"});
   CHECK(one.code == 0);
@@ -101,7 +103,8 @@ TEST_CASE("a rack of today's modules renders, and --set, --key, --velocity and -
   };
   CHECK(peak(usual) > 0.1);
   const std::vector<double> soft = rendered({"--velocity", "0.5"});
-  for (std::size_t n = 0; n < usual.size(); ++n) REQUIRE(soft[n] == doctest::Approx(0.5 * usual[n]).epsilon(1e-6));
+  for (std::size_t n = 0; n < usual.size(); ++n)
+    REQUIRE(soft[n] == doctest::Approx(0.5 * usual[n]).epsilon(1e-6));
   CHECK(rendered({"--set", "mix.level.0=0", "--set", "mix.level.1=0"}) == std::vector<double>(1600, 0.0));
   CHECK(rendered({"--key", "45"}) == usual);  // 110 Hz
   CHECK(rendered({"--key", "57"}) != usual);
@@ -117,24 +120,29 @@ TEST_CASE("what cannot be set is refused by name, before anything is written") {
     CHECK_FALSE(std::filesystem::exists(place / "a.wav"));
     return outcome.err;
   };
-  CHECK(error("env.atack=1") == "retrograd: --set: the patch has no parameter env.atack; did you mean env.attack?\n");
+  CHECK(error("env.atack=1") ==
+        "retrograd: --set: the patch has no parameter env.atack; did you mean env.attack?\n");
   CHECK(error("env.attack") == "retrograd: --set: 'env.attack' is not NAME=VALUE, as in filter.cutoff=800\n");
-  CHECK(error("env.attack=fast") == "retrograd: --set: 'env.attack=fast' is not NAME=VALUE, as in filter.cutoff=800\n");
-  CHECK(error("env.sustain=1.5") == "retrograd: --set: env.sustain cannot be 1.5; it must be a number from 0 to 1\n");
+  CHECK(error("env.attack=fast") ==
+        "retrograd: --set: 'env.attack=fast' is not NAME=VALUE, as in filter.cutoff=800\n");
+  CHECK(error("env.sustain=1.5") ==
+        "retrograd: --set: env.sustain cannot be 1.5; it must be a number from 0 to 1\n");
 }
 
 TEST_CASE("gradients, checks and fits are of racks, with what is frozen where it was") {
   const RackPlace place;
   REQUIRE(run(place, {"render", "bass.toml", "-o", "target.wav"}).code == 0);
-  const Json gradients =
-      json_of(run(place, {"gradient", "bass.toml", "--target", "target.wav", "--set", "mix.level.0=0.5", "--json"}).out);
+  const Json gradients = json_of(
+      run(place, {"gradient", "bass.toml", "--target", "target.wav", "--set", "mix.level.0=0.5", "--json"})
+          .out);
   CHECK(gradients.at("gradients").at("mix.level.0").get<double>() > 0.0);
   CHECK(gradients.at("gradients").contains("vibrato"));
   CHECK(gradients.at("gradients").contains("bend.out>osc_1.ratio"));
   const Outcome checked = run(place, {"gradcheck", "bass.toml"});
   CHECK_MESSAGE(checked.code == 0, checked.out);
-  const Outcome fit = run(place, {"fit", "target.wav", "--patch", "bass.toml", "--steps", "5", "--restarts", "2",
-                                  "--frequency", "110", "--gate", "0,0.1", "--freeze", "env.*", "--freeze", "note.frequency"});
+  const Outcome fit = run(
+      place, {"fit", "target.wav", "--patch", "bass.toml", "--steps", "5", "--restarts", "2", "--frequency",
+              "110", "--gate", "0,0.1", "--freeze", "env.*", "--freeze", "note.frequency"});
   CHECK_MESSAGE(fit.code == 0, fit.err);
   Rack fitted = load_rack((place / "fitted.toml").string());
   Rack before = parse_rack(bass, "bass");
@@ -142,7 +150,8 @@ TEST_CASE("gradients, checks and fits are of racks, with what is frozen where it
   CHECK(find_parameter(fitted, "env.release").value == find_parameter(before, "env.release").value);
   CHECK(find_parameter(fitted, "note.frequency").value == 110.0);
   CHECK(find_parameter(fitted, "mix.level.0").value != 0.4);
-  const Outcome refused = run(place, {"fit", "target.wav", "--patch", "bass.toml", "--freeze", "envy.*", "--force"});
+  const Outcome refused =
+      run(place, {"fit", "target.wav", "--patch", "bass.toml", "--freeze", "envy.*", "--force"});
   CHECK(refused.code == 2);
   CHECK(contains(refused.err, "retrograd: --freeze: no parameter of the patch is named envy.*; "));
 }
@@ -153,12 +162,56 @@ TEST_CASE("graph draws every module, cable and amount") {
   const std::string svg = content(place / "bass.svg");
   CHECK(svg.starts_with("<svg "));
   CHECK(svg.ends_with("</svg>\n"));
-  for (const std::string part : {">osc_0<", ">mix<", ">in.1<", ">ratio<", ">0.5<", ">0.01<", ">oscillator<", ">110 Hz<"})
+  for (const std::string part :
+       {">osc_0<", ">mix<", ">in.1<", ">ratio<", ">0.5<", ">0.01<", ">oscillator<", ">110 Hz<"})
     CHECK_MESSAGE(contains(svg, part), part);
   const Outcome piped = run(place, {"graph", "-o", "-"});
   CHECK(piped.code == 0);
   CHECK(contains(piped.out, ">fm.operator.1<"));
   CHECK(run(place, {"graph", "bass.toml"}).code == 2);
+}
+
+TEST_CASE(
+    "graph draws under it what the patch sounds like, of any length, and refuses a sound that is not "
+    "finite") {
+  const RackPlace place;
+  CHECK(run(place, {"graph", "bass.toml", "-o", "graph.svg"}).code == 0);
+  for (const std::string seconds : {"0.000125", "0.5", "40"}) {
+    const std::string text = content(place / "bass.toml");
+    const std::size_t at = text.find("duration = ");
+    REQUIRE(at != std::string::npos);
+    put(place / "other.toml",
+        text.substr(0, at) + "duration = " + seconds + text.substr(text.find('\n', at)));
+    const Outcome drawn = run(place, {"graph", "other.toml", "--spectrogram", "-o", "sound.svg"});
+    CHECK_MESSAGE(drawn.code == 0, drawn.err);
+    const std::string svg = content(place / "sound.svg");
+    CHECK(svg.ends_with("</svg>\n"));
+    CHECK(svg.size() < 200000);
+    for (const std::string part : {">Hz<", ">s<", ">dB<", ">-64<", ">100<", ">osc_0<"})
+      CHECK_MESSAGE(contains(svg, part), part);
+    // The loudest shade is there where anything is heard: the first sample of a sine is 0.
+    CHECK(contains(svg, "<path stroke=\"#431f44\"") == (seconds != "0.000125"));
+  }
+  const Outcome loud =
+      run(place, {"graph", "bass.toml", "--set", "mix.level.0=1e300", "--spectrogram", "-o", "none.svg"});
+  CHECK(loud.code == 3);
+  CHECK(contains(loud.err, "mix.level.0"));
+  CHECK_FALSE(std::filesystem::exists(place / "none.svg"));
+}
+
+TEST_CASE("info --program lists the steps of a tile, of a patch alone") {
+  const RackPlace place;
+  const Outcome program = run(place, {"info", "bass.toml", "--program"});
+  CHECK_MESSAGE(program.code == 0, program.err);
+  CHECK(contains(program.out, "forwards: "));
+  CHECK(contains(program.out, "backwards: "));
+  CHECK(contains(program.out, "sum for mix.level.0"));
+  CHECK(run(place, {"info", "bass.toml", "--program", "--json"}).code == 2);
+  CHECK(run(place, {"info", "--program"}).code == 2);
+  CHECK(run(place, {"render", "bass.toml", "-o", "bass.wav"}).code == 0);
+  const Outcome sound = run(place, {"info", "bass.wav", "--program"});
+  CHECK(sound.code == 2);
+  CHECK(contains(sound.err, "'bass.wav' is a sound"));
 }
 
 TEST_CASE("convert writes format 2, which sounds the same, and JSON") {
@@ -197,10 +250,12 @@ TEST_CASE("two outputs are two channels of the file") {
 TEST_CASE("a patch that names a file elsewhere is refused unless paths are allowed") {
   const RackPlace place;
   std::filesystem::create_directory(place / "inner");
-  put(place / "inner/outer.toml", "format = 2\noutputs = [\"a.out\"]\n[[module]]\nname = \"a\"\ntype = \"../bass.toml\"\n");
+  put(place / "inner/outer.toml",
+      "format = 2\noutputs = [\"a.out\"]\n[[module]]\nname = \"a\"\ntype = \"../bass.toml\"\n");
   const Outcome refused = run(place, {"render", "inner/outer.toml", "-o", "a.wav"});
   CHECK(refused.code == 3);
-  CHECK(contains(refused.err, "inner/outer.toml:5:8: module.0.type: the file '../bass.toml' lies outside the folder"));
+  CHECK(contains(refused.err,
+                 "inner/outer.toml:5:8: module.0.type: the file '../bass.toml' lies outside the folder"));
   const Outcome allowed = run(place, {"render", "inner/outer.toml", "-o", "a.wav", "--allow-paths"});
   CHECK_MESSAGE(allowed.code == 0, allowed.err);
 }

@@ -31,16 +31,25 @@ namespace retrograd {
 
 class Recorder;
 
+/// The end of a domain that has none.
 inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// What a parameter's value counts.
-enum class Unit { none, hertz, seconds, semitones, decibels, radians, turns };
+enum class Unit {
+  none,       ///< a plain number
+  hertz,      ///< per second
+  seconds,    ///< of time
+  semitones,  ///< twelfths of an octave
+  decibels,   ///< of a level
+  radians,    ///< of a phase
+  turns,      ///< of a phase
+};
 /// "Hz", "s", "st", "dB", "rad", "turns", or nothing.
 const char* to_string(Unit unit);
 
 /// What a fit, an instrument and a plug-in need to know of a parameter.
 enum class Role {
-  none,
+  none,            ///< nothing of these
   note_frequency,  ///< the pitch that is played
   pitch_ratio,     ///< a factor of that pitch
   level,           ///< what is heard is proportional to it
@@ -57,6 +66,7 @@ enum class Modulation {
 
 /// How a fit draws a value to begin with.
 struct Draw {
+  /// From where.
   enum class Kind {
     shown,        ///< between the ends of the knob, evenly, or evenly in its logarithm where the knob is logarithmic
     keep,         ///< the rack's own value
@@ -65,9 +75,14 @@ struct Draw {
     one_of,       ///< one of `values`
   };
   /// The time that `high` is raised to where the recording's is longer.
-  enum class Raised { never, to_rise, to_end };
-  Kind kind = Kind::shown;
-  double low = 0.0, high = 1.0;
+  enum class Raised {
+    never,    ///< `high` stays
+    to_rise,  ///< to the time until the recording is loud
+    to_end,   ///< to the recording's end
+  };
+  Kind kind = Kind::shown;              ///< from where
+  double low = 0.0;                     ///< the least that is drawn
+  double high = 1.0;                    ///< the most
   Raised raised = Raised::never;        ///< to the time that the recording takes to become loud, or to its end
   std::span<const double> values = {};  ///< static: it must outlive the program's use of it
   double spread = 0.0;                  ///< what was drawn is off by up to this part of it
@@ -104,7 +119,8 @@ struct PortSpec {
 /// What is fixed while a rack plays and is not fitted: a waveform, a number of inputs.
 struct Structure {
   const char* name;                                    ///< "inputs"
-  std::int64_t low = 0, high = 0;                      ///< of a whole number
+  std::int64_t low = 0;                                ///< the least, of a whole number
+  std::int64_t high = 0;                               ///< the most
   std::int64_t usual = 0;                              ///< where a file does not say; of choices: which
   std::span<const char* const> choices = {};           ///< not empty: one of these words
   const char* summary = "";                            ///< what it does, in a few words
@@ -115,9 +131,9 @@ using StructureValues = std::vector<std::int64_t>;
 
 /// What a module of some structure has.
 struct Description {
-  std::vector<PortSpec> inputs;
-  std::vector<ParameterSpec> parameters;
-  std::vector<std::string> outputs;
+  std::vector<PortSpec> inputs;           ///< where cables end
+  std::vector<ParameterSpec> parameters;  ///< its knobs; cables may end there too
+  std::vector<std::string> outputs;       ///< where cables begin
 };
 
 /// A kind of module. `type_of<M>()` makes it from a struct as above; one with a structure has a static array
@@ -126,12 +142,15 @@ struct ModuleType {
   const char* name;                      ///< "vca": in files
   const char* summary;                   ///< what it does, in a line
   std::span<const Structure> structure;  ///< what it is built with
+  /// Fills in what a module of this structure has.
   void (*describe)(const StructureValues& structure, Description& description);
+  /// Records what it does; `data` is the type's.
   void (*record)(const void* data, Recorder& recorder);
   const void* data = nullptr;  ///< a host's own, for `record`; it outlives what is recorded
   bool mixes_voices = false;   ///< the mix point: its output is one for all notes
 };
 
+/// The kind of module that M describes; `data` is handed to its `record`.
 template <class M>
 constexpr ModuleType type_of(const void* data = nullptr) {
   ModuleType type{M::name, M::summary, {}, M::describe, M::record, data};

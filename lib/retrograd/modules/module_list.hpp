@@ -12,6 +12,7 @@
 
 namespace retrograd {
 
+/// Kinds of modules, by their names.
 class ModuleList {
  public:
   /// Those of the library.
@@ -24,6 +25,7 @@ class ModuleList {
   void remove(std::string_view name);
   /// Null where there is none of that name.
   const ModuleType* find(std::string_view name) const;
+  /// In the order in which they were added, the library's first.
   const std::vector<const ModuleType*>& types() const { return types_; }
 
  private:

@@ -26,8 +26,10 @@ class Recorder {
 
   /// Whether any cable or output of the rack reads this output: others need not be recorded.
   virtual bool is_read(std::string_view output) const = 0;
+  /// What an output carries.
   virtual void out(std::string_view output, Var value) = 0;
 
+  /// What is recorded on.
   virtual Tape& tape() = 0;
   /// The samples of a signal that nothing else says the length of.
   virtual std::optional<std::int64_t> length() const = 0;
@@ -35,9 +37,13 @@ class Recorder {
   /// What is played, for the module `note`: when it is held, and what an instrument says of the key. A note that nothing
   /// plays has none of the latter.
   struct Played {
-    Var gate;
-    std::optional<Var> key, velocity, bend, pressure;
+    Var gate;                     ///< high while the note is held
+    std::optional<Var> key;       ///< as MIDI numbers them, 69 at 440 Hz
+    std::optional<Var> velocity;  ///< 0 to 1
+    std::optional<Var> bend;      ///< the wheel, -1 to 1
+    std::optional<Var> pressure;  ///< 0 to 1
   };
+  /// What is played.
   virtual const Played& played() const = 0;
   /// The sum of voices, for the module `voices`: the same Var where one note is one row.
   virtual Var mix_voices(Var signal) = 0;

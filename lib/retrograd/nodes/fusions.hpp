@@ -8,8 +8,11 @@ namespace retrograd {
 
 /// wave * envelope * gain, the gain constant over time: nodes/operator.hpp.
 inline constexpr Fusion operator_fusion{.name = "operator", .factors = 2, .constant_inputs = 0b100};
+/// Its first factor.
 inline constexpr FusionPlace operator_wave{&operator_fusion, 0};
+/// Its second factor.
 inline constexpr FusionPlace operator_envelope{&operator_fusion, 1};
+/// Their product.
 inline constexpr FusionPlace operator_product{&operator_fusion};
 
 }  // namespace retrograd

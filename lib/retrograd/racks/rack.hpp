@@ -40,9 +40,10 @@ Module make_module(std::string name, const ModuleType& type, StructureValues str
 /// From an output to an input, which carries the signal as it is, or to a parameter, which is modulated by `amount`
 /// times the signal. Several into one place add up.
 struct Cable {
-  std::string from, to;  ///< "lfo.out", "filter.cutoff"
-  double amount = 1.0;   ///< a parameter of the rack, of a cable that modulates
-  std::string name = {}; ///< of that parameter; empty: "lfo.out>filter.cutoff"
+  std::string from;       ///< "lfo.out"
+  std::string to;         ///< "filter.cutoff"
+  double amount = 1.0;    ///< a parameter of the rack, of a cable that modulates
+  std::string name = {};  ///< of that parameter; empty: "lfo.out>filter.cutoff"
   bool operator==(const Cable&) const = default;
 };
 /// What the amount is called.

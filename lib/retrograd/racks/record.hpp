@@ -25,7 +25,10 @@ struct RecordOptions {
   std::optional<Var> gate = std::nullopt;
   /// What an instrument says of its keys: numbers, or one for each row. Else the note's, a key of its frequency, and no
   /// bend or pressure. `velocity` is also what the sound is multiplied by where no cable goes from note.velocity.
-  std::optional<Var> key = std::nullopt, velocity = std::nullopt, bend = std::nullopt, pressure = std::nullopt;
+  std::optional<Var> key = std::nullopt;
+  std::optional<Var> velocity = std::nullopt;  ///< 0 to 1
+  std::optional<Var> bend = std::nullopt;      ///< the wheel, -1 to 1
+  std::optional<Var> pressure = std::nullopt;  ///< 0 to 1
   /// The rows are voices that a module `voices` adds up: what it feeds has one row, and its parameters one value. Else a
   /// row is a note by itself.
   bool rows_are_voices = false;
