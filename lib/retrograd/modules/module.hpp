@@ -68,8 +68,8 @@ enum class Modulation {
 struct Draw {
   /// From where.
   enum class Kind {
-    shown,        ///< between the ends of the knob, evenly, or evenly in its logarithm where the knob is logarithmic
-    keep,         ///< the rack's own value
+    shown,  ///< between the ends of the knob, evenly, or evenly in its logarithm where the knob is logarithmic
+    keep,   ///< the rack's own value
     uniform,      ///< evenly from `low` to `high`
     logarithmic,  ///< the same in the logarithm
     one_of,       ///< one of `values`
@@ -80,31 +80,31 @@ struct Draw {
     to_rise,  ///< to the time until the recording is loud
     to_end,   ///< to the recording's end
   };
-  Kind kind = Kind::shown;              ///< from where
-  double low = 0.0;                     ///< the least that is drawn
-  double high = 1.0;                    ///< the most
-  Raised raised = Raised::never;        ///< to the time that the recording takes to become loud, or to its end
+  Kind kind = Kind::shown;        ///< from where
+  double low = 0.0;               ///< the least that is drawn
+  double high = 1.0;              ///< the most
+  Raised raised = Raised::never;  ///< to the time that the recording takes to become loud, or to its end
   std::span<const double> values = {};  ///< static: it must outlive the program's use of it
   double spread = 0.0;                  ///< what was drawn is off by up to this part of it
 };
 
 /// One knob. `low_shown` to `high_shown` is where people turn it, inside the domain.
 struct ParameterSpec {
-  std::string name;                    ///< in its module: "attack", "envelope.attack"
-  Unit unit = Unit::none;              ///< of its value
-  Domain domain = real;                ///< where its values may lie
-  double usual = 0.0;                  ///< where a file does not say
-  Role role = Role::none;              ///< what it means to who plays or fits the rack
-  bool is_logarithmic = false;         ///< how the knob is divided
-  double low_shown = 0.0;              ///< the knob's lower end
-  double high_shown = 1.0;             ///< the knob's upper end
-  Draw when_heard = {};                ///< where the module is heard
-  Draw when_modulating = {};           ///< where it is not: what it makes moves something else
-  double fit_rate = 1.0;               ///< how fast a fit moves it, relative to the learning rate
-  double fit_rate_heard = 1.0;         ///< the same where the module is heard
-  bool is_latched = false;             ///< read when a gate moves: no cable may go here
+  std::string name;                          ///< in its module: "attack", "envelope.attack"
+  Unit unit = Unit::none;                    ///< of its value
+  Domain domain = real;                      ///< where its values may lie
+  double usual = 0.0;                        ///< where a file does not say
+  Role role = Role::none;                    ///< what it means to who plays or fits the rack
+  bool is_logarithmic = false;               ///< how the knob is divided
+  double low_shown = 0.0;                    ///< the knob's lower end
+  double high_shown = 1.0;                   ///< the knob's upper end
+  Draw when_heard = {};                      ///< where the module is heard
+  Draw when_modulating = {};                 ///< where it is not: what it makes moves something else
+  double fit_rate = 1.0;                     ///< how fast a fit moves it, relative to the learning rate
+  double fit_rate_heard = 1.0;               ///< the same where the module is heard
+  bool is_latched = false;                   ///< read when a gate moves: no cable may go here
   Modulation modulation = Modulation::adds;  ///< how cables act
-  std::string summary = {};            ///< what it does, in a few words
+  std::string summary = {};                  ///< what it does, in a few words
 };
 
 /// Where cables end.
@@ -118,12 +118,12 @@ struct PortSpec {
 
 /// What is fixed while a rack plays and is not fitted: a waveform, a number of inputs.
 struct Structure {
-  const char* name;                                    ///< "inputs"
-  std::int64_t low = 0;                                ///< the least, of a whole number
-  std::int64_t high = 0;                               ///< the most
-  std::int64_t usual = 0;                              ///< where a file does not say; of choices: which
-  std::span<const char* const> choices = {};           ///< not empty: one of these words
-  const char* summary = "";                            ///< what it does, in a few words
+  const char* name;                           ///< "inputs"
+  std::int64_t low = 0;                       ///< the least, of a whole number
+  std::int64_t high = 0;                      ///< the most
+  std::int64_t usual = 0;                     ///< where a file does not say; of choices: which
+  std::span<const char* const> choices = {};  ///< not empty: one of these words
+  const char* summary = "";                   ///< what it does, in a few words
 };
 
 /// The values of a module's structure, in the order of its ModuleType's: whole numbers; of choices, which.

@@ -21,7 +21,7 @@ namespace retrograd {
 struct Note {
   double frequency = 440.0;    ///< Hz
   std::vector<GatePair> gate;  ///< seconds
-  double velocity = 1.0;       ///< 0 to 1. Where no cable goes from note.velocity, the sound is multiplied by it
+  double velocity = 1.0;  ///< 0 to 1. Where no cable goes from note.velocity, the sound is multiplied by it
   bool operator==(const Note&) const = default;
 };
 
@@ -75,11 +75,11 @@ std::int64_t length_in_samples(const Rack& rack);
 /// A parameter of a rack, named by its path. `value` refers into the rack and lives as long as its modules and cables
 /// stay where they are.
 struct RackParameter {
-  std::string name;         ///< its path
-  double& value;            ///< in the rack
-  ParameterSpec spec;       ///< what it is
-  bool is_heard;            ///< its module is heard, rather than that it modulates
-  int module;               ///< whose it is, or the one that the cable modulates; the number of modules: the note's
+  std::string name;    ///< its path
+  double& value;       ///< in the rack
+  ParameterSpec spec;  ///< what it is
+  bool is_heard;       ///< its module is heard, rather than that it modulates
+  int module;  ///< whose it is, or the one that the cable modulates; the number of modules: the note's
 
   /// Where its values may lie.
   const Domain& domain() const { return spec.domain; }

@@ -39,7 +39,8 @@ struct RecordedRack {
   Var audio;                    ///< the mean of the outputs: (length), or (rows, length)
   std::vector<Var> outputs;     ///< the channels, the same shape each
   std::vector<Var> parameters;  ///< in the order of parameters(rack), named by path, or given
-  std::vector<Var> voices;      ///< what each note sounds like: what goes into the modules `voices`, else the outputs
+  std::vector<Var>
+      voices;  ///< what each note sounds like: what goes into the modules `voices`, else the outputs
 };
 
 /// Options of a tape that fits the rack: its sample rate and length.
