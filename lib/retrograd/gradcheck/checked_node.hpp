@@ -7,9 +7,9 @@
 #pragma once
 
 #include <retrograd/math/dual.hpp>
-#include <retrograd/nodes/length.hpp>
 #include <retrograd/nodes/reduction.hpp>
 #include <retrograd/nodes/whole.hpp>
+#include <retrograd/tape/length.hpp>
 
 #include <concepts>
 #include <utility>

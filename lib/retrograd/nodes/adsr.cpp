@@ -1,5 +1,5 @@
 #include <retrograd/nodes/adsr.hpp>
-#include <retrograd/nodes/length.hpp>
+#include <retrograd/tape/length.hpp>
 
 namespace retrograd {
 

@@ -15,9 +15,9 @@
 #include <retrograd/math/running_sum.hpp>
 #include <retrograd/nodes/arithmetic.hpp>
 #include <retrograd/nodes/fusions.hpp>
-#include <retrograd/nodes/length.hpp>
 #include <retrograd/nodes/node.hpp>
 #include <retrograd/nodes/tile.hpp>
+#include <retrograd/tape/length.hpp>
 
 #include <bit>
 #include <cmath>

@@ -14,7 +14,7 @@
 
 #include <retrograd/backends/cpu/kernels.hpp>
 #include <retrograd/math/functions.hpp>
-#include <retrograd/nodes/length.hpp>
+#include <retrograd/tape/length.hpp>
 
 namespace retrograd {
 
