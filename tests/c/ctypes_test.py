@@ -448,13 +448,13 @@ def test_a_subtractive_rack_fits():
     call("rg_patch_set_named", patch, b"amp_env.decay", 0.05)
     call("rg_patch_set_named", patch, b"mix.level.1", 0.05)
     options = defaults(FitOptions, "rg_fit_options_init")
-    options.steps, options.restarts = 10, 1
+    options.steps, options.restarts = 60, 1
     options.frequency, options.gate_on, options.gate_off = 220.0, 0.0, 0.1
     patterns = (c_char_p * 2)(b"vibrato.*", b"*>*")
     options.frozen, options.frozen_count = patterns, 2
     fitted, result = Patch(), FitResult(size=sizeof(FitResult))
     call("rg_fit", recording, len(recording), 44100.0, patch, byref(options), byref(fitted), byref(result))
-    assert result.loss_after < result.loss_before
+    assert result.loss_after < 0.9 * result.loss_before
     frozen = {"vibrato.frequency", "vibrato.out>note.frequency", "pitch_env.out>osc_1.ratio"}
     before, after = values_of(patch), values_of(fitted)
     names = [name_of(patch, index) for index in range(len(before))]

@@ -69,7 +69,7 @@ TEST_CASE("bad input: one clear message that names the file, exit code 3, nothin
            {{"render", "type.toml", "-o", "kept.wav"}, "type.toml:19:8: fm.operator.1.gain: is a string"},
            {{"render", "range.toml", "-o", "kept.wav"}, "fm.operator.1.envelope.sustain: is 1.3"},
            {{"render", "nan.toml", "-o", "kept.wav"}, "note.frequency: is nan"},
-           {{"render", "cycle.toml", "-o", "kept.wav"}, "cycle 0 -> 1 -> 0"},
+           {{"render", "cycle.toml", "-o", "kept.wav"}, "loop fm.operator.0 -> fm.operator.1 -> fm.operator.0"},
            {{"render", "gate.toml", "-o", "kept.wav"}, "note.gate.0: "},
            {{"render", "mad.toml", "-o", "kept.wav"}, "cannot write 'kept.wav': the patch's sound is nan"},
            {{"render", "endless.toml", "-o", "kept.wav"}, "'kept.wav': a WAV file holds at most 4 GiB"},

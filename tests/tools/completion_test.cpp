@@ -88,7 +88,7 @@ TEST_CASE(
     CHECK(offers("fit b") == std::set<std::string>{"bell.wav"});
     CHECK(offers("fit ") == std::set<std::string>{"bell.wav", "sounds"});
     CHECK(offers("fit --output-dir ") == std::set<std::string>{"sounds"});
-    CHECK(offers("help g") == std::set<std::string>{"gradient", "gradcheck"});
+    CHECK(offers("help g") == std::set<std::string>{"gradient", "gradcheck", "graph"});
     CHECK(!offers("help fit -").contains("--steps"));
   }
 }

@@ -13,7 +13,7 @@ TEST_CASE("patch writes the built-in patches, which render as they are") {
   const Outcome to_fit = run(place, {"patch", "--fit", "-o", "fit.toml"});
   CHECK(to_fit.code == 0);
   CHECK(to_fit.out.empty());
-  CHECK(contains(to_fit.err, "fit.toml: 6 modules, 1 s at 44100 Hz"));
+  CHECK(contains(to_fit.err, "fit.toml: 7 modules, 1 s at 44100 Hz"));
   CHECK(load_rack((place / "fit.toml").string()) == default_rack_to_fit());
   CHECK(run(place, {"render", "fit.toml", "-o", "a.wav"}).code == 0);
   CHECK(parse_rack(run(place, {"patch", "--sample-rate", "48000"}).out, "it").sample_rate == 48000);

@@ -17,6 +17,7 @@ NotePlayer::NotePlayer(const MidiFile& file, double sample_rate, int channels)
     if (is_note_on(message)) notes_ = messages_.size();
   }
   end_ = sample_at(file.duration);
+  last_ = end_ + sample_at(longest_tail);
 }
 
 StreamStatus NotePlayer::process(Instrument& instrument, float* const* outputs, int frames) noexcept {

@@ -18,9 +18,13 @@ class NotePlayer {
   /// there are. After the file's duration every note ends. Allocates nothing.
   StreamStatus process(Instrument& instrument, float* const* outputs, int frames) noexcept;
 
-  /// All notes have been played, and nothing sounds any more, whatever else is in the file.
+  /// Seconds that notes may ring behind the file's end: a patch without an envelope never ends by itself.
+  static constexpr double longest_tail = 60.0;
+
+  /// All notes have been played, and nothing sounds any more, whatever else is in the file; or what sounds has rung for
+  /// longest_tail.
   bool is_done(const Instrument& instrument) const noexcept {
-    return next_ >= notes_ && instrument.sounding() == 0;
+    return next_ >= notes_ && (instrument.sounding() == 0 || position_ >= last_);
   }
 
  private:
@@ -31,7 +35,7 @@ class NotePlayer {
 
   std::vector<Message> messages_;
   std::vector<float*> outputs_;
-  std::int64_t end_;
+  std::int64_t end_, last_;
   std::size_t notes_ = 0;  // messages up to the last that begins a note
   std::int64_t position_ = 0;
   std::size_t next_ = 0;

@@ -96,6 +96,10 @@ Rendering render_notes_to_file(const Rack& patch, const MidiFile& file, int voic
     for (std::size_t n = 0; n < block; ++n)
       for (std::size_t c = 0; c < channels; ++c) samples.push_back(rows[c][n]);
   } while (!player.is_done(instrument));
+  if (instrument.sounding() > 0)
+    std::cerr << output.path.string() << ": cut " << number(NotePlayer::longest_tail)
+              << " s behind the last note, where " << count(instrument.sounding(), "note")
+              << " sounded on: the patch has no envelope that ends it\n";
   return write(std::move(samples), patch, output);
 }
 

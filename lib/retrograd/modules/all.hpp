@@ -10,11 +10,9 @@
 #include <retrograd/modules/vca.hpp>
 #include <retrograd/modules/voices.hpp>
 
-#include <array>
-
 namespace retrograd {
 
-inline constexpr std::array all_modules{
+inline constexpr ModuleType all_modules[] = {
     type_of<OscillatorModule>(), type_of<FMOperatorModule>(), type_of<AdsrModule>(),
     type_of<VcaModule>(),        type_of<MixerModule>(),      type_of<SumModule>(),
     type_of<ConstantModule>(),   type_of<VoicesModule>(),

@@ -434,8 +434,8 @@ constexpr Kernels::PerType kernels_of_type() {
     fill_levels<TileForward<N>, Real>(kernels.forward);
     fill_levels<TileAdjoint<N>, Real>(kernels.adjoint);
     if constexpr (N::advance_reads != 0) fill_levels<TileAdvance<N>, Real>(kernels.advance);
-    if constexpr (N::fusion_place.fusion == &operator_fusion &&
-                  N::fusion_place.factor == operator_wave.factor && std::is_same_v<Real, float>) {
+    // The loops of a pattern are its first factor's.
+    if constexpr (N::fusion_place.factor == operator_wave.factor && std::is_same_v<Real, float>) {
       fill_operator_levels<N>(kernels);
     }
     kernels.state_bytes = sizeof(State);
