@@ -140,9 +140,9 @@ TEST_CASE("gradients, checks and fits are of racks, with what is frozen where it
   CHECK(gradients.at("gradients").contains("bend.out>osc_1.ratio"));
   const Outcome checked = run(place, {"gradcheck", "bass.toml"});
   CHECK_MESSAGE(checked.code == 0, checked.out);
-  const Outcome fit = run(
-      place, {"fit", "target.wav", "--patch", "bass.toml", "--steps", "60", "--restarts", "2", "--frequency",
-              "110", "--gate", "0,0.1", "--set", "mix.level.0=0.05", "--freeze", "env.*", "--freeze", "note.frequency"});
+  const Outcome fit = run(place, {"fit", "target.wav", "--patch", "bass.toml", "--steps", "60", "--restarts",
+                                  "2", "--frequency", "110", "--gate", "0,0.1", "--set", "mix.level.0=0.05",
+                                  "--freeze", "env.*", "--freeze", "note.frequency"});
   CHECK_MESSAGE(fit.code == 0, fit.err);
   Rack fitted = load_rack((place / "fitted.toml").string());
   Rack before = parse_rack(bass, "bass");
