@@ -404,10 +404,23 @@ struct OperatorLoops {
   static void adjoint(const OperatorCall& call);
 };
 
+/// Whether operators run in one pass at a level: where there are loops for wider levels, the plain ones serve old processors,
+/// and would be a twentieth of the library. The bits are the same.
+constexpr bool has_fused_loops(math::SimdLevel level) {
+  return math::has_loops(level) &&
+         (level != math::SimdLevel::plain ||
+          !(math::has_loops(math::SimdLevel::v3) || math::has_loops(math::SimdLevel::v4)));
+}
+
+/// Whether a stage's patterns run in one pass at the level in use. In f64, which is for checks, they would only be code.
+inline bool joins_fusions(ElementType type) {
+  return type == ElementType::f32 && has_fused_loops(math::simd_level());
+}
+
 template <class Oscillator>
 constexpr void fill_operator_levels(Kernels::PerType& kernels) {
   const auto fill = [&]<math::SimdLevel level>() {
-    if constexpr (math::has_loops(level)) {
+    if constexpr (has_fused_loops(level)) {
       kernels.operator_forward[static_cast<int>(level)] = &OperatorLoops<Oscillator, level>::forward;
       kernels.operator_adjoint[static_cast<int>(level)] = &OperatorLoops<Oscillator, level>::adjoint;
     }

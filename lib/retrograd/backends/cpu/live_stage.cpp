@@ -20,7 +20,7 @@ int choose_tile(int slots, std::int64_t length) {
 
 LiveStage::LiveStage(const StageContext& context, int stage, ConstantsAt& constants, bool has_gradients)
     : LiveStage(context, stage, constants, has_gradients,
-                forward_program(context.plan, stage, context.type == ElementType::f32)) {}
+                forward_program(context.plan, stage, joins_fusions(context.type))) {}
 
 LiveStage::LiveStage(const StageContext& context, int stage, ConstantsAt& constants, bool has_gradients,
                      TileProgram forward)
@@ -263,8 +263,7 @@ LiveStage::Rewind::Rewind(const LiveStage& stage, TileProgram program)
 }
 
 void LiveStage::prepare_rewind(std::vector<bool>& has_adjoint) {
-  rewind_.emplace(*this,
-                  backward_program(context_.plan, stage_, context_.type == ElementType::f32, has_adjoint));
+  rewind_.emplace(*this, backward_program(context_.plan, stage_, joins_fusions(context_.type), has_adjoint));
   for (const int n : rewind_->bound.program().row_sums) has_adjoint[static_cast<std::size_t>(n)] = true;
 }
 

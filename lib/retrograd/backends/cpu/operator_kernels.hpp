@@ -40,13 +40,13 @@ struct OperatorAdjoint {
 
 template <class Oscillator, math::SimdLevel level>
 void OperatorLoops<Oscillator, level>::forward(const OperatorCall& call) {
-  if constexpr (math::has_loops(level))
+  if constexpr (has_fused_loops(level))
     math::Kernel<OperatorForward<Oscillator>, float>::template of<level>()(call);
 }
 
 template <class Oscillator, math::SimdLevel level>
 void OperatorLoops<Oscillator, level>::adjoint(const OperatorCall& call) {
-  if constexpr (math::has_loops(level))
+  if constexpr (has_fused_loops(level))
     math::Kernel<OperatorAdjoint<Oscillator>, float>::template of<level>()(call);
 }
 

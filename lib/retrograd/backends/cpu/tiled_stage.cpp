@@ -28,7 +28,8 @@ template <class Real>
 class TiledStage final : public StageRunner {
  public:
   TiledStage(const StageContext& context, int stage)
-      : TiledStage(context, stage, forward_program(context.plan, stage, joins_fusions)) {}
+      : TiledStage(context, stage,
+                   forward_program(context.plan, stage, joins_fusions(element_type_of<Real>))) {}
 
   TiledStage(const StageContext& context, int stage, TileProgram forward)
       : context_(context),
@@ -87,8 +88,8 @@ class TiledStage final : public StageRunner {
   }
 
   int prepare_rewind(std::vector<bool>& has_adjoint) override {
-    auto prepared =
-        std::make_unique<Rewind>(*this, backward_program(context_.plan, stage_, joins_fusions, has_adjoint));
+    auto prepared = std::make_unique<Rewind>(
+        *this, backward_program(context_.plan, stage_, joins_fusions(element_type_of<Real>), has_adjoint));
     for (const int n : prepared->bound.program().row_sums) has_adjoint[static_cast<std::size_t>(n)] = true;
     rewinds_.push_back(std::move(prepared));
     return static_cast<int>(rewinds_.size()) - 1;
@@ -151,9 +152,6 @@ class TiledStage final : public StageRunner {
   }
 
  private:
-  // In f64, which is for checks, they would only be code.
-  static constexpr bool joins_fusions = element_type_of<Real> == ElementType::f32;
-
   struct Rewind {
     Rewind(TiledStage& stage, TileProgram program)
         : row_adjoint_data(program.row_adjoints.size()),
@@ -213,7 +211,7 @@ class TiledStage final : public StageRunner {
   void split_over_time() {
     const auto workers = static_cast<std::int64_t>(context_.executor.workers());
     if (!has_threads_to_spare() || tiles_ < 2 * workers || !states_.reductions.empty()) return;
-    TileProgram program = advance_program(context_.plan, stage_, joins_fusions);
+    TileProgram program = advance_program(context_.plan, stage_, joins_fusions(element_type_of<Real>));
     const auto computed = std::ranges::count(program.steps, TileStep::Kind::forward, &TileStep::kind);
     if (2 * static_cast<std::size_t>(computed) > forward_.program().steps.size()) return;
     advance_.emplace(std::move(program), context_.plan, stage_, context_.storage, states_, tile_);
@@ -287,7 +285,9 @@ class TiledStage final : public StageRunner {
     for (const PlanNode& node : context_.plan.nodes) has_adjoint.push_back(node.stored);
     const int slots = std::max(
         forward.slots,
-        is_trainable() ? backward_program(context_.plan, stage_, joins_fusions, has_adjoint).slots : 0);
+        is_trainable()
+            ? backward_program(context_.plan, stage_, joins_fusions(element_type_of<Real>), has_adjoint).slots
+            : 0);
     int tile = Tile<Real>::max_samples;
     while (tile > smallest_tile && static_cast<std::size_t>(slots * tile) * sizeof(Real) > scratch_budget)
       tile /= 2;
