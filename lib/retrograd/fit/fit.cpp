@@ -120,28 +120,32 @@ std::vector<double> losses_in_batches(const FitTarget& target, std::span<const R
 // the draw: then `result` gets the best rack that was drawn, if it is better than what it has.
 std::vector<Rack> first_rows(const FitTarget& target, const RackDraws& draws, const FitOptions& options,
                              const FitWatcher& watcher, FitResult& result) {
-  constexpr int draws_per_row = 8;
+  constexpr int draws_per_row = 8, batch = 16;
   std::vector<Rack> rows{draws.tuned()};
-  const int wanted = options.restarts - 1;
-  if (wanted == 0) return rows;
-  std::vector<Rack> drawn;
-  for (int i = 0; i < draws_per_row * wanted; ++i) drawn.push_back(draws.draw(options.seed, i));
-  const std::vector<double> losses =
-      losses_in_batches(target, drawn, options, [&](std::span<const double> so_far) {
-        for (std::size_t i = 0; i < so_far.size(); ++i)
-          if (so_far[i] < result.loss_after) {
-            result.rack = drawn[i];
-            result.loss_after = so_far[i];
-          }
-        return !watcher || watcher({0, options.steps, result.loss_after});
-      });
-  if (losses.size() < drawn.size()) return {};
-  std::vector<std::size_t> order(drawn.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, {}, [&](std::size_t i) {
-    return std::isfinite(losses[i]) ? losses[i] : std::numeric_limits<double>::infinity();
+  const int wanted = options.restarts - 1, all = draws_per_row * wanted;
+  std::vector<double> losses;
+  while (std::ssize(losses) < all) {
+    if (watcher && !watcher({0, options.steps, result.loss_after})) return {};
+    std::vector<Rack> some;
+    const auto first = static_cast<int>(losses.size());
+    for (int i = first; i < std::min(first + batch, all); ++i) some.push_back(draws.draw(options.seed, i));
+    for (const double loss : losses_in_batches(target, some, options, {})) {
+      const auto place = losses.size() - static_cast<std::size_t>(first);
+      losses.push_back(loss);
+      if (!(loss < result.loss_after)) continue;
+      result.rack = some[place];
+      result.loss_after = loss;
+    }
+  }
+  std::vector<int> order(losses.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, {}, [&](int i) {
+    const double loss = losses[static_cast<std::size_t>(i)];
+    return std::isfinite(loss) ? loss : std::numeric_limits<double>::infinity();
   });
-  for (int i = 0; i < wanted; ++i) rows.push_back(drawn[order[static_cast<std::size_t>(i)]]);
+  // Drawn once more, so that thousands need not be kept.
+  for (int i = 0; i < wanted; ++i)
+    rows.push_back(draws.draw(options.seed, order[static_cast<std::size_t>(i)]));
   return rows;
 }
 

@@ -13,7 +13,9 @@
 #include <cstring>
 #include <exception>
 #include <limits>
-#include <memory>
+#include <list>
+#include <mutex>
+#include <utility>
 #include <string>
 #include <vector>
 
@@ -179,6 +181,12 @@ struct Instruments {
   Bundle bundle;
 };
 
+/// Those that hosts have, until they say that they are done or, as lilv does, unload the binary without a word.
+struct Described {
+  std::mutex mutex;
+  std::list<Instruments> all;
+} described_so_far;
+
 // No exception may reach the host.
 LV2_Handle instantiate(const LV2_Descriptor* descriptor, double sample_rate, const char*,
                        const LV2_Feature* const* features) {
@@ -197,8 +205,10 @@ LV2_Handle instantiate(const LV2_Descriptor* descriptor, double sample_rate, con
 Plugin& plugin_of(LV2_Handle handle) { return *static_cast<Plugin*>(handle); }
 
 const LV2_Lib_Descriptor* describe(const char* folder) {
-  auto made = std::make_unique<Instruments>();
-  made->bundle = load_bundle(folder);
+  Bundle bundle = load_bundle(folder);
+  const std::lock_guard lock(described_so_far.mutex);
+  Instruments* const made = &described_so_far.all.emplace_back();
+  made->bundle = std::move(bundle);
   static_cast<LV2_Descriptor&>(made->described) = {
       made->bundle.uri.c_str(),
       instantiate,
@@ -209,12 +219,15 @@ const LV2_Lib_Descriptor* describe(const char* folder) {
       [](LV2_Handle handle) { delete static_cast<Plugin*>(handle); },
       nullptr};
   made->described.bundle = &made->bundle;
-  made->library = {made.get(), sizeof(LV2_Lib_Descriptor),
-                   [](LV2_Lib_Handle handle) { delete static_cast<Instruments*>(handle); },
+  made->library = {made, sizeof(LV2_Lib_Descriptor),
+                   [](LV2_Lib_Handle handle) {
+                     const std::lock_guard done(described_so_far.mutex);
+                     described_so_far.all.remove_if([&](const Instruments& each) { return &each == handle; });
+                   },
                    [](LV2_Lib_Handle handle, std::uint32_t index) -> const LV2_Descriptor* {
                      return index == 0 ? &static_cast<Instruments*>(handle)->described : nullptr;
                    }};
-  return &made.release()->library;
+  return &made->library;
 }
 
 }  // namespace
