@@ -15,8 +15,8 @@
 #include <limits>
 #include <list>
 #include <mutex>
-#include <utility>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../bundle.hpp"
