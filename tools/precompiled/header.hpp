@@ -1,7 +1,6 @@
 // What most files of the program include, compiled once for all of them. Only a build that asks for it
 // (-Dprecompiled=true) has it: in the others each file shows that it includes what it needs.
 
-#include <retrograd/nodes/routing.hpp>
 #include <retrograd/racks/gate.hpp>
 #include <retrograd/racks/rack.hpp>
 #include <retrograd/tape/tape.hpp>
