@@ -114,6 +114,7 @@ void Instrument::prepare(double sample_rate, int max_block) {
   state.samples.assign(rows * frames, 0.0f);
   state.outputs.resize(rows);
   for (std::size_t row = 0; row < rows; ++row) state.outputs[row] = state.samples.data() + row * frames;
+  state.heard = state.outputs;
   const auto heard = static_cast<std::size_t>(state.channel_count);
   state.mixed.assign(heard * frames, 0.0f);
   state.mixed_rows.resize(heard);

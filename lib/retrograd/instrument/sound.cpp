@@ -69,7 +69,8 @@ StreamStatus Instrument::State::process(float* const* output, int frames) noexce
     std::int64_t part = frames - done;
     if (!waiting.empty()) part = std::min(part, waiting.front().time - position);
     if (any_is_released()) part = std::min(part, grid - position % grid);
-    const StreamStatus status = stream.process(nullptr, outputs.data(), static_cast<int>(part));
+    choose_heard();
+    const StreamStatus status = stream.process(nullptr, heard.data(), static_cast<int>(part));
     if (status != StreamStatus::ok && status != StreamStatus::not_finite) {
       for (int c = 0; c < channel_count; ++c) std::fill_n(output[c], frames, 0.0f);
       reset();
@@ -87,13 +88,28 @@ StreamStatus Instrument::State::process(float* const* output, int frames) noexce
   return worst;
 }
 
-// Voice 0 first.
+// All but the rows of voices that are free, which nobody copies.
+void Instrument::State::choose_heard() noexcept {
+  const std::size_t rows = sounds.size(), first = has_mix_point ? static_cast<std::size_t>(channel_count) : 0;
+  for (std::size_t row = first; row < outputs.size(); ++row) {
+    const auto voice = static_cast<int>((row - first) % rows);
+    heard[row] = voices.phase(voice) == VoicePhase::free ? nullptr : outputs[row];
+  }
+}
+
+// Voice 0 first; of those that sleep nothing.
 void Instrument::State::add_voices(int channel, float* output, int frames) const noexcept {
   const std::size_t rows = has_mix_point ? 1 : sounds.size(),
                     first = static_cast<std::size_t>(channel) * rows;
-  std::copy_n(outputs[first], frames, output);
-  for (std::size_t v = first + 1; v < first + rows; ++v)
-    for (int i = 0; i < frames; ++i) output[i] += outputs[v][i];
+  bool is_first = true;
+  for (std::size_t row = first; row < first + rows; ++row) {
+    if (heard[row] == nullptr) continue;
+    if (std::exchange(is_first, false))
+      std::copy_n(heard[row], frames, output);
+    else
+      for (int i = 0; i < frames; ++i) output[i] += heard[row][i];
+  }
+  if (is_first) std::fill_n(output, frames, 0.0f);
 }
 
 void Instrument::State::stop_bad_voices() noexcept {

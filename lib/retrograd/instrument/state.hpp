@@ -132,7 +132,10 @@ struct Instrument::State {
 
   StreamStatus process(float* const* output, int frames) noexcept;
 
-  // Voice 0 first.
+  // All but the rows of voices that are free, which nobody copies.
+  void choose_heard() noexcept;
+
+  // Voice 0 first; of those that sleep nothing.
   void add_voices(int channel, float* output, int frames) const noexcept;
 
   void stop_bad_voices() noexcept;
@@ -157,6 +160,7 @@ struct Instrument::State {
   std::int64_t position = 0;
   std::vector<float> samples, mixed;  // of each of the stream's channels; of a sound that is mixed to one
   std::vector<float*> outputs;
+  std::vector<float*> heard;  // the same, null where a voice is free
   std::vector<float*> mixed_rows;
 };
 

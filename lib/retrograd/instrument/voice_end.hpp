@@ -20,9 +20,6 @@ class VoiceEnd {
     quiet_ = 0;
   }
 
-  /// The gate is high: what is quiet meanwhile has not ended.
-  void hold() noexcept { quiet_ = 0; }
-
   /// The voice's `count` samples from sample `time` on, in each of its channels in turn: those that lie in one mark's
   /// stretch. `samples` is one channel's.
   void hear(const float* samples, std::int64_t count) noexcept {
