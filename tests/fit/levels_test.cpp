@@ -1,9 +1,11 @@
 // Which parameters say how loud a rack is, and scaling them.
 #include <doctest/doctest.h>
+
 #include <retrograd/fit/levels.hpp>
 #include <retrograd/racks/fm.hpp>
 #include <retrograd/racks/record.hpp>
 #include <retrograd/racks/rules.hpp>
+#include "../racks/rack_fixture.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -37,16 +39,6 @@ std::string levels_of(Rack rack) {
   std::string text;
   for (const std::size_t p : heard_levels(rack)) text += (text.empty() ? "" : " ") + parameters(rack)[p].name;
   return text;
-}
-
-double peak_of(const Rack& rack) {
-  Tape tape(tape_options(rack));
-  const RecordedRack recorded = record(tape, rack);
-  tape.play({recorded.audio});
-  double peak = 0.0;
-  for (const float x : tape.value(recorded.audio).as<float>())
-    peak = std::max(peak, std::abs(static_cast<double>(x)));
-  return peak;
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 // Where fits begin: racks drawn as the specifications of their parameters say.
 #include <doctest/doctest.h>
+
 #include <retrograd/fit/random_rack.hpp>
 #include <retrograd/racks/record.hpp>
 #include <retrograd/racks/rules.hpp>
+#include "../racks/rack_fixture.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -21,42 +23,12 @@ FitTarget tone() {
   return target;
 }
 
-// Two oscillators, a mixer, an envelope, an amplifier and an LFO.
-Rack subtractive() {
-  const ModuleList modules;
-  const auto module = [&](const char* name, const char* type, StructureValues structure = {}) {
-    return make_module(name, *modules.find(type), std::move(structure));
-  };
-  Rack rack;
-  rack.note.gate = {{0.0, 0.5}};
-  rack.modules = {module("low", "oscillator"), module("high", "oscillator"),
-                  module("mix", "mixer", {2}), module("env", "adsr"),
-                  module("amp", "vca"),        module("lfo", "oscillator", {0, 1})};
-  rack.cables = {{"low.out", "mix.in.0"},
-                 {"high.out", "mix.in.1"},
-                 {"mix.out", "amp.in"},
-                 {"env.out", "amp.cv"},
-                 {"lfo.out", "high.ratio", 0.01}};
-  rack.outputs = {"amp.out"};
-  return rack;
-}
-
-double peak_of(const Rack& rack) {
-  Tape tape(tape_options(rack));
-  const RecordedRack recorded = record(tape, rack);
-  tape.play({recorded.audio});
-  double peak = 0.0;
-  for (const float x : tape.value(recorded.audio).as<float>())
-    peak = std::max(peak, std::abs(static_cast<double>(x)));
-  return peak;
-}
-
 }  // namespace
 
 TEST_CASE(
     "a rack that is tuned has the recording's pitch, gate, length, rate and peak, and all else of its own") {
   const FitTarget target = tone();
-  for (const Rack& initial : {default_rack(), default_rack_to_fit(), subtractive()}) {
+  for (const Rack& initial : {default_rack(), default_rack_to_fit(), subtractive_rack(0.01)}) {
     const Rack tuned = RackDraws(target, initial).tuned();
     CHECK(tuned.note.frequency == 400.0);
     CHECK(tuned.note.gate == std::vector<GatePair>{target.gate});
@@ -72,7 +44,7 @@ TEST_CASE(
     "draws are valid, differ by seed and number, are the same for the same, and are about as loud as the "
     "recording") {
   const FitTarget target = tone();
-  for (const Rack& initial : {default_rack_to_fit(), subtractive()}) {
+  for (const Rack& initial : {default_rack_to_fit(), subtractive_rack(0.01)}) {
     const RackDraws draws(target, initial);
     std::set<double> ratios;
     for (int i = 0; i < 60; ++i) {
@@ -93,7 +65,7 @@ TEST_CASE(
 }
 
 TEST_CASE("every parameter of a draw lies where its specification draws it") {
-  const RackDraws draws(tone(), subtractive());
+  const RackDraws draws(tone(), subtractive_rack(0.01));
   for (int i = 0; i < 100; ++i) {
     Rack drawn = draws.draw(3, i);
     const auto value = [&](const char* name) { return find_parameter(drawn, name).value; };
@@ -111,7 +83,7 @@ TEST_CASE("every parameter of a draw lies where its specification draws it") {
 
 TEST_CASE("what is frozen is not drawn") {
   const std::vector<std::string> frozen{"env.*", "amp.level", "high.ratio"};
-  const Rack initial = subtractive();
+  const Rack initial = subtractive_rack(0.01);
   const RackDraws draws(tone(), initial, frozen);
   for (int i = 0; i < 20; ++i) {
     Rack drawn = draws.draw(3, i);

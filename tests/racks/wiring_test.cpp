@@ -1,6 +1,8 @@
 // Racks as graphs: what feeds a module is computed before it, what cannot be ordered is named, and what is heard is known.
 #include <doctest/doctest.h>
 
+#include "rack_fixture.hpp"
+
 #include <retrograd/racks/record.hpp>
 #include <retrograd/racks/rules.hpp>
 #include <retrograd/racks/wiring.hpp>
@@ -68,22 +70,6 @@ std::string of_each_note_in(const Rack& rack) {
 
 const std::string leave_out = "; leave one of its cables out (a loop needs a delay)";
 
-// Two oscillators, a mixer, an envelope and an amplifier, the cutoff of one oscillator's ratio moved by an LFO.
-Rack subtractive() {
-  Rack rack;
-  rack.note.gate = {{0.0, 0.5}};
-  rack.modules = {module("low", "oscillator"), module("high", "oscillator"),
-                  module("mix", "mixer", {2}), module("env", "adsr"),
-                  module("amp", "vca"),        module("lfo", "oscillator", {0, 1})};
-  rack.cables = {{"low.out", "mix.in.0"},
-                 {"high.out", "mix.in.1"},
-                 {"mix.out", "amp.in"},
-                 {"env.out", "amp.cv"},
-                 {"lfo.out", "high.ratio", 0.1}};
-  rack.outputs = {"amp.out"};
-  return rack;
-}
-
 }  // namespace
 
 TEST_CASE("what feeds a module comes before it, and of those that are ready the first in the rack") {
@@ -92,11 +78,11 @@ TEST_CASE("what feeds a module comes before it, and of those that are ready the 
   CHECK(order_of(operators(6, {{1, 0}, {2, 1}, {4, 3}, {5, 4}})) == "c b a f e d");
   CHECK(order_of(operators(4, {{0, 1}, {0, 2}, {1, 3}, {2, 3}})) == "a b c d");
   CHECK(order_of(operators(4, {{3, 0}, {3, 1}})) == "c d a b");
-  CHECK(order_of(subtractive()) == "low env lfo high mix amp");
+  CHECK(order_of(subtractive_rack(0.1)) == "low env lfo high mix amp");
 }
 
 TEST_CASE("the note comes first, and behind what moves its frequency, which may follow the gate") {
-  Rack rack = subtractive();
+  Rack rack = subtractive_rack(0.1);
   CHECK(Wiring(rack).order().front() == Wiring(rack).note());
   rack.cables.push_back({"env.out", "note.frequency", 0.5});
   rack.cables.push_back({"note.velocity", "env.gate"});
@@ -156,7 +142,7 @@ TEST_CASE(
   CHECK(problems_of(operators(5, {{1, 0}, {2, 1}, {2, 3}, {4, 3}, {3, 2}})) ==
         "cables.4: closes the loop c -> d -> c" + leave_out);
   // Through a parameter, too.
-  Rack rack = subtractive();
+  Rack rack = subtractive_rack(0.1);
   rack.cables.push_back({"amp.out", "low.ratio", 0.1});
   CHECK(problems_of(rack) == "cables.5: closes the loop low -> mix -> amp -> low" + leave_out);
 }
@@ -196,8 +182,8 @@ TEST_CASE("a chain of a hundred thousand modules is ordered, its loop found and 
 
 TEST_CASE("heard is what reaches an output by inputs that are heard, not by phases, gates or parameters") {
   CHECK(heard_in(operators(6, {{1, 0}, {2, 1}})) == "a");
-  CHECK(heard_in(subtractive()) == "low high mix amp");
-  Rack two = subtractive();
+  CHECK(heard_in(subtractive_rack(0.1)) == "low high mix amp");
+  Rack two = subtractive_rack(0.1);
   two.outputs = {"amp.out", "lfo.out"};
   CHECK(heard_in(two) == "low high mix amp lfo");
   two.outputs = {"env.out"};
@@ -205,7 +191,7 @@ TEST_CASE("heard is what reaches an output by inputs that are heard, not by phas
 }
 
 TEST_CASE("an output that nothing reads is known") {
-  const Rack rack = subtractive();
+  const Rack rack = subtractive_rack(0.1);
   const Wiring wiring(rack);
   CHECK(wiring.is_read(wiring.find("env.out")));
   CHECK(wiring.is_read(wiring.find("amp.out")));
@@ -213,7 +199,7 @@ TEST_CASE("an output that nothing reads is known") {
 }
 
 TEST_CASE("before a mix point all plays once for each note, behind it once, and so does what reads no note") {
-  Rack rack = subtractive();
+  Rack rack = subtractive_rack(0.1);
   CHECK(of_each_note_in(rack) == "low high mix env amp lfo note");  // without a mix point
   rack.modules.push_back(module("all", "voices"));
   rack.modules.push_back(module("volume", "vca"));
@@ -257,7 +243,7 @@ TEST_CASE("names of modules may hold dots: the longest that fits is meant") {
 
 TEST_CASE("cables that cannot be are each named with what would be right") {
   const auto problem = [](Cable cable) {
-    Rack rack = subtractive();
+    Rack rack = subtractive_rack(0.1);
     rack.cables.push_back(std::move(cable));
     return problems_of(rack);
   };
@@ -295,10 +281,10 @@ TEST_CASE("cables that cannot be are each named with what would be right") {
 }
 
 TEST_CASE("a required input without a cable, a name twice, none, or the note's is a problem of its module") {
-  Rack rack = subtractive();
+  Rack rack = subtractive_rack(0.1);
   rack.cables.erase(rack.cables.begin() + 2);
   CHECK(problems_of(rack) == "module.4: has nothing plugged into its input in; a cable must go to amp.in");
-  rack = subtractive();
+  rack = subtractive_rack(0.1);
   rack.modules.push_back(module("env", "adsr"));
   rack.modules.push_back(module("", "adsr"));
   rack.modules.push_back(module("note", "adsr"));
@@ -309,7 +295,7 @@ TEST_CASE("a required input without a cable, a name twice, none, or the note's i
 }
 
 TEST_CASE("a path that two modules would have is a problem, whatever it is of") {
-  Rack rack = subtractive();
+  Rack rack = subtractive_rack(0.1);
   rack.modules.push_back(module("op", "fm_operator"));
   rack.modules.push_back(module("op.envelope", "adsr"));
   CHECK(problems_of(rack) ==
@@ -323,13 +309,13 @@ TEST_CASE("a path that two modules would have is a problem, whatever it is of") 
 }
 
 TEST_CASE("what is normalled to the note's pitch cannot move the note's pitch") {
-  Rack rack = subtractive();
+  Rack rack = subtractive_rack(0.1);
   rack.cables.push_back({"high.out", "note.frequency", 0.1});
   CHECK(problems_of(rack) == "cables.5: closes the loop high -> note -> high" + leave_out);
 }
 
 TEST_CASE("outputs are there, are outputs, and are sixty-four at most") {
-  Rack rack = subtractive();
+  Rack rack = subtractive_rack(0.1);
   rack.outputs = {};
   CHECK(problems_of(rack) == "outputs: is empty; name the output that is heard");
   rack.outputs = {"amp.in"};

@@ -1,0 +1,39 @@
+// A rack that several tests plug together in code, and how loud a rack is.
+#pragma once
+
+#include <retrograd/racks/record.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+/// Two oscillators, a mixer, an envelope and an amplifier; a free oscillator moves the ratio of one by `amount` octaves.
+inline retrograd::Rack subtractive_rack(double amount) {
+  using namespace retrograd;
+  const ModuleList modules;
+  const auto module = [&](const char* name, const char* type, StructureValues structure = {}) {
+    return make_module(name, *modules.find(type), std::move(structure));
+  };
+  Rack rack;
+  rack.note.gate = {{0.0, 0.5}};
+  rack.modules = {module("low", "oscillator"), module("high", "oscillator"),
+                  module("mix", "mixer", {2}), module("env", "adsr"),
+                  module("amp", "vca"),        module("lfo", "oscillator", {0, 1})};
+  rack.cables = {{"low.out", "mix.in.0"},
+                 {"high.out", "mix.in.1"},
+                 {"mix.out", "amp.in"},
+                 {"env.out", "amp.cv"},
+                 {"lfo.out", "high.ratio", amount}};
+  rack.outputs = {"amp.out"};
+  return rack;
+}
+
+/// The largest |sample| of its render.
+inline double peak_of(const retrograd::Rack& rack) {
+  retrograd::Tape tape(retrograd::tape_options(rack));
+  const retrograd::RecordedRack recorded = retrograd::record(tape, rack);
+  tape.play({recorded.audio});
+  double peak = 0.0;
+  for (const float x : tape.value(recorded.audio).as<float>())
+    peak = std::max(peak, std::abs(static_cast<double>(x)));
+  return peak;
+}
