@@ -11,7 +11,7 @@
 // each voice becomes free, is decided at samples, so that the blocks change nothing.
 //
 // A voice is free when its sound has ended: when its note is released and every sample of it since 50 ms lay 100 dB under
-// the note's loudest (voice_end.hpp). Free voices cost nothing. In a rack with a module `voices` what that feeds plays once
+// the note's loudest (voice_end.hpp). Free voices are not computed. In a rack with a module `voices` what that feeds plays once
 // for all of them.
 //
 // Sixteen channels, as MIDI has them: each has its own keys, pedal, bend, tuning, volume and expression, and all
