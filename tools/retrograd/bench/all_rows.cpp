@@ -7,6 +7,7 @@ Rows all_rows(const BenchOptions& options, Device device) {
   Rows rows;
   if (device == Device::cuda) {
     add_cuda_rows(rows);
+    add_closed_form_rows(rows, options);
     add_torch_on_gpu_rows(rows, options);
     return rows;
   }

@@ -84,7 +84,7 @@ void add_bench(Program& program) {
   command.flag("--markdown", options->markdown, "Print the table as Markdown, with what it was measured on")
       .excludes("--json");
   command.flag("--long", options->long_signals, "Signals of 600 s too");
-  command.option("--python", options->python, "The Python that is asked for PyTorch")
+  command.option("--python", options->python, "The Python that is asked for PyTorch and JAX")
       .value_name("PROGRAM")
       .by_default(options->python);
   add_compute_options(command, options->compute,

@@ -73,6 +73,7 @@ void add_torch_rows(Rows& rows, const BenchOptions& options);
 void add_machine_rows(Rows& rows, const BenchOptions& options);
 void add_floor_rows(Rows& rows);
 void add_cuda_rows(Rows& rows);
+void add_closed_form_rows(Rows& rows, const BenchOptions& options);
 void add_torch_on_gpu_rows(Rows& rows, const BenchOptions& options);
 
 }  // namespace retrograd::tool

@@ -75,7 +75,8 @@ Synth::Synth(const SynthShape& wanted)
             .device = shape.device,
             .sample_rate = static_cast<double>(bench_sample_rate),
             .length = shape.length,
-            .executor = shape.executor}) {
+            .executor = shape.executor,
+            .gpu = shape.gpu}) {
   const auto parameter = [&](const std::string& name, double low, double high, const Domain& domain) {
     return tape.parameter(name, spread(shape.rows, low, high), domain);
   };

@@ -20,6 +20,7 @@ struct SynthShape {
   ElementType type = ElementType::f32;
   Device device = Device::cpu;
   Executor* executor = nullptr;
+  cuda::Gpu* gpu = nullptr;  ///< the machine's first where it is null
 
   double operator_samples() const { return static_cast<double>(operators * rows * length); }
 };

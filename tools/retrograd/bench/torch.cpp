@@ -1,88 +1,20 @@
 // The tape beside PyTorch: gradrack's formulas (torch_fm.py), the same inputs, one thread each.
 #include <retrograd/losses/losses.hpp>
 
-#include <map>
-#include <nlohmann/json.hpp>
+#include <memory>
+#include <optional>
 
-#include "../text.hpp"
-#include "python.hpp"
 #include "rows.hpp"
 #include "synth.hpp"
 #include "timing.hpp"
-#include "torch_script.hpp"
+#include "torch_fm_script.hpp"
+#include "yardstick.hpp"
 
 namespace retrograd::tool {
 namespace {
 
-using Json = nlohmann::json;
-
-constexpr int no_torch = 3;  // the script's exit code
-
-// The description of a task and the arrays that follow it.
-class Task {
- public:
-  explicit Task(Json description) : description_(std::move(description)) {
-    description_["arrays"] = Json::array();
-  }
-  void add(const char* name, const TensorView& values) {
-    Json shape = Json::array();
-    for (int axis = 0; axis < values.shape.axes(); ++axis) shape.push_back(values.shape[axis]);
-    description_["arrays"].push_back({name, shape});
-    const Tensor floats = Tensor(values).to(Device::cpu).to(ElementType::f32);
-    arrays_.append(static_cast<const char*>(floats.data()),
-                   4 * static_cast<std::size_t>(floats.shape().elements()));
-  }
-  std::string text() const { return description_.dump() + '\n' + arrays_; }
-
- private:
-  Json description_;
-  std::string arrays_;
-};
-
-std::string last_line(std::string text) {
-  while (text.ends_with('\n')) text.pop_back();
-  return text.substr(text.rfind('\n') + 1);
-}
-
-Json run_task(const std::string& python, const Task& task, const std::string& what) {
-  const PythonResult result = run_python(python, torch_script, task.text());
-  if (result.exit_code == 127) throw LeftOut{"there is no " + python + " to compare with PyTorch"};
-  if (result.exit_code == no_torch) throw LeftOut{python + " has no PyTorch to compare with"};
-  const Json answer = Json::parse(last_line(result.out), nullptr, false);
-  if (result.exit_code != 0 || !answer.is_object())
-    throw LeftOut{what + " does not run with " + python + ": " + last_line(result.err)};
-  return answer;
-}
-
-double number_in(const Json& answer, const char* name, const std::string& what) {
-  const auto found = answer.find(name);
-  if (found == answer.end() || !found->is_number())
-    throw LeftOut{what + " gives no number for '" + name + "'"};
-  return found->get<double>();
-}
-
-// "" or how far the yardstick is off.
-std::string disagreement(const Json& answer, const char* error, double allowed, const std::string& what) {
-  const double apart = number_in(answer, error, what);
-  return apart <= allowed ? ""
-                          : what + " and the tape disagree: " + error + " " + brief(apart) +
-                                ", allowed are " + number(allowed);
-}
-
-Json values_of(const TensorView& column) {
-  Json values = Json::array();
-  for (std::int64_t row = 0; row < column.shape.rows(); ++row) values.push_back(column.at(row));
-  return values;
-}
-
-// Six numbers per operator, in the order of the script.
-template <class Read>
-Json per_operator(const Synth& synth, const Read& read) {
-  Json all = Json::array();
-  for (const Synth::OperatorParameters& p : synth.operators)
-    all.push_back({read(p.ratio), read(p.gain), read(p.envelope.attack), read(p.envelope.decay),
-                   read(p.envelope.sustain), read(p.envelope.release)});
-  return all;
+Json run_torch(const std::string& python, const Task& task, const std::string& what) {
+  return run_task(python, torch_fm_script, task, what, "PyTorch");
 }
 
 // How the script computes the synth. "lean" has the closed form of an envelope in place of gradrack's masks and
@@ -102,29 +34,15 @@ struct Seconds {
 };
 
 Seconds time_synth(const std::string& python, const SynthShape& shape, const Form& form) {
-  const int operators = shape.operators;
   Synth synth(shape);
   synth.forward_and_backward();
-  const std::vector<Route> routing = bench_routing(operators);
-  Json routes = Json::array();
-  for (const Route& route : routing) routes.push_back({route.modulator, route.carrier});
-  const auto value = [&](Var var) { return values_of(synth.tape.value(var)); };
-  const auto gradient = [&](Var var) { return values_of(synth.tape.gradient(var)); };
-  Task task({{"what", "synth"},
-             {"form", form.name},
-             {"device", name(shape.device)},
-             {"sample_rate", bench_sample_rate},
-             {"routing", routes},
-             {"order", bench_order(operators)},
-             {"audible", bench_audible(operators)},
-             {"pitch", value(synth.pitch)},
-             {"pitch_gradient", gradient(synth.pitch)},
-             {"operators", per_operator(synth, value)},
-             {"gradients", per_operator(synth, gradient)}});
+  Json description = description_of(synth);
+  description.update({{"what", "synth"}, {"form", form.name}, {"device", name(shape.device)}});
+  Task task(std::move(description));
   task.add("gate", synth.tape.value(synth.tape.find("gate")));
   task.add("adjoint", synth.adjoint());
   task.add("audio", synth.tape.value(synth.audio));
-  const Json answer = run_task(python, task, form.title);
+  const Json answer = run_torch(python, task, form.title);
   // Its phase is a running sum of floats that is never wrapped: after a second it has lost three digits.
   std::string apart = disagreement(answer, "audio_error", 1e-3, form.title);
   if (apart.empty()) apart = disagreement(answer, "gradient_error", 1e-2, form.title);
@@ -137,7 +55,7 @@ Figure time_loss(const std::string& python, Tape& tape, Var sound, Var target, V
       {{"what", "loss"}, {"windows", SpectralLossOptions{}.windows}, {"loss", values_of(tape.value(loss))}});
   task.add("sound", tape.value(sound));
   task.add("target", tape.value(target));
-  const Json answer = run_task(python, task, "the spectral loss in eager PyTorch");
+  const Json answer = run_torch(python, task, "the spectral loss in eager PyTorch");
   const char* what = "the spectral loss in eager PyTorch";
   return {number_in(answer, "forward_and_backward", what), disagreement(answer, "loss_error", 1e-3, what)};
 }
