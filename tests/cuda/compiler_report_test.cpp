@@ -1,5 +1,5 @@
-// What nvcc's assembler says of the kernels: none spills registers into memory, each is compiled for every architecture,
-// and what keeps arrays in local memory is known.
+// What nvcc and its assembler say of the kernels: none spills registers into memory, each is compiled for every
+// architecture, what keeps arrays in local memory is known, and the PTX asks for the CPU's arithmetic.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
@@ -45,11 +45,9 @@ std::string body_of(const std::string& kernel) {
   return body;
 }
 
-Report read_reports() {
-  const std::regex entry(R"(ptxas info\s*: Compiling entry function '(\w+)' for 'sm_(\w+)')"),
-      memory(R"(\s*(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads)"),
-      used(R"(ptxas info\s*: Used (\d+) registers.*)");
-  Report report;
+/// Calls `take` for each line of the reports.
+template <class Take>
+void for_each_line(const Take& take) {
   bool are_reports = false;
   for (const std::string& file : arguments) {
     if (!are_reports) {
@@ -58,20 +56,28 @@ Report read_reports() {
     }
     std::ifstream lines(file);
     REQUIRE_MESSAGE(lines, file);
-    Use* use = nullptr;
-    std::smatch found;
-    for (std::string line; std::getline(lines, line);) {
-      if (std::regex_match(line, found, entry))
-        use = &report[{body_of(demangled(found.str(1).c_str())), found.str(2)}];
-      if (use == nullptr) continue;
-      // Once for the kernel and once for each function that is called in it.
-      if (std::regex_match(line, found, memory)) {
-        use->stack = std::max(use->stack, std::stoi(found.str(1)));
-        use->spills += std::stoi(found.str(2)) + std::stoi(found.str(3));
-      }
-      if (std::regex_match(line, found, used)) use->registers = std::stoi(found.str(1));
-    }
+    for (std::string line; std::getline(lines, line);) take(line);
   }
+}
+
+Report read_reports() {
+  const std::regex entry(R"(ptxas info\s*: Compiling entry function '(\w+)' for 'sm_(\w+)')"),
+      memory(R"(\s*(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads)"),
+      used(R"(ptxas info\s*: Used (\d+) registers.*)");
+  Report report;
+  Use* use = nullptr;
+  std::smatch found;
+  for_each_line([&](const std::string& line) {
+    if (std::regex_match(line, found, entry))
+      use = &report[{body_of(demangled(found.str(1).c_str())), found.str(2)}];
+    if (use == nullptr) return;
+    // Once for the kernel and once for each function that is called in it.
+    if (std::regex_match(line, found, memory)) {
+      use->stack = std::max(use->stack, std::stoi(found.str(1)));
+      use->spills += std::stoi(found.str(2)) + std::stoi(found.str(3));
+    }
+    if (std::regex_match(line, found, used)) use->registers = std::stoi(found.str(1));
+  });
   return report;
 }
 
@@ -109,6 +115,31 @@ TEST_CASE("no kernel spills, and only those known keep arrays in local memory") 
     const auto known = with_arrays.find(kernel.first.substr(std::string("retrograd::cuda::").size()));
     CHECK(use.stack <= (known == with_arrays.end() ? 0 : known->second));
   }
+}
+
+// A driver may fuse a product and a sum that do not say how each rounds, whatever nvcc was told.
+TEST_CASE("every operation on floats rounds by itself, floats of 32 bits flush, and nothing is approximate") {
+  const std::set<std::string> rounding{"add", "sub", "mul", "div", "fma", "sqrt", "rcp"},
+      flushing{"add", "sub", "mul", "div", "fma", "sqrt", "rcp", "neg", "abs", "setp", "min", "max"},
+      moving{"mov", "ld", "st", "selp", "setp", "cvt", "neg", "abs", "copysign", "min", "max"};
+  const std::regex instruction(R"(ptx ((\w+)\S*) \d+)");
+  std::set<std::string> seen;
+  for_each_line([&](const std::string& line) {
+    std::smatch found;
+    if (!std::regex_match(line, found, instruction)) return;
+    const std::string whole = found.str(1) + ".", name = found.str(2);
+    INFO(found.str(1));
+    seen.insert(name);
+    const auto has = [&](const char* part) { return whole.find(part) != std::string::npos; };
+    if (rounding.count(name) != 0)
+      CHECK(has(".rn."));
+    else
+      CHECK(moving.count(name) != 0);
+    if (flushing.count(name) != 0 && has(".f32.")) CHECK(has(".ftz."));
+    CHECK(!has(".approx."));
+    CHECK(!has(".full."));
+  });
+  for (const char* name : {"add", "mul", "div", "fma", "sqrt"}) CHECK_MESSAGE(seen.count(name) == 1, name);
 }
 
 int main(int argc, char** argv) {
