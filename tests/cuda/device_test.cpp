@@ -70,7 +70,7 @@ TEST_CASE("on the device, every node that runs in tiles has the bits of the CPU"
     if (!node.check().cases.empty()) continue;  // a whole node
     for (unsigned seed = 0; seed < 20; ++seed)
       for (const ElementType type : types) {
-        INFO(node.name << ", " << name(type) << ", seed " << seed);
+        INFO(node.type->name << ", " << name(type) << ", seed " << seed);
         const auto build = [&](Tape& tape) { return record_random_node(tape, node, seed); };
         CHECK(difference(build, {.type = type, .length = 1500}, gpu) == "");
       }
@@ -96,9 +96,9 @@ TEST_CASE(
     if (node.check().cases.empty()) continue;
     for (unsigned seed = 0; seed < 20; ++seed)
       for (const ElementType type : types) {
-        INFO(node.name << ", " << name(type) << ", seed " << seed);
+        INFO(node.type->name << ", " << name(type) << ", seed " << seed);
         const auto build = [&](Tape& tape) { return record_random_node(tape, node, seed); };
-        if (bounded.count(node.name) == 0) {
+        if (bounded.count(node.type->name) == 0) {
           CHECK(difference(build, {.type = type}, gpu) == "");
           continue;
         }

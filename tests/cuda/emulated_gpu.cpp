@@ -27,7 +27,7 @@ std::vector<HostKernel> host_kernels(KernelList<Bodies...>) {
 }
 
 const std::vector<HostKernel>& all_kernels() {
-  static const std::vector<HostKernel> kernels = host_kernels(Kernels());
+  static const std::vector<HostKernel> kernels = host_kernels(AllKernels());
   return kernels;
 }
 

@@ -80,7 +80,7 @@ TEST_CASE("allocations, launches and copies are counted") {
   using FillFloats = Fill<float>;
   CHECK(gpu.counts().launches == 0);
   CHECK_THROWS_AS(
-      gpu.launch(Kernels::index_of<FillFloats>(), 1, 0, nullptr, sizeof(FillFloats::Arguments) + 1),
+      gpu.launch(AllKernels::index_of<FillFloats>(), 1, 0, nullptr, sizeof(FillFloats::Arguments) + 1),
       MemoryError);
 }
 

@@ -55,7 +55,7 @@ TEST_CASE("every node that runs in tiles has the bits of the CPU, forwards and b
     if (!node.check().cases.empty()) continue;  // a whole node
     for (unsigned seed = 0; seed < 6; ++seed)
       for (const ElementType type : {ElementType::f32, ElementType::f64}) {
-        INFO(node.name << ", " << name(type) << ", seed " << seed);
+        INFO(node.type->name << ", " << name(type) << ", seed " << seed);
         const auto build = [&](Tape& tape) { return record_random_node(tape, node, seed); };
         CHECK(difference(build, {.type = type, .length = 1500}, seed % 2 == 0 ? many : one) == "");
       }

@@ -14,10 +14,11 @@ TEST_CASE("no node's lanes race") {
   EmulatedGpu one({.threads = true, .multiprocessors = 1}), many({.threads = true, .multiprocessors = 24});
   unsigned seed = 0;
   for (const gradcheck::CheckedNode& node : gradcheck::checked_nodes()) {
-    INFO(node.name);
+    INFO(node.type->name);
     // Where time is split is another matter for causal nodes alone.
-    const bool splits = std::string_view(node.name).find("oscillator") != std::string_view::npos ||
-                        std::string_view(node.name) == "adsr" || std::string_view(node.name) == "phase";
+    const bool splits = std::string_view(node.type->name).find("oscillator") != std::string_view::npos ||
+                        std::string_view(node.type->name) == "adsr" ||
+                        std::string_view(node.type->name) == "phase";
     for (EmulatedGpu* gpu : splits ? std::vector{&one, &many} : std::vector{&many}) {
       Tape tape({.device = Device::cuda, .length = 700, .gpu = gpu});
       const Recorded recorded = record_random_node(tape, node, ++seed, 700);

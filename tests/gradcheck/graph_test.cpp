@@ -326,10 +326,10 @@ TEST_CASE("a node of another maker is refused on dual numbers, unless its check 
   const Var x = tape.parameter("x", 2.0);
   static constexpr NodeType foreign{"foreign", NodeKind::pointwise, ~0u, true, false, 0, false};
   const std::array inputs{x};
-  const Var y = record(tape.state(), foreign, NodeData::of(Square{}), inputs, Shape{1}, false);
+  const Var y = record_node(tape.state(), foreign, NodeData::of(Square{}), inputs, Shape{1}, false);
   CHECK_THROWS_WITH_AS(gradcheck::evaluate_on_duals(y, {}), doctest::Contains("'foreign'"), TapeError);
   gradcheck::CheckedNode own = gradcheck::checked_node<Square>;
-  own.name = "foreign";
+  own.type = &foreign;
   const Direction direction{x, Tensor(1.0)};
   const auto result = gradcheck::evaluate_on_duals(y, std::span(&direction, 1), std::span(&own, 1));
   CHECK(result.elements[0].value == 4.0);

@@ -1,6 +1,6 @@
 // Which backend runs a plan.
 #include <retrograd/backends/cpu/cpu_plan.hpp>
-#include <retrograd/backends/cuda/gpu.hpp>
+#include <retrograd/backends/cuda/parts.hpp>
 #include <retrograd/backends/processor.hpp>
 #include <retrograd/tensor/on_gpu.hpp>
 
@@ -24,25 +24,29 @@ void check_processor(math::SimdLevel processor, math::SimdLevel lowest) {
 }
 
 std::unique_ptr<LeafOnDevice> leaf_on_device(const TapeOptions& options, const Leaf& leaf) {
-  return gpu_of(options)->leaf(leaf);
+  cuda::Gpu& gpu = *gpu_of(options);
+  return gpu.parts().leaf(gpu, leaf);
 }
 
 std::unique_ptr<CompiledPlan> compile(Graph& graph, Plan plan, const TapeOptions& options) {
   if (options.device == Device::cpu) return cpu::compile(graph, std::move(plan), options);
-  return gpu_of(options)->compile(graph, std::move(plan), options);
+  cuda::Gpu& gpu = *gpu_of(options);
+  return gpu.parts().plan(gpu, graph, std::move(plan), options);
 }
 
 std::unique_ptr<OptimizerOnDevice> optimizer_on_device(
     const TapeOptions& options, std::span<const OptimizerOnDevice::Parameter> parameters,
     std::int64_t groups) {
-  return gpu_of(options)->optimizer(parameters, groups);
+  cuda::Gpu& gpu = *gpu_of(options);
+  return gpu.parts().optimizer(gpu, parameters, groups);
 }
 
-std::unique_ptr<BestRowsOnDevice> best_rows_on_device(const TapeOptions& options,
-                                                      std::span<Leaf* const> parameters,
-                                                      std::span<const double> losses,
-                                                      std::span<const std::vector<double>> values) {
-  return gpu_of(options)->best_rows(parameters, losses, values);
+std::unique_ptr<LeastRowsOnDevice> least_rows_on_device(const TapeOptions& options,
+                                                        std::span<Leaf* const> leaves,
+                                                        std::span<const double> least,
+                                                        std::span<const std::vector<double>> of_leaves) {
+  cuda::Gpu& gpu = *gpu_of(options);
+  return gpu.parts().least_rows(gpu, leaves, least, of_leaves);
 }
 
 namespace on_gpu {

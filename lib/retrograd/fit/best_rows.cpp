@@ -12,7 +12,7 @@ BestRows::BestRows(Tape& tape, Var loss, std::span<const Var> parameters, std::v
   if (tape.options().device == Device::cpu) return;
   std::vector<Leaf*> leaves;
   for (const Var parameter : parameters_) leaves.push_back(&leaf_of(tape.state(), parameter));
-  on_device_ = best_rows_on_device(tape.options(), leaves, losses_, values_);
+  on_device_ = least_rows_on_device(tape.options(), leaves, losses_, values_);
 }
 
 void BestRows::keep() {
@@ -30,12 +30,12 @@ void BestRows::keep() {
 }
 
 const std::vector<double>& BestRows::losses() {
-  if (on_device_ != nullptr) on_device_->fetch_losses(losses_);
+  if (on_device_ != nullptr) on_device_->fetch_least(losses_);
   return losses_;
 }
 
 const std::vector<std::vector<double>>& BestRows::values() {
-  if (on_device_ != nullptr) on_device_->fetch_values(values_);
+  if (on_device_ != nullptr) on_device_->fetch_leaves(values_);
   return values_;
 }
 

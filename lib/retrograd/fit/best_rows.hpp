@@ -2,7 +2,7 @@
 // until they are asked for.
 #pragma once
 
-#include <retrograd/tape/graph.hpp>
+#include <retrograd/tape/backend.hpp>
 #include <retrograd/tape/tape.hpp>
 
 #include <memory>
@@ -10,23 +10,6 @@
 #include <vector>
 
 namespace retrograd {
-
-/// The part of it that is on a GPU.
-class BestRowsOnDevice {
- public:
-  virtual ~BestRowsOnDevice() = default;
-  /// Of the losses that lie at `losses` there, one for each row.
-  virtual void keep(const void* losses) = 0;
-  virtual void fetch_losses(std::span<double> losses) = 0;
-  /// One value per row of each parameter.
-  virtual void fetch_values(std::span<std::vector<double>> values) = 0;
-};
-
-/// `losses`, `values`: where it begins; `parameters` have one value per row, constant over time.
-std::unique_ptr<BestRowsOnDevice> best_rows_on_device(const TapeOptions& options,
-                                                      std::span<Leaf* const> parameters,
-                                                      std::span<const double> losses,
-                                                      std::span<const std::vector<double>> values);
 
 class BestRows {
  public:
@@ -48,7 +31,7 @@ class BestRows {
   std::vector<Var> parameters_;
   std::vector<double> losses_;
   std::vector<std::vector<double>> values_;
-  std::unique_ptr<BestRowsOnDevice> on_device_;  // null: here
+  std::unique_ptr<LeastRowsOnDevice> on_device_;  // null: here
 };
 
 }  // namespace retrograd

@@ -11,7 +11,7 @@ namespace {
 const CheckedNode* find(const KnownNodes& known, const NodeType& type) {
   for (const std::span<const CheckedNode> nodes : {known.own, known.library})
     for (const CheckedNode& node : nodes)
-      if (node.is_own == (type.own_kernels != nullptr) && std::string_view(node.name) == type.name)
+      if (node.is_own() == (type.own_kernels != nullptr) && std::string_view(node.type->name) == type.name)
         return &node;
   return nullptr;
 }
@@ -56,7 +56,7 @@ DualTensor evaluate_on_duals(Var y, std::span<const Direction> directions, const
     without_tangent.reserve(input_ids.size());
     for (std::size_t i = 0; i < input_ids.size(); ++i) {
       const DualTensor& input = values[static_cast<std::size_t>(input_ids[i])];
-      if ((checked->differentiable & (1u << std::min<std::size_t>(i, 31))) == 0) {
+      if (!node.type->has_adjoint(i)) {
         for (Number& element : without_tangent.emplace_back(input).elements) element.tangent = 0.0;
         inputs.push_back(&without_tangent.back());
       } else {

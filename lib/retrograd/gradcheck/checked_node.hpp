@@ -43,14 +43,15 @@ concept Checkable = requires {
 
 /// The type-erased description.
 struct CheckedNode {
-  const char* name;
-  bool is_own;  ///< a user's own: another than the library's of the same name
-  unsigned differentiable;
+  const NodeType* type;
   Check (*check)();
   /// Records N{}; null for the library's whole nodes and those over rows, whose check() says how.
   Var (*record)(std::span<const Var> inputs);
   /// Fills y.elements; `node` is the node's struct, y.shape is given.
   void (*evaluate)(const void* node, std::span<const DualTensor* const> x, DualTensor& y);
+
+  /// A user's own: another than the library's of the same name.
+  bool is_own() const { return type->own_kernels != nullptr; }
 };
 
 namespace detail {
@@ -204,8 +205,8 @@ constexpr auto record_of() -> Var (*)(std::span<const Var>) {
 
 /// The description of node N.
 template <Checkable N>
-inline constexpr CheckedNode checked_node{
-    N::name, N::is_own, N::differentiable, &N::check, detail::record_of<N>(), &detail::evaluate<N>};
+inline constexpr CheckedNode checked_node{&node_type<N>, &N::check, detail::record_of<N>(),
+                                          &detail::evaluate<N>};
 
 /// A parameter or input and the direction it moves along: a tensor of its shape.
 struct Direction {

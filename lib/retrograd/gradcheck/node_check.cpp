@@ -27,7 +27,7 @@ NodeReport check_node(const gradcheck::CheckedNode& node, int seeds, const Check
 
 std::vector<std::string> checkable_nodes() {
   std::vector<std::string> names;
-  for (const gradcheck::CheckedNode& node : gradcheck::checked_nodes()) names.emplace_back(node.name);
+  for (const gradcheck::CheckedNode& node : gradcheck::checked_nodes()) names.emplace_back(node.type->name);
   return names;
 }
 
@@ -35,11 +35,11 @@ NodeReport check_node(const std::string& name, int seeds, const CheckedOn& on) {
   std::string nearest, known;
   std::size_t distance = std::string::npos;
   for (const gradcheck::CheckedNode& node : gradcheck::checked_nodes()) {
-    if (name == node.name) return check_node(node, seeds, on);
-    known += (known.empty() ? "" : ", ") + std::string(node.name);
-    if (const std::size_t d = edit_distance(name, node.name); d < distance) {
+    if (name == node.type->name) return check_node(node, seeds, on);
+    known += (known.empty() ? "" : ", ") + std::string(node.type->name);
+    if (const std::size_t d = edit_distance(name, node.type->name); d < distance) {
       distance = d;
-      nearest = node.name;
+      nearest = node.type->name;
     }
   }
   raise<DomainError>("the library has no node '" + name + "'; did you mean '" + nearest +

@@ -122,13 +122,13 @@ Tensor random_tensor(const Shape& shape, Random& random) {
 
 // --- one case on a tape --------------------------------------------------------------------------
 
-struct Recording {
+struct RecordedCase {
   Tape tape;
   std::vector<Var> inputs;
   Var y;
 
-  Recording(const CheckedNode& node, const Check& check, const Case& it, const std::vector<Tensor>& values,
-            const CheckedOn& on)
+  RecordedCase(const CheckedNode& node, const Check& check, const Case& it, const std::vector<Tensor>& values,
+               const CheckedOn& on)
       : tape({.type = ElementType::f64,
               .device = on.device,
               .sample_rate = it.sample_rate,
@@ -176,15 +176,14 @@ double difference(double a, double b, const Check& check) {
 }
 
 bool gets_gradient(const CheckedNode& node, const Check& check, std::size_t input) {
-  return !check.inputs[input].is_stopped &&
-         (node.differentiable & (1u << std::min<std::size_t>(input, 31))) != 0;
+  return !check.inputs[input].is_stopped && node.type->has_adjoint(input);
 }
 
 void check_no_gradient(const CheckedNode& node, const Check& check, const Case& it,
-                       const Recording& recording, Findings& findings) {
-  for (std::size_t i = 0; i < recording.inputs.size(); ++i) {
+                       const RecordedCase& recorded, Findings& findings) {
+  for (std::size_t i = 0; i < recorded.inputs.size(); ++i) {
     if (check.inputs[i].is_gate || gets_gradient(node, check, i)) continue;
-    for (const double g : recording.tape.gradient(recording.inputs[i]).as<double>())
+    for (const double g : recorded.tape.gradient(recorded.inputs[i]).as<double>())
       if (g != 0.0) findings.fail(it, text("input ", i, " has the gradient ", g, " where none should flow"));
   }
 }
@@ -192,22 +191,22 @@ void check_no_gradient(const CheckedNode& node, const Check& check, const Case& 
 void check_dot_product(const CheckedNode& node, std::span<const CheckedNode> library, const Check& check,
                        const Case& it, Random& random, NodeReport& report, const CheckedOn& on) {
   Findings findings(report);
-  Recording recording(node, check, it, draw_inputs(check, it, random), on);
-  Tape& tape = recording.tape;
-  const Tensor v = random_tensor(recording.y.shape(), random);
-  tape.play({recording.y});
-  tape.rewind(recording.y, v);
+  RecordedCase recorded(node, check, it, draw_inputs(check, it, random), on);
+  Tape& tape = recorded.tape;
+  const Tensor v = random_tensor(recorded.y.shape(), random);
+  tape.play({recorded.y});
+  tape.rewind(recorded.y, v);
 
   std::vector<Direction> directions;
-  for (std::size_t i = 0; i < recording.inputs.size(); ++i)
+  for (std::size_t i = 0; i < recorded.inputs.size(); ++i)
     if (!check.inputs[i].is_gate)
-      directions.push_back({recording.inputs[i], random_tensor(it.shapes[i], random)});
+      directions.push_back({recorded.inputs[i], random_tensor(it.shapes[i], random)});
   const std::span itself(&node, 1);
-  const DualTensor y = evaluate_on_duals(recording.y, directions,
-                                         {node.is_own ? itself : std::span<const CheckedNode>(), library});
+  const DualTensor y = evaluate_on_duals(recorded.y, directions,
+                                         {node.is_own() ? itself : std::span<const CheckedNode>(), library});
 
   double forwards = 0.0, backwards = 0.0, forwards_terms = 0.0, backwards_terms = 0.0;
-  const auto value = tape.value(recording.y).as<double>();
+  const auto value = tape.value(recorded.y).as<double>();
   for (std::size_t n = 0; n < value.size(); ++n) {
     const double reference = y.elements[n].value;
     if (!(std::abs(difference(value[n], reference, check)) <=
@@ -231,7 +230,7 @@ void check_dot_product(const CheckedNode& node, std::span<const CheckedNode> lib
   findings.compare(it, error, dot_product_tolerance, report.worst_dot_product,
                    text("<v, Ju> is ", forwards, " and <J'v, u> is ", backwards,
                         "; the terms' magnitudes sum to ", magnitude));
-  check_no_gradient(node, check, it, recording, findings);
+  check_no_gradient(node, check, it, recorded, findings);
   ++report.dot_product_cases;
 }
 
@@ -275,15 +274,15 @@ void check_differences(const CheckedNode& node, const Check& check, const Case& 
                        NodeReport& report, const CheckedOn& on) {
   Findings findings(report);
   std::vector<Tensor> values = draw_inputs(check, it, random);
-  Recording recording(node, check, it, values, on);
-  Tape& tape = recording.tape;
-  const Tensor v = random_tensor(recording.y.shape(), random);
-  tape.play({recording.y});
-  tape.rewind(recording.y, v);
-  check_no_gradient(node, check, it, recording, findings);
+  RecordedCase recorded(node, check, it, values, on);
+  Tape& tape = recorded.tape;
+  const Tensor v = random_tensor(recorded.y.shape(), random);
+  tape.play({recorded.y});
+  tape.rewind(recorded.y, v);
+  check_no_gradient(node, check, it, recorded, findings);
   std::vector<Tensor> gradients;
   for (std::size_t i = 0; i < values.size(); ++i)
-    gradients.push_back(check.inputs[i].is_gate ? Tensor(0.0) : Tensor(tape.gradient(recording.inputs[i])));
+    gradients.push_back(check.inputs[i].is_gate ? Tensor(0.0) : Tensor(tape.gradient(recorded.inputs[i])));
 
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (check.inputs[i].is_gate || check.inputs[i].is_stopped) continue;
@@ -292,9 +291,9 @@ void check_differences(const CheckedNode& node, const Check& check, const Case& 
       const double middle = x[n];
       const auto play_at = [&](double moved) {
         x[n] = moved;
-        tape.set(recording.inputs[i], values[i]);
-        tape.play({recording.y});
-        return tape.value(recording.y);
+        tape.set(recorded.inputs[i], values[i]);
+        tape.play({recorded.y});
+        return tape.value(recorded.y);
       };
       const auto slope_over = [&](double step) {
         const Tensor above(play_at(middle + step));
@@ -322,7 +321,7 @@ void check_differences(const CheckedNode& node, const Check& check, const Case& 
                        text("element ", n, " of input ", i, ", ", middle, ": the gradient is ", analytic,
                             ", and ", numeric.value, " by central differences"));
     }
-    tape.set(recording.inputs[i], values[i]);
+    tape.set(recorded.inputs[i], values[i]);
   }
 }
 
@@ -370,7 +369,7 @@ std::span<const CheckedNode> nodes_around_own() {
 NodeReport check_node(const CheckedNode& node, std::span<const CheckedNode> library, int seeds,
                       const CheckedOn& on) {
   NodeReport report;
-  report.node = node.name;
+  report.node = node.type->name;
   const Check check = node.check();
   // Kinks matter to differences alone: duals and adjoints look at the same values.
   Check anywhere = check;

@@ -13,7 +13,7 @@ namespace {
 
 Var record_mix(Var x, const Shape& shape) {
   const std::array inputs{x};
-  return record(x.tape(), node_type<Mix>, NodeData::of(Mix{}), inputs, shape, true);
+  return record_node(x.tape(), node_type<Mix>, NodeData::of(Mix{}), inputs, shape, true);
 }
 
 // Of numbers: one addition after the other, in the order of sums.

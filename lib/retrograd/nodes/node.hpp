@@ -127,7 +127,7 @@ Var pointwise(const N& node, Vars... x) {
       shape = broadcast(shape, inputs[i].shape(), N::name);
       signal = signal || inputs[i].is_signal();
     }
-    return record(tape, node_type<N>, NodeData::of(node), inputs, shape, signal);
+    return record_node(tape, node_type<N>, NodeData::of(node), inputs, shape, signal);
   }
   return {};
 }
@@ -141,7 +141,7 @@ Var causal(const N& node, const std::array<Var, Inputs>& inputs, const Shape& sh
   static_assert(Inputs == static_cast<std::size_t>(N::inputs),
                 "a node is recorded on as many inputs as its base says");
   TapeState* tape = common_tape(inputs, N::name);
-  const Var y = record(tape, node_type<N>, NodeData::of(node), inputs, shape, true);
+  const Var y = record_node(tape, node_type<N>, NodeData::of(node), inputs, shape, true);
   return shape.length() == 1 ? as_constant(y) : y;
 }
 

@@ -16,8 +16,8 @@ Var detail::phase_signal(Var frequency, std::optional<Var> phase_mod, std::optio
   const bool varies = frequency.is_signal() || modulation.is_signal();
   Phase node;
   node.period = options_of(tape).sample_rate.value_or(6.283185307179586);
-  return record(tape, node_type<Phase>, NodeData::of(node), inputs,
-                shape.with_length(signal_length(tape, shape, varies, length, operation)), true);
+  return record_node(tape, node_type<Phase>, NodeData::of(node), inputs,
+                     shape.with_length(signal_length(tape, shape, varies, length, operation)), true);
 }
 
 }  // namespace retrograd

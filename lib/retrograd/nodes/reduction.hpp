@@ -27,7 +27,7 @@ Var reduction(const N& node, Var x) {
   const std::array inputs{x};
   TapeState* tape = common_tape(inputs, N::name);
   if (!x.is_signal()) return x;  // one value is its own sum and maximum
-  return record(tape, node_type<N>, NodeData::of(node), inputs, x.shape().with_length(1), false);
+  return record_node(tape, node_type<N>, NodeData::of(node), inputs, x.shape().with_length(1), false);
 }
 
 }  // namespace retrograd

@@ -69,7 +69,7 @@ void visit(const MutableView& view, Body&& body) {
 template <class N>
 Var whole(const N& node, std::span<const Var> inputs, const Shape& shape) {
   TapeState* tape = common_tape(inputs, N::name);
-  return record(tape, node_type<N>, NodeData::of(node), inputs, shape, shape.length() > 1);
+  return record_node(tape, node_type<N>, NodeData::of(node), inputs, shape, shape.length() > 1);
 }
 
 }  // namespace retrograd

@@ -39,6 +39,22 @@ cuda::Gpu* gpu_of(const TapeOptions& options);
 /// A leaf's value and gradient there.
 std::unique_ptr<LeafOnDevice> leaf_on_device(const TapeOptions& options, const Leaf& leaf);
 
+/// What each row of some leaves had where a value of the row was the least so far, on a device.
+class LeastRowsOnDevice {
+ public:
+  virtual ~LeastRowsOnDevice() = default;
+  /// The next values, one for each row, which are there.
+  virtual void keep(const void* values) = 0;
+  virtual void fetch_least(std::span<double> least) = 0;                    ///< [row]
+  virtual void fetch_leaves(std::span<std::vector<double>> of_leaves) = 0;  ///< [leaf][row]
+};
+
+/// `least`, `of_leaves`: where it begins; `leaves` have one value per row, constant over time.
+std::unique_ptr<LeastRowsOnDevice> least_rows_on_device(const TapeOptions& options,
+                                                        std::span<Leaf* const> leaves,
+                                                        std::span<const double> least,
+                                                        std::span<const std::vector<double>> of_leaves);
+
 /// The constants of a live plan, as its stream moves them.
 class LiveConstants {
  public:

@@ -4,6 +4,8 @@
 
 #include <retrograd/tape/domain.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <type_traits>
@@ -52,7 +54,7 @@ struct InputDomain {
 struct NodeType {
   const char* name;
   NodeKind kind;
-  unsigned differentiable;          ///< bit i: input i has an adjoint
+  unsigned differentiable;          ///< bit i: input i has an adjoint; see has_adjoint()
   bool adjoint_reads_inputs;        ///< the adjoint needs the inputs' values, so they are recomputed for it
   bool adjoint_reads_output;        ///< the adjoint needs the output's value
   unsigned passes_through;          ///< bit i: input i's adjoint is the output's adjoint, unchanged
@@ -66,6 +68,11 @@ struct NodeType {
   FusionPlace fusion_place = {};
   /// Bit i: input i is a matrix over its last two axes, all of whose rows every row of the output reads.
   unsigned matrix_inputs = 0;
+
+  /// A node may have any number of inputs: bit 31 of `differentiable` is that of all inputs from there on.
+  constexpr bool has_adjoint(std::size_t input) const {
+    return (differentiable >> std::min<std::size_t>(input, 31) & 1u) != 0;
+  }
 };
 
 /// Throws DomainError naming the node, the input and the first element of `value` that lies outside.

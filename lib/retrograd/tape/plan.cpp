@@ -15,8 +15,6 @@ bool Plan::same_rows(int input, int stage) const {
 
 namespace {
 
-constexpr unsigned bit(std::size_t i) { return 1u << std::min<std::size_t>(i, 31); }
-
 // Whose value is there when its stage has ended, on other rows or another length than the stage's.
 bool reduces(const PlanNode& node) {
   return node.type->kind == NodeKind::reduction || node.type->kind == NodeKind::over_rows;
@@ -70,7 +68,7 @@ Plan reachable_nodes(const Graph& graph, std::span<const int> outputs) {
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const int input = plan.index_of[static_cast<std::size_t>(inputs[i])];
       plan.inputs.push_back(input);
-      if (recorded.type->differentiable & bit(i))
+      if (recorded.type->has_adjoint(i))
         node.trainable |= plan.nodes[static_cast<std::size_t>(input)].trainable;
     }
   }

@@ -277,7 +277,7 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
   builder.program.steps.reserve(2 * nodes.size());
   const auto at = [](int n) { return static_cast<std::size_t>(n); };
   const auto takes_adjoint = [&](const PlanNode& node, std::size_t i) {
-    return (node.type->differentiable & bit(i)) && plan.nodes[at(node.inputs[i])].trainable;
+    return node.type->has_adjoint(i) && plan.nodes[at(node.inputs[i])].trainable;
   };
 
   // Which nodes an adjoint reaches, and how many contributions each gets inside the stage.

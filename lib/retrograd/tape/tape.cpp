@@ -410,8 +410,8 @@ std::string Tape::describe_plan(std::span<const Var> outputs) {
   return plan_for(*state_, outputs).describe();
 }
 
-Var record(TapeState* tape, const NodeType& type, NodeData data, std::span<const Var> inputs,
-           const Shape& shape, bool signal) {
+Var record_node(TapeState* tape, const NodeType& type, NodeData data, std::span<const Var> inputs,
+                const Shape& shape, bool signal) {
   for (const Var input : inputs) check_own(tape, input, type.name);
   const auto leaf_of = [&](const InputDomain& allowed) -> Leaf* {
     const RecordedNode& input = tape->node(inputs[allowed.input].id());

@@ -133,8 +133,8 @@ class Tape {
 };
 
 /// Records one operation. `signal`: the output varies over time. What the functions in nodes/ are made of.
-Var record(TapeState* tape, const NodeType& type, NodeData data, std::span<const Var> inputs,
-           const Shape& shape, bool signal);
+Var record_node(TapeState* tape, const NodeType& type, NodeData data, std::span<const Var> inputs,
+                const Shape& shape, bool signal);
 
 /// The one tape of `inputs`; TapeError where there are two, or where a Var belongs to none.
 TapeState* common_tape(std::span<const Var> inputs, const char* operation);

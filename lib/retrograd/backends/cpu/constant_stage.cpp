@@ -10,8 +10,6 @@ namespace retrograd::cpu {
 
 namespace {
 
-constexpr unsigned bit(std::size_t i) { return 1u << i; }
-
 class ConstantStage final : public StageRunner {
  public:
   ConstantStage(const StageContext& context, int stage) : context_(context) {
@@ -101,7 +99,7 @@ class ConstantStage final : public StageRunner {
 
   const PlanNode& node_at(int n) const { return context_.plan.nodes[static_cast<std::size_t>(n)]; }
   bool takes_adjoint(const PlanNode& node, std::size_t i) const {
-    return (node.type->differentiable & bit(i)) && node_at(node.inputs[i]).trainable;
+    return node.type->has_adjoint(i) && node_at(node.inputs[i]).trainable;
   }
   std::size_t level() const { return static_cast<std::size_t>(math::simd_level()); }
   double* work(std::size_t i) const { return reinterpret_cast<double*>(memory_.data()) + i * stride_; }

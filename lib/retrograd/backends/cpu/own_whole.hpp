@@ -54,7 +54,7 @@ Var whole(const N& node, Vars... x) requires(!(std::same_as<Vars, Shape> || ...)
     const std::array<Var, sizeof...(Vars)> inputs{x...};
     TapeState* tape = common_tape(inputs, N::name);
     const Shape shape = cpu::WholeRows<N>::shape_of(node, std::array{Var(x).shape()...});
-    return record(tape, node_type<N>, NodeData::of(node), inputs, shape, shape.length() > 1);
+    return record_node(tape, node_type<N>, NodeData::of(node), inputs, shape, shape.length() > 1);
   }
   return {};
 }

@@ -38,8 +38,7 @@ class WholeStage final : public StageRunner {
       for (std::size_t i = 0; i < node_.inputs.size(); ++i) {
         const int input = node_.inputs[i];
         MutableView target;
-        if ((node_.type->differentiable & (1u << std::min<std::size_t>(i, 31))) &&
-            context_.plan.nodes[static_cast<std::size_t>(input)].trainable) {
+        if (node_.type->has_adjoint(i) && context_.plan.nodes[static_cast<std::size_t>(input)].trainable) {
           Tensor& adjoint = context_.storage.adjoint(input);
           target = {adjoint.data(), adjoint.shape(), adjoint.type()};
           if (!has_adjoint[static_cast<std::size_t>(input)]) rewind.to_zero.push_back(&adjoint);

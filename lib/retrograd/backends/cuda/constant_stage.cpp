@@ -45,7 +45,7 @@ class ConstantStage final : public StageRunner {
       NumberNodeAt at = entry->at;
       at.gy = static_cast<const double*>(context_.storage.adjoint(entry->node));
       for (std::size_t i = 0; i < node.inputs.size(); ++i)
-        if ((node.type->differentiable & (1u << i)) && node_at(node.inputs[i]).trainable) {
+        if (node.type->has_adjoint(i) && node_at(node.inputs[i]).trainable) {
           has_adjoint[static_cast<std::size_t>(node.inputs[i])] = true;
           at.gx[i] = static_cast<double*>(context_.storage.adjoint(node.inputs[i]));
         }

@@ -2,6 +2,7 @@
 // waited for, until a value is read.
 #include <retrograd/backends/checks.hpp>
 #include <retrograd/backends/cuda/kernels.hpp>
+#include <retrograd/backends/cuda/parts.hpp>
 #include <retrograd/backends/cuda/stage.hpp>
 #include <retrograd/backends/description.hpp>
 #include <retrograd/backends/mixed_rows.hpp>
@@ -113,8 +114,8 @@ class CudaPlan final : public CompiledPlan {
 
 }  // namespace
 
-std::unique_ptr<CompiledPlan> Gpu::compile(Graph& graph, Plan plan, const TapeOptions& options) {
-  return std::make_unique<CudaPlan>(*this, graph, std::move(plan), options);
+std::unique_ptr<CompiledPlan> make_plan(Gpu& gpu, Graph& graph, Plan plan, const TapeOptions& options) {
+  return std::make_unique<CudaPlan>(gpu, graph, std::move(plan), options);
 }
 
 }  // namespace retrograd::cuda

@@ -16,7 +16,7 @@ struct DeviceKernel {
 std::span<const DeviceKernel> device_tile_kernels();
 std::span<const DeviceKernel> device_constant_kernels();
 std::span<const DeviceKernel> device_whole_kernels();
+std::span<const DeviceKernel> device_least_rows_kernels();
 std::span<const DeviceKernel> device_optimizer_kernels();
-std::span<const DeviceKernel> device_fit_kernels();
 
 }  // namespace retrograd::cuda

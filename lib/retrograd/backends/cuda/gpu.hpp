@@ -1,16 +1,15 @@
 // What the CUDA backend needs of a GPU. The CUDA runtime's is runtime.cu; a test's runs the same kernels on the host.
 #pragma once
 
-#include <retrograd/fit/best_rows.hpp>
-#include <retrograd/optimizers/on_device.hpp>
-#include <retrograd/tape/backend.hpp>
-
 #include <cstddef>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <type_traits>
 
 namespace retrograd::cuda {
+
+struct Parts;
 
 /// Work is done in the order in which it was asked for. Errors are a DeviceError that says what was asked for and what
 /// there was; the GPU stays usable where it can.
@@ -34,16 +33,8 @@ class Gpu {
   virtual void copy(void* to, const void* from, std::size_t bytes) = 0;  ///< on the device
   virtual void zero(void* memory, std::size_t bytes) = 0;
 
-  /// A plan that runs here.
-  virtual std::unique_ptr<CompiledPlan> compile(Graph& graph, Plan plan, const TapeOptions& options);
-  /// A leaf's value and gradient here.
-  virtual std::unique_ptr<LeafOnDevice> leaf(const Leaf& leaf);
-  /// An optimiser that steps here, and the best rows of a fit.
-  virtual std::unique_ptr<BestRowsOnDevice> best_rows(std::span<Leaf* const> parameters,
-                                                      std::span<const double> losses,
-                                                      std::span<const std::vector<double>> values);
-  virtual std::unique_ptr<OptimizerOnDevice> optimizer(
-      std::span<const OptimizerOnDevice::Parameter> parameters, std::int64_t groups);
+  /// What is made here for tapes and optimisers: parts.hpp.
+  virtual const Parts& parts() const;
 
   /// Runs kernel `index` of the list in kernels.hpp; see launch() there.
   virtual void launch(int index, int blocks, std::size_t shared_bytes, const void* arguments,

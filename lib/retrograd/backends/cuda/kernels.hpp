@@ -1,10 +1,10 @@
 // Every kernel of the backend, and how one is launched. runtime.cu makes a __global__ function of each.
 #pragma once
 
-#include <retrograd/backends/cuda/best_rows_kernel.hpp>
 #include <retrograd/backends/cuda/constant_kernels.hpp>
 #include <retrograd/backends/cuda/gpu.hpp>
 #include <retrograd/backends/cuda/kernel_list.hpp>
+#include <retrograd/backends/cuda/least_rows_kernel.hpp>
 #include <retrograd/backends/cuda/optimizer_kernels.hpp>
 #include <retrograd/backends/cuda/tile_kernels.hpp>
 #include <retrograd/backends/cuda/whole_kernels.hpp>
@@ -13,7 +13,8 @@
 
 namespace retrograd::cuda {
 
-using Kernels = JoinedLists<TileKernels, ConstantKernels, WholeKernels, OptimizerKernels, FitKernels>::type;
+using AllKernels =
+    JoinedLists<TileKernels, ConstantKernels, WholeKernels, LeastRowsKernels, OptimizerKernels>::type;
 
 /// Runs `Body` on `blocks` blocks of 128 threads.
 template <class Body>
@@ -24,7 +25,7 @@ void launch(Gpu& gpu, std::int64_t blocks, std::size_t shared_bytes,
     raise<DeviceError>(std::string("kernel '") + Body::name + "' was asked for on " + std::to_string(blocks) +
                        " blocks; a GPU runs up to 2^31 - 1");
   if (blocks > 0)
-    gpu.launch(Kernels::index_of<Body>(), static_cast<int>(blocks), shared_bytes, &arguments,
+    gpu.launch(AllKernels::index_of<Body>(), static_cast<int>(blocks), shared_bytes, &arguments,
                sizeof(arguments));
 }
 

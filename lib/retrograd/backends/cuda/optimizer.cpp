@@ -1,5 +1,6 @@
 // Optimisers on the device: parameters, gradients and what the method remembers stay there.
 #include <retrograd/backends/cuda/kernels.hpp>
+#include <retrograd/backends/cuda/parts.hpp>
 #include <retrograd/backends/cuda/storage.hpp>
 
 namespace retrograd::cuda {
@@ -105,9 +106,10 @@ class OptimizerOnGpu final : public OptimizerOnDevice {
 
 }  // namespace
 
-std::unique_ptr<OptimizerOnDevice> Gpu::optimizer(std::span<const OptimizerOnDevice::Parameter> parameters,
+std::unique_ptr<OptimizerOnDevice> make_optimizer(Gpu& gpu,
+                                                  std::span<const OptimizerOnDevice::Parameter> parameters,
                                                   std::int64_t groups) {
-  return std::make_unique<OptimizerOnGpu>(*this, parameters, groups);
+  return std::make_unique<OptimizerOnGpu>(gpu, parameters, groups);
 }
 
 }  // namespace retrograd::cuda

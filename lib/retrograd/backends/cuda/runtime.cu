@@ -113,12 +113,12 @@ class CurrentDevice {
 };
 
 // In the order of the list, whose positions launch() gives.
-static_assert(std::is_same_v<
-              Kernels, JoinedLists<TileKernels, ConstantKernels, WholeKernels, OptimizerKernels, FitKernels>::type>);
+static_assert(std::is_same_v<AllKernels, JoinedLists<TileKernels, ConstantKernels, WholeKernels,
+                                                     LeastRowsKernels, OptimizerKernels>::type>);
 std::vector<DeviceKernel> all_kernels() {
   std::vector<DeviceKernel> all;
   for (const auto& list : {device_tile_kernels(), device_constant_kernels(), device_whole_kernels(),
-                           device_optimizer_kernels(), device_fit_kernels()})
+                           device_least_rows_kernels(), device_optimizer_kernels()})
     all.insert(all.end(), list.begin(), list.end());
   return all;
 }

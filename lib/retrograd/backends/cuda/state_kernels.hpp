@@ -17,7 +17,7 @@ struct MovingAt {
 };
 
 /// What a tile's gate does, as it stands where the tile's state will be.
-struct GateOfTile {
+struct GateSummary {
   std::int32_t begins_high, ends_high, has_edge, unused;
 };
 
@@ -65,7 +65,8 @@ struct SummariseTiles {
       if ((x.sample(i) >= Real(0.5)) != begins_high) end = std::min(end, i);
     end = block.least(end);
     if (block.thread() == 0)
-      *reinterpret_cast<GateOfTile*>(state) = {begins_high, x.sample(count - 1) >= Real(0.5), end < count, 0};
+      *reinterpret_cast<GateSummary*>(state) = {begins_high, x.sample(count - 1) >= Real(0.5), end < count,
+                                                0};
   }
 };
 
@@ -77,7 +78,8 @@ struct ScanStates {
     StageAt stage;
     const MovingAt* moving;
   };
-  static constexpr std::size_t shared_bytes = threads * sizeof(GateOfTile) + 5 * math::block * sizeof(double);
+  static constexpr std::size_t shared_bytes =
+      threads * sizeof(GateSummary) + 5 * math::block * sizeof(double);
 
   template <class Block>
   RETROGRAD_ANYWHERE static void run(Block& block, const Arguments& a) {
@@ -130,7 +132,7 @@ struct ScanStates {
                                            std::int64_t row, std::byte* states) {
     Adsr node;
     node.samples_per_unit = moving.unit;
-    GateOfTile* gates = reinterpret_cast<GateOfTile*>(block.shared());
+    GateSummary* gates = reinterpret_cast<GateSummary*>(block.shared());
     Real lanes[math::block];
     Input<Real> x[Adsr::inputs];
     for (int i = 1; i < Adsr::inputs; ++i) {
@@ -143,13 +145,13 @@ struct ScanStates {
     for (std::int64_t first = 0; first < stage.tiles; first += threads) {
       const std::int64_t mine = first + block.thread();
       if (mine < stage.tiles && !moving.moved_by.is_number)
-        gates[block.thread()] = *reinterpret_cast<const GateOfTile*>(states + mine * stage.state_bytes);
+        gates[block.thread()] = *reinterpret_cast<const GateSummary*>(states + mine * stage.state_bytes);
       block.barrier();
       envelope::State of_mine;
       for (std::int64_t tile = first; tile < std::min(stage.tiles, first + threads); ++tile) {
         if (tile == mine) of_mine = state;
         const int count = samples_in(stage, tile);
-        const GateOfTile gate = gates[tile - first];
+        const GateSummary gate = gates[tile - first];
         if (!moving.moved_by.is_number && gate.has_edge == 0 && (gate.begins_high != 0) == state.is_high()) {
           state.position += state.is_high() ? count : -count;
           continue;

@@ -1,3 +1,4 @@
+#include <retrograd/backends/cuda/parts.hpp>
 #include <retrograd/backends/cuda/storage.hpp>
 
 namespace retrograd::cuda {
@@ -50,7 +51,9 @@ void LeafOnGpu::fetch_gradient(Tensor& to) {
   gradient_is_newer = false;
 }
 
-std::unique_ptr<LeafOnDevice> Gpu::leaf(const Leaf& leaf) { return std::make_unique<LeafOnGpu>(*this, leaf); }
+std::unique_ptr<LeafOnDevice> make_leaf(Gpu& gpu, const Leaf& leaf) {
+  return std::make_unique<LeafOnGpu>(gpu, leaf);
+}
 
 Storage::Storage(Gpu& gpu, Graph& graph, const Plan& plan, ElementType type)
     : gpu_(gpu),

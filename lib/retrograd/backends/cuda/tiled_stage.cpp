@@ -181,7 +181,7 @@ class TiledStage final : public StageRunner {
       std::vector<void*> row_adjoint_data;
       for (const int n : program.row_adjoints) {
         row_adjoints.push_back({DeviceMemory(gpu, static_cast<std::size_t>(rows * chunk) * sizeof(Real)),
-                                SharedRows(gpu, plan, n, stage.shape()), stage.context_.storage.adjoint(n)});
+                                RowUsers(gpu, plan, n, stage.shape()), stage.context_.storage.adjoint(n)});
         row_adjoint_data.push_back(row_adjoints.back().of_rows.data());
       }
       bound.emplace(gpu, std::move(program), plan, stage.tables_, stage.fields_, stage.states_,
@@ -216,15 +216,15 @@ class TiledStage final : public StageRunner {
                           totals.bytes() + of_rows.bytes() + work.bytes() + gains.bytes() +
                           gain_sums.bytes() + gain_users.bytes() + gain_work.bytes();
       for (const RowAdjoint& adjoint : row_adjoints)
-        total += adjoint.of_rows.bytes() + adjoint.shared.first.bytes() + adjoint.shared.users.bytes();
+        total += adjoint.of_rows.bytes() + adjoint.row_users.first.bytes() + adjoint.row_users.users.bytes();
       return total;
     }
 
-    // Which rows of the stage share each row of a node.
-    struct SharedRows {
+    // Which rows of the stage use each row of a node: a RowMap there.
+    struct RowUsers {
       DeviceMemory first, users;
       std::int64_t sources;
-      SharedRows(Gpu& gpu, const Plan& plan, int n, const Shape& stage) {
+      RowUsers(Gpu& gpu, const Plan& plan, int n, const Shape& stage) {
         const RowMap map(plan.nodes[static_cast<std::size_t>(n)].shape.with_length(1), stage.with_length(1));
         std::vector<std::int64_t> first_user{0}, user;
         sources = map.sources();
@@ -238,7 +238,7 @@ class TiledStage final : public StageRunner {
     };
     struct RowAdjoint {
       DeviceMemory of_rows;  // rows x chunk
-      SharedRows shared;
+      RowUsers row_users;
       void* adjoint;
     };
 
@@ -404,13 +404,13 @@ class TiledStage final : public StageRunner {
 
   void add_over_rows(const Rewind& rewind, std::size_t i, std::int64_t from, std::int64_t to) {
     const typename Rewind::RowAdjoint& adjoint = rewind.row_adjoints[i];
-    const std::int64_t samples = adjoint.shared.sources * (to - from);
+    const std::int64_t samples = adjoint.row_users.sources * (to - from);
     launch<AddRowAdjoints<Real>>(
         context_.gpu, in_parts(samples, threads), 0,
         {static_cast<Real*>(adjoint.adjoint), adjoint.of_rows.template as<const Real>(),
-         adjoint.shared.first.template as<const std::int64_t>(),
-         adjoint.shared.users.template as<const std::int64_t>(), adjoint.shared.sources, length_, from, to,
-         rewind.chunk, rewind.bound->program().row_adjoint_accumulates[i]});
+         adjoint.row_users.first.template as<const std::int64_t>(),
+         adjoint.row_users.users.template as<const std::int64_t>(), adjoint.row_users.sources, length_, from,
+         to, rewind.chunk, rewind.bound->program().row_adjoint_accumulates[i]});
   }
 
   StageContext context_;

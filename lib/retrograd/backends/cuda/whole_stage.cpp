@@ -61,8 +61,7 @@ class WholeStage final : public StageRunner {
       for (std::size_t i = 0; i < node_.inputs.size(); ++i) {
         const int input = node_.inputs[i];
         DeviceValue target;
-        if ((node_.type->differentiable & (1u << std::min<std::size_t>(i, 31))) &&
-            context_.plan.nodes[static_cast<std::size_t>(input)].trainable) {
+        if (node_.type->has_adjoint(i) && context_.plan.nodes[static_cast<std::size_t>(input)].trainable) {
           target = {context_.storage.adjoint(input), call_.x[i].shape, call_.x[i].type};
           if (!has_adjoint[static_cast<std::size_t>(input)]) rewind.to_zero.push_back(target);
           has_adjoint[static_cast<std::size_t>(input)] = true;
