@@ -181,6 +181,47 @@ TEST_CASE("a voice whose patch has no envelope sounds on when its note has ended
   CHECK(instrument.sounding() == 0);
 }
 
+TEST_CASE("a quiet but held note is not counted as quiet: its key has to be up for its voice to be freed") {
+  Rack pluck = sine_patch(0.001, 0.001);
+  pluck.modules[0].values[4] = 0.0;  // its sustain
+  for (const int block : {64, 441, 0}) {
+    Instrument instrument(pluck, {.voices = 2});
+    instrument.prepare(rate, longest_block);
+    played(instrument, {on(0, 60)}, 48000, block);
+    const std::vector<float> silence = played(instrument, {}, 48000, block);
+    CHECK(std::ranges::all_of(silence, [](float y) { return std::abs(y) < 1e-6f; }));
+    CHECK(instrument.sounding() == 1);
+    // Counted from where the key goes up: the second before does not shorten it.
+    const int quiet = static_cast<int>(std::lround(0.05 * rate));
+    played(instrument, {off(0, 60)}, static_cast<std::size_t>(quiet - 1), block);
+    CHECK(instrument.sounding() == 1);
+    played(instrument, {}, 3 * 64, block);
+    CHECK(instrument.sounding() == 0);
+  }
+}
+
+TEST_CASE(
+    "voices that are free sleep: a mix of oscillators that nothing else would silence is without them") {
+  const Rack drone = parse_rack(
+      "format = 2\noutputs = [\"all.out\"]\ncables = [[\"osc.out\", \"all.in\"]]\n"
+      "[[module]]\nname = \"osc\"\ntype = \"oscillator\"\n"
+      "[[module]]\nname = \"all\"\ntype = \"voices\"\n",
+      "drone");
+  Instrument instrument(drone, {.voices = 4});
+  instrument.prepare(rate, longest_block);
+  const auto loudest = [&](const Score& score, std::size_t length) {
+    float peak = 0.0f;
+    for (const float y : played(instrument, score, length, 64)) peak = std::max(peak, std::abs(y));
+    return peak;
+  };
+  CHECK(loudest({}, 4800) == 0.0f);
+  CHECK(loudest({on(0, 60), off(500, 60)}, 9600) == doctest::Approx(1.0).epsilon(1e-3));
+  CHECK(instrument.all_sound_off());
+  loudest({}, 4800);
+  CHECK(instrument.sounding() == 0);
+  CHECK(loudest({}, 4800) == 0.0f);
+}
+
 TEST_CASE("a held note sounds on; the pedal holds notes whose keys are up") {
   Instrument instrument(sine_patch(0.001, 0.001), {.voices = 4});
   instrument.prepare(rate, longest_block);

@@ -302,8 +302,7 @@ struct Stream::State final : LiveConstants {
   }
 
   StreamStatus give(float* const* host_outputs, int frames) {
-    if (!std::ranges::all_of(output_rows,
-                             [&](const float* row) { return are_finite(row + LivePlan::history, frames); })) {
+    if (!outputs_are_finite(frames)) {
       plan->restart_not_finite();
       for (const Recorded& output : outputs)
         for (int row = 0; row < output.rows; ++row)
@@ -313,6 +312,15 @@ struct Stream::State final : LiveConstants {
       if (host_outputs[channel] != nullptr)
         std::copy_n(output_rows[channel] + LivePlan::history, frames, host_outputs[channel]);
     return bad_channels.empty() ? StreamStatus::ok : StreamStatus::not_finite;
+  }
+
+  bool outputs_are_finite(int frames) const {
+    std::size_t channel = 0;
+    for (const Recorded& output : outputs)
+      for (int row = 0; row < output.rows; ++row, ++channel)
+        if (!plan->is_silent(output.id, row) && !are_finite(output_rows[channel] + LivePlan::history, frames))
+          return false;
+    return true;
   }
 
   void silence(float* const* host_outputs, int frames) const {

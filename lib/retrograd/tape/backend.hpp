@@ -88,6 +88,8 @@ class LivePlan {
   virtual void sleep(std::int64_t row) = 0;
   /// Plays on up to sample `to`.
   virtual void play(std::int64_t to) = 0;
+  /// Whether this row of an output is zeros in this block, as that of a voice that sleeps: nobody need look at it.
+  virtual bool is_silent(int id, std::int64_t row) const = 0;
   /// Looks at all that was computed since the block began. A row that has a sample that is NaN or infinite has its states
   /// as before the first sample, in all stages that are voices as it is, or are not, and have as many rows, and its samples in this block become 0.
   virtual void restart_not_finite() = 0;

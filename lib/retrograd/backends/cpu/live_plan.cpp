@@ -87,10 +87,12 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
 
   void begin_block(std::int64_t at) override {
     const std::int64_t passed = at - history - buffer_start_;
-    if (passed > 0 && passed <= length_ - history)
+    const bool moves_on = passed > 0 && passed <= length_ - history;
+    if (moves_on)
       for (const Signal& signal : signals_) {
         float* of_row = samples(signal.node);
         for (std::int64_t row = 0; row < signal.rows; ++row, of_row += length_) {
+          if (signal.stage != nullptr && signal.stage->is_silent(row)) continue;
           float kept[history];  // of a size that is known, so that no call is made
           std::memcpy(kept, of_row + passed, sizeof kept);
           std::memcpy(of_row, kept, sizeof kept);
@@ -98,7 +100,7 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
       }
     buffer_start_ = at - history;
     position_ = at;
-    for (LiveStage& stage : stages_) stage.begin_block(at);
+    for (LiveStage& stage : stages_) stage.begin_block(at, moves_on ? passed : 0);
   }
 
   void change(int id, std::int64_t row, std::int64_t until) override {
@@ -148,6 +150,11 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
         if (groups_[group_of_stage_[s]].is_bad[static_cast<std::size_t>(row)] != 0) stages_[s].restart(row);
   }
 
+  bool is_silent(int id, std::int64_t row) const override {
+    const LiveStage* stage = stage_of_[index(id)];
+    return stage != nullptr && stage->is_silent(row);
+  }
+
   bool was_not_finite(int id, std::int64_t row) const override {
     const auto signal = std::ranges::find(signals_, static_cast<int>(index(id)), &Signal::node);
     return groups_[signal->group].is_bad[static_cast<std::size_t>(row)] != 0;
@@ -188,6 +195,7 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
     int node;
     std::int64_t rows;
     std::size_t group;
+    const LiveStage* stage;  // whose rows they are; null of what comes in, a mix, and rows that are handed on
   };
 
   // The rows of all signals with so many of them, those that a mix comes before apart: the rows of one number are played,
@@ -222,10 +230,18 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
       return group;
     };
     group_of(false, voices);
+    std::vector<const LiveStage*> stages(plan_.stages.size());
+    std::size_t tiled = 0;
+    for (std::size_t s = 0; s < plan_.stages.size(); ++s)
+      if (plan_.stages[s].kind == StageKind::tiled) stages[s] = &stages_[tiled++];
+    stage_of_.resize(plan_.nodes.size());
+    for (std::size_t n = 0; n < plan_.nodes.size(); ++n)
+      if (kind(n) == NodeKind::pointwise || kind(n) == NodeKind::causal)
+        stage_of_[n] = stages[static_cast<std::size_t>(plan_.nodes[n].stage)];
     for (std::size_t n = 0; n < plan_.nodes.size(); ++n)
       if (const PlanNode& node = plan_.nodes[n]; node.signal && node.stored)
-        signals_.push_back(
-            {static_cast<int>(n), node.shape.rows(), group_of(is_mixed[n] != 0, node.shape.rows())});
+        signals_.push_back({static_cast<int>(n), node.shape.rows(),
+                            group_of(is_mixed[n] != 0, node.shape.rows()), stage_of_[n]});
     for (const Stage& stage : plan_.stages) {
       if (stage.kind != StageKind::tiled) continue;
       const bool reads_mixed = std::ranges::any_of(stage.nodes, [&](int n) {
@@ -299,6 +315,7 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
   std::vector<Signal> signals_;
   std::vector<RowGroup> groups_;
   std::vector<std::size_t> group_of_stage_;
+  std::vector<const LiveStage*> stage_of_;  // by node: see Signal
   std::vector<int> prepared_;
   std::vector<Tensor*> to_zero_;
   std::vector<float> kept_;

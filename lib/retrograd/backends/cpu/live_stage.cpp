@@ -1,4 +1,5 @@
 #include <retrograd/backends/cpu/live_stage.hpp>
+#include <retrograd/tape/backend.hpp>
 
 #include <algorithm>
 
@@ -124,9 +125,14 @@ void LiveStage::change(int n, std::int64_t leaf_row, std::int64_t until) {
   }
 }
 
-void LiveStage::begin_block(std::int64_t at) {
+void LiveStage::begin_block(std::int64_t at, std::int64_t passed) {
   if (states_rewind_.bytes() > 0) std::memcpy(states_rewind_.data(), states_now_.data(), states_now_.bytes());
-  for (Row& row : row_) row.rewind_from = at;
+  for (Row& row : row_) {
+    row.rewind_from = at;
+    // Of a row that slept all along; another's buffer is written again from the block's beginning.
+    if (row.zeros_from <= LivePlan::history)
+      row.zeros_from = std::max<std::int64_t>(row.zeros_from - passed, 0);
+  }
 }
 
 void LiveStage::play(std::int64_t from, std::int64_t to, std::int64_t buffer_start) {

@@ -38,10 +38,16 @@ class LiveStage {
   /// stay. It adds to no gradient of a block at whose end it sleeps.
   void sleep(std::int64_t row);
   void wake(std::int64_t row);
+  /// Whether all that the row stores in this block and in what is kept before it is zeros: it has slept for so long.
+  bool is_silent(std::int64_t row) const {
+    const Row& sleeper = row_[static_cast<std::size_t>(row)];
+    return sleeper.sleeps && sleeper.zeros_from == 0;
+  }
   /// Row `row` of leaf `n` of the plan changes: so do the rows that depend on it.
   void change(int n, std::int64_t row, std::int64_t until);
 
-  void begin_block(std::int64_t at);
+  /// The buffers moved on by `passed` samples.
+  void begin_block(std::int64_t at, std::int64_t passed);
   /// Plays [from, to); `buffer_start` is the sample that the buffers begin with.
   void play(std::int64_t from, std::int64_t to, std::int64_t buffer_start);
 
