@@ -181,6 +181,28 @@ void cut_into_stages(Plan& plan) {
   }
 }
 
+// The way back reads earlier samples again where a node that reads them is computed again, or has another input with a
+// gradient: then they are kept, at full length.
+void keep_histories(Plan& plan) {
+  std::vector<char> is_read(plan.nodes.size(), 0);  // on the way back, in its own stage
+  for (std::size_t n = plan.nodes.size(); n-- > 0;) {
+    const PlanNode& node = plan.nodes[n];
+    if (node.stage < 0 || plan.stages[static_cast<std::size_t>(node.stage)].kind != StageKind::tiled)
+      continue;
+    if (node.trainable && node.type->adjoint_reads_output) is_read[n] = 1;
+    const bool is_computed_again = is_read[n] != 0 && !node.stored;
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const auto x = static_cast<std::size_t>(node.inputs[i]);
+      if (i > 0 || node.type->reach == nullptr) {
+        if (is_computed_again || (node.trainable && node.type->adjoint_reads_inputs)) is_read[x] = 1;
+      } else if (is_computed_again || (node.type->differentiable >> 1 != 0 && node.inputs.size() > 1 &&
+                                       plan.nodes[static_cast<std::size_t>(node.inputs[1])].trainable)) {
+        plan.nodes[x].stored = true;
+      }
+    }
+  }
+}
+
 void find_stored_values(Plan& plan) {
   for (PlanNode& node : plan.nodes)
     for (const int input : node.inputs) {
@@ -197,6 +219,7 @@ Plan make_plan(const Graph& graph, std::span<const int> outputs) {
   merge_chains(plan);
   cut_into_stages(plan);
   find_stored_values(plan);
+  keep_histories(plan);
   return plan;
 }
 

@@ -46,6 +46,8 @@ struct Plan {
   std::vector<Stage> stages;     ///< in the order they run
   std::vector<int> index_of;     ///< recorded id -> index in `nodes`; -1 where the plan does not need it
   std::vector<bool> needs_leaf;  ///< by leaf of the graph; those recorded later it does not need
+  /// A stored signal is there from its first sample to its last. In a stream it is the block at hand.
+  bool has_whole_signals = true;
 
   Plan() = default;
   Plan(Plan&&) = default;
@@ -53,6 +55,12 @@ struct Plan {
 
   /// Whether `input` of a tiled `stage` has one row for each of the stage's.
   bool same_rows(int input, int stage) const;
+
+  /// Whether the earlier samples of `n` are read from its stored signal (or number); else a ring keeps them.
+  bool keeps_whole(int n) const {
+    const PlanNode& node = nodes[static_cast<std::size_t>(n)];
+    return has_whole_signals && node.stored;
+  }
 };
 
 /// Plans the computation of `outputs` and of the kept values among what they need.
@@ -72,9 +80,12 @@ struct TileOperand {
     adjoint,      ///< a node's stored adjoint (of a constant over time likewise)
     row_adjoint,  ///< kept per row, then added over rows: the adjoint of what rows share; forwards, what is mixed
     row_sum,      ///< the adjoint of a constant over time: a sum over the row's samples
+    history,      ///< a node's earlier samples: see nodes/history.hpp
+    history_adjoint,  ///< what the earlier samples that a node reads have gained so far
   };
   Place place = Place::none;
-  int index = 0;  ///< slot, node, or position in TileProgram::row_adjoints / row_sums
+  int index =
+      0;  ///< slot, node (of a history_adjoint the one that reads), or position in TileProgram::row_adjoints / row_sums
   bool operator==(const TileOperand&) const = default;
 };
 
@@ -83,10 +94,12 @@ inline constexpr int most_inputs = 5;
 
 /// One node's forward or adjoint over one tile.
 struct TileStep {
-  enum class Kind : std::uint8_t { forward, advance, adjoint, copy };
+  enum class Kind : std::uint8_t { forward, advance, adjoint, copy, remember, recall };
   Kind kind = Kind::forward;
   int node = 0;
   /// forward and advance: {y, x...}. adjoint: {gy, y, x..., gx...}. copy: {x, gx}: gx = x or gx += x.
+  /// Of a node that reads history, the first x is a history, and its gx a history_adjoint. remember: {history, x}: the
+  /// tile's samples join it. recall: {history_adjoint, gx}: as copy, of what the tile's samples have gained.
   ShortList<int, 2 + 2 * most_inputs> operands;
   /// One for each gx.
   ShortList<AdjointMode, most_inputs> modes;

@@ -48,8 +48,32 @@ class ProgramBuilder {
     TileStep step;
     step.node = n;
     step.operands.push_back(node(n).type->kind == NodeKind::reduction ? operand({}) : operand(value(n)));
-    for (const int input : node(n).inputs) step.operands.push_back(operand(value(input)));
+    for (std::size_t i = 0; i < node(n).inputs.size(); ++i) step.operands.push_back(operand(input(n, i)));
     return step;
+  }
+
+  bool reads_history(int n, std::size_t i) const { return i == 0 && node(n).type->reach != nullptr; }
+  // Where node `n` reads its input `i`.
+  TileOperand input(int n, std::size_t i) {
+    const int x = node(n).inputs[i];
+    return reads_history(n, i) ? TileOperand{Place::history, x} : value(x);
+  }
+
+  void emit(TileStep step) { program.steps.push_back(std::move(step)); }
+  // The forward step of `n`; before it, its tile joins the history that it reads, and is not yet part of.
+  void emit_forward(int n) {
+    if (node(n).type->reach != nullptr) remember(node(n).inputs[0]);
+    emit(forward_step(n));
+  }
+  void remember(int x) {
+    if (std::ranges::find(remembered_, x) != remembered_.end()) return;
+    if (plan_.keeps_whole(x) && (!in_stage(x) || !node(x).signal)) return;
+    remembered_.push_back(x);
+    TileStep step;
+    step.kind = TileStep::Kind::remember;
+    step.node = x;
+    step.operands = {operand({Place::history, x}), operand(value(x))};
+    emit(std::move(step));
   }
 
   // The rows of `n` are kept for a chunk of time.
@@ -221,7 +245,8 @@ class ProgramBuilder {
   int next_slot_ = 0;
   std::vector<int> value_slot_;
   std::vector<int> rows_kept_;
-  std::array<std::vector<int>, 6> operand_index_;  // by place and index
+  std::vector<int> remembered_;                    // of this program
+  std::array<std::vector<int>, 8> operand_index_;  // by place and index
 };
 
 constexpr unsigned bit(std::size_t i) { return 1u << std::min<std::size_t>(i, 31); }
@@ -235,7 +260,7 @@ TileProgram forward_program(const Plan& plan, int stage, bool joins_fusions) {
     if (builder.node(n).type->kind == NodeKind::over_rows) builder.keep_rows(builder.node(n).inputs[0]);
   for (const int n : plan.stages[static_cast<std::size_t>(stage)].nodes)
     if (builder.node(n).type->kind != NodeKind::over_rows)  // once all rows are there
-      builder.program.steps.push_back(builder.forward_step(n));
+      builder.emit_forward(n);
   return builder.finish();
 }
 
@@ -255,7 +280,7 @@ TileProgram advance_program(const Plan& plan, int stage, bool joins_fusions) {
     const PlanNode& node = plan.nodes[at(n)];
     if (!is_read[at(n)] && !node.type->keeps_state) continue;
     if (!advances(n)) {
-      builder.program.steps.push_back(builder.forward_step(n));
+      builder.emit_forward(n);
       continue;
     }
     TileStep step;
@@ -305,7 +330,7 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
     step.modes = {mode};
     return step;
   };
-  const auto emit = [&](TileStep step) { builder.program.steps.push_back(std::move(step)); };
+  const auto emit = [&](TileStep step) { builder.emit(std::move(step)); };
 
   // Recomputes a value that an adjoint reads, and what it needs in turn, just before the first adjoint that
   // reads it: so few values live at once.
@@ -380,6 +405,18 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
         adjoint[at(v)] = gy;
         continue;
       }
+      if (builder.reads_history(*n, i)) {
+        // The tile's samples have gained all they will once this adjoint has run.
+        has_targets = true;
+        const TileOperand gained{Place::history_adjoint, *n};
+        targets.push_back(builder.operand(gained));
+        step.modes.push_back(AdjointMode::overwrite);
+        const auto [target, mode] = contribution_to(v);
+        TileStep recall = copy(*n, gained, target, mode);
+        recall.kind = TileStep::Kind::recall;
+        additions.push_back(std::move(recall));
+        continue;
+      }
       const auto [target, mode] = contribution_to(v);
       if (passes_through) {
         emit(copy(*n, gy, target, mode));
@@ -404,7 +441,12 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
       step.operands.push_back(builder.operand(wanted ? builder.value(v) : TileOperand{}));
     };
     read(*n, node.type->adjoint_reads_output);
-    for (const int v : node.inputs) read(v, node.type->adjoint_reads_inputs);
+    for (std::size_t i = 0; i < node.inputs.size(); ++i)
+      if (!builder.reads_history(*n, i))
+        read(node.inputs[i], node.type->adjoint_reads_inputs);
+      else  // of whose samples the slope of another input is made, if of anything
+        step.operands.push_back(
+            builder.operand(takes_adjoint(node, 1) ? builder.input(*n, i) : TileOperand{}));
     for (const int target : targets) step.operands.push_back(target);
     emit(std::move(step));
     for (TileStep& addition : additions) emit(std::move(addition));

@@ -418,9 +418,10 @@ Var record_node(TapeState* tape, const NodeType& type, NodeData data, std::span<
     return input.leaf < 0 || input.signal ? nullptr
                                           : &tape->graph.leaves[static_cast<std::size_t>(input.leaf)];
   };
-  for (const InputDomain& allowed : type.input_domains)
+  const std::span<const InputDomain> domains = domains_of(type, data.get());
+  for (const InputDomain& allowed : domains)
     if (Leaf* leaf = leaf_of(allowed)) check_input(type, allowed, value_of(*leaf));
-  for (const InputDomain& allowed : type.input_domains)
+  for (const InputDomain& allowed : domains)
     if (Leaf* leaf = leaf_of(allowed)) leaf->readers.push_back({&type, &allowed});
   if (shape.rows() > std::numeric_limits<int>::max())
     raise<ShapeError>(std::string("[") + type.name + "] a value of shape " + to_string(shape) + " has " +

@@ -82,14 +82,12 @@ std::vector<bool> sums_over_tiles(const TileProgram& program, const Plan& plan) 
 
 template <class Real>
 BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stage, Storage& storage,
-                                 const StageStates& states, int tile, Real* const* row_adjoints,
-                                 std::int64_t chunk, bool has_ramps)
+                                 const StageStates& states, const StageHistories& histories, int tile,
+                                 Real* const* row_adjoints, std::int64_t chunk, bool has_ramps)
     : program_(std::move(program)),
       length_(plan.stages[static_cast<std::size_t>(stage)].shape.length()),
       chunk_(chunk),
       reductions_(states.reductions.size()) {
-  const Shape& stage_shape = plan.stages[static_cast<std::size_t>(stage)].shape;
-  const Shape stage_rows = stage_shape.with_length(1);
   const std::size_t tile_bytes = static_cast<std::size_t>(tile) * sizeof(Real);
   operands_at_ = layout_.take(program_.operands.size() * sizeof(Operand));
   zeros_at_ = layout_.take(math::block * sizeof(Real));
@@ -106,25 +104,6 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
   bindings_.reserve(program_.operands.size());
   for (const TileOperand& operand : program_.operands) {
     Binding binding;
-    binding.place = operand.place;
-    const auto bind_stored = [&](int n) {
-      const PlanNode& node = plan.nodes[static_cast<std::size_t>(n)];
-      const Shape rows = node.shape.with_length(1);
-      const auto known = std::ranges::find(row_maps_, rows, &std::pair<Shape, RowMap>::first);
-      binding.rows = static_cast<std::size_t>(known - row_maps_.begin());
-      if (known == row_maps_.end()) row_maps_.emplace_back(rows, RowMap(rows, stage_rows));
-      binding.scratch = layout_.take(node.signal || has_ramps ? tile_bytes : math::block * sizeof(Real));
-      const bool is_value = operand.place == Place::value;
-      void* data = is_value ? storage.value_data(n) : storage.adjoint(n).data();
-      if (!node.signal) {
-        binding.numbers = static_cast<const double*>(data);
-        ++constants_;
-      } else if (is_value) {
-        binding.samples = static_cast<Real*>(data);
-      } else {
-        binding.adjoint = storage.adjoint_data(n);
-      }
-    };
     switch (operand.place) {
       case Place::none:
         binding.scratch = zeros_at_;
@@ -134,7 +113,7 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
         break;
       case Place::value:
       case Place::adjoint:
-        bind_stored(operand.index);
+        binding = bind_stored(operand.index, operand.place, plan, stage, storage, has_ramps, tile_bytes);
         break;
       case Place::row_adjoint:
         binding.row_adjoint = row_adjoints + operand.index;
@@ -143,7 +122,13 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
         binding.scratch =
             sums_at_ + static_cast<std::size_t>(operand.index) * sizeof(math::SumOverTime<Real>);
         break;
+      case Place::history:
+      case Place::history_adjoint:
+        binding = bind_history(operand, plan, stage, storage, histories);
+        histories_.push_back(bindings_.size());
+        break;
     }
+    binding.place = operand.place;
     if (binding.is_stored_signal()) stored_signals_.push_back(bindings_.size());
     if (binding.is_stored_signal() || binding.row_adjoint != nullptr) signals_.push_back(bindings_.size());
     bindings_.push_back(binding);
@@ -155,12 +140,17 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
   for (const TileStep& step : program_.steps) {
     const PlanNode& node = plan.nodes[static_cast<std::size_t>(step.node)];
     const auto n = static_cast<std::size_t>(step.node);
-    const bool is_forward = step.kind == TileStep::Kind::forward || step.kind == TileStep::Kind::advance;
+    const bool is_forward = step.kind == TileStep::Kind::forward || step.kind == TileStep::Kind::advance ||
+                            step.kind == TileStep::Kind::remember;
     is_backwards_ = is_backwards_ || !is_forward;
     Step bound{nullptr,          nullptr,           node.data, step.operands.data(),   step.modes.data(),
                states.offset[n], states.latched[n], -1,        states.reduction_of[n], is_forward};
     if (step.kind == TileStep::Kind::copy) {
       bound.kernel = copy_;
+    } else if (step.kind == TileStep::Kind::remember) {
+      bound.kernel = math::Kernel<Remember, Real>::at(math::simd_level());
+    } else if (step.kind == TileStep::Kind::recall) {
+      bound.kernel = math::Kernel<Recall, Real>::at(math::simd_level());
     } else {
       const Kernels::PerType& kernels = find_kernels(*node.type).of(element_type_of<Real>);
       bound.kernel = step.kind == TileStep::Kind::forward   ? kernels.forward[level]
@@ -169,7 +159,9 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
       if (step.fusion == &operator_fusion)
         bound.operator_kernel =
             is_forward ? kernels.operator_forward[level] : kernels.operator_adjoint[level];
-      if (!is_forward && node.type->kind == NodeKind::causal) {
+      if (!is_forward && node.type->reach != nullptr) {
+        groups_are_independent_ = false;
+      } else if (!is_forward && node.type->kind == NodeKind::causal) {
         bound.carry = static_cast<std::ptrdiff_t>(carry_offset_.size());
         carry_offset_.push_back(layout_.take(kernels.carry_bytes));
         start_carry_.push_back(kernels.start_carry);
@@ -219,6 +211,7 @@ typename BoundProgram<Real>::Workspace BoundProgram<Real>::make_workspace() cons
     workspace.reductions_[i].tile_sums = reduction_sums + i * sum_tiles_;
   for (std::size_t o = 0; o < bindings_.size(); ++o) {
     const Binding& binding = bindings_[o];
+    if (binding.is_history()) continue;
     const bool repeats = binding.place == Place::none || binding.numbers != nullptr;
     workspace.operands_[o] = {base + binding.scratch, repeats ? 0 : math::block, 0.0};
   }
@@ -229,7 +222,7 @@ template <class Real>
 void BoundProgram<Real>::begin_row(Workspace& workspace, std::int64_t row) const {
   for (std::size_t o = 0; o < bindings_.size(); ++o) {
     const Binding& binding = bindings_[o];
-    if (binding.numbers == nullptr) continue;
+    if (binding.numbers == nullptr || binding.is_history()) continue;
     Operand& operand = workspace.operands_[o];
     operand.constant = binding.numbers[row_of(binding, row)];
     operand.step = 0;
@@ -240,14 +233,15 @@ void BoundProgram<Real>::begin_row(Workspace& workspace, std::int64_t row) const
 template <class Real>
 void BoundProgram<Real>::read_constants(std::int64_t row, double* values) const {
   for (const Binding& binding : bindings_)
-    if (binding.numbers != nullptr) *values++ = binding.numbers[row_of(binding, row)];
+    if (binding.numbers != nullptr && !binding.is_history())
+      *values++ = binding.numbers[row_of(binding, row)];
 }
 
 template <class Real>
 void BoundProgram<Real>::place_constants(Workspace& workspace, const double* from, const double* to,
                                          std::int64_t offset, std::int64_t period, int count) const {
   for (std::size_t o = 0; o < bindings_.size(); ++o) {
-    if (bindings_[o].numbers == nullptr) continue;
+    if (bindings_[o].numbers == nullptr || bindings_[o].is_history()) continue;
     const double begin = *from++, end = *to++, slope = (end - begin) / static_cast<double>(period);
     Operand& operand = workspace.operands_[o];
     Real* samples = static_cast<Real*>(operand.data);
@@ -269,6 +263,10 @@ void BoundProgram<Real>::begin_adjoint(Workspace& workspace) const {
     start_carry_[i](workspace.carries_ + carry_offset_[i]);
   for (const Join& join : joins_) join.start(workspace.later_groups_ + join.group);
   for (std::size_t i = 0; i < program_.row_sums.size(); ++i) workspace.sums_[i].start();
+  for (const std::size_t o : histories_)
+    if (const Binding& binding = bindings_[o]; binding.place == Place::history_adjoint)
+      std::fill_n(reinterpret_cast<Real*>(workspace.memory_.data() + binding.scratch), binding.ring,
+                  Real(0.0));
 }
 
 template <class Real>
@@ -325,6 +323,8 @@ void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::i
     workspace.operands_[o].data = samples;
   }
 
+  place_histories(workspace, row);
+
   // The next tile is asked for while this one is computed (see NextTile): an operator asks for one signal, the rest
   // is asked for a part with each step.
   const std::int64_t next = is_backwards_ ? start - count : start + count;
@@ -360,6 +360,7 @@ void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::i
     call.row = step.reduction < 0 ? nullptr : &workspace.reductions_[step.reduction];
     call.gate_without_edge = &gate_without_edge;
     call.copy = copy_;
+    call.history_begin = buffers.history;
     return call;
   };
   for (std::size_t s = 0; s < steps_.size();) {
