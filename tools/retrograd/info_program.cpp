@@ -64,6 +64,8 @@ class Listing {
         return "row's adjoint of " + name(program.row_adjoints[at]);
       case TileOperand::Place::row_sum:
         return "sum for " + name(program.row_sums[at]);
+      case TileOperand::Place::spread:
+        return name(operand.index) + " as a signal";
       case TileOperand::Place::history:
         return "history of " + name(operand.index);
       case TileOperand::Place::history_adjoint:

@@ -7,7 +7,7 @@
 // J. O. Smith, "Physical Audio Signal Processing" (2010), "Delay-Line Interpolation"; E. Catmull, R. Rom, "A class of
 // local interpolating splines" (1974).
 //
-// A delay that varies is held between the least and the longest; its gradient is 0 where it is held. Bits do not depend
+// What comes out below 2^-100 is 0. A delay that varies is held between the least and the longest; its gradient is 0 where it is held. Bits do not depend
 // on tiles: the adjoint of an earlier sample adds up its terms from the last sample to the first.
 #pragma once
 
@@ -219,7 +219,7 @@ struct DelayOf : Causal<2> {
   RETROGRAD_INLINE static T interpolate(const Weights& w, const real_t<T>* taps) {
     T y = w[Taps::count - 1] * T(taps[1 - Taps::count]);
     for (int j = Taps::count - 2; j >= 0; --j) y = math::fma(w[static_cast<std::size_t>(j)], T(taps[-j]), y);
-    return y;
+    return without_dust(y);
   }
 
   /// Where the first taps of the tile's samples are whose delays are from `least` to `most`: that of sample i and delay
@@ -335,6 +335,8 @@ enum class Interpolation { linear, cubic };
 struct DelayOptions {
   double longest;  ///< seconds: what a delay is at most
   Interpolation interpolation = Interpolation::linear;
+  double shortest =
+      0.0;  ///< seconds: what a delay is at least; a loop through it may go so many samples at a time
 };
 
 /// `x` as it was `time` seconds ago (samples, on a tape without a sample rate), zero before the row's start. `time` is

@@ -22,6 +22,12 @@
 
 namespace retrograd {
 
+/// Zero where |x| lies below 2^-100: what goes round in a loop dies away before it is denormal.
+template <class T>
+RETROGRAD_INLINE T without_dust(T x) {
+  return math::select(math::abs(x) < math::constant<T>(0x1p-100), T(0.0), x);
+}
+
 /// Sample n of a row is at data[n & mask]; those before `begin` are zeros.
 template <class Real>
 struct History {

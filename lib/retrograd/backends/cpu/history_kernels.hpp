@@ -66,9 +66,11 @@ struct Recall {
                             Real* at = to + (n - call.start);
                             if (gx.mode == AdjointMode::accumulate) {
                               RETROGRAD_INDEPENDENT_LANES
-                              for (std::int64_t i = 0; i < count; ++i) at[i] = at[i] + sums[i];
+                              for (std::int64_t i = 0; i < count; ++i)
+                                at[i] = at[i] + Real(without_dust(T(sums[i])));
                             } else {
-                              std::copy_n(sums, count, at);
+                              RETROGRAD_INDEPENDENT_LANES
+                              for (std::int64_t i = 0; i < count; ++i) at[i] = Real(without_dust(T(sums[i])));
                             }
                             std::fill_n(sums, count, Real(0.0));
                           });

@@ -120,6 +120,18 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
 
   std::int64_t voices() const override { return groups_.front().rows; }
 
+  std::int64_t memory_of_voices() const override {
+    std::int64_t samples = 0;
+    std::size_t tiled = 0;
+    for (const Stage& stage : plan_.stages) {
+      if (stage.kind != StageKind::tiled || group_of_stage_[tiled++] != 0) continue;
+      for (const int n : stage.nodes)
+        if (const PlanNode& node = plan_.nodes[static_cast<std::size_t>(n)]; node.type->reach != nullptr)
+          samples += node.type->reach(node.data).most;
+    }
+    return samples;
+  }
+
   void restart(std::int64_t row) override {
     for (std::size_t s = 0; s < stages_.size(); ++s)
       for (std::int64_t each = 0; each < stages_[s].rows(); ++each)

@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::size_t scratch_budget = 32 * 1024;  // bytes, as for a tape's stages
 
-int choose_tile(int slots, std::int64_t length) {
-  int tile = Tile<float>::max_samples;
+int choose_tile(int slots, std::int64_t length, int most) {
+  int tile = std::min(most, +Tile<float>::max_samples);
   while (tile > math::sum_lanes && static_cast<std::size_t>(slots * tile) * sizeof(float) > scratch_budget)
     tile /= 2;
   const std::int64_t whole_buffer = (length + math::sum_lanes - 1) / math::sum_lanes * math::sum_lanes;
@@ -30,7 +30,8 @@ LiveStage::LiveStage(const StageContext& context, int stage, ConstantsAt& consta
       rows_(shape().rows()),
       length_(shape().length()),
       states_(context.plan, stage, context.type, true),
-      tile_(choose_tile(forward.slots, length_)),
+      tile_(choose_tile(forward.slots, length_,
+                        context.plan.stages[static_cast<std::size_t>(stage)].most_tile)),
       histories_(context.plan, stage, context.type, tile_),
       forward_(std::move(forward), context.plan, stage, context.storage, states_, histories_, tile_, nullptr,
                0, true),

@@ -44,12 +44,13 @@ typename BoundProgram<Real>::Binding BoundProgram<Real>::bind_stored(int n, Plac
   if (known == row_maps_.end())
     row_maps_.emplace_back(rows,
                            RowMap(rows, plan.stages[static_cast<std::size_t>(stage)].shape.with_length(1)));
-  binding.scratch = layout_.take(node.signal || has_ramps ? tile_bytes : math::block * sizeof(Real));
+  binding.scratch = layout_.take(
+      node.signal || has_ramps || place == Place::spread ? tile_bytes : math::block * sizeof(Real));
   const bool is_value = place != Place::adjoint;
   void* data = is_value ? storage.value_data(n) : storage.adjoint(n).data();
   if (!node.signal) {
     binding.numbers = static_cast<const double*>(data);
-    if (place != Place::history) ++constants_;
+    if (place != Place::history && place != Place::spread) ++constants_;
   } else if (is_value) {
     binding.samples = static_cast<Real*>(data);
   } else {

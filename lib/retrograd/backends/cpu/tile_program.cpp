@@ -87,6 +87,7 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
     : program_(std::move(program)),
       length_(plan.stages[static_cast<std::size_t>(stage)].shape.length()),
       chunk_(chunk),
+      tile_(tile),
       reductions_(states.reductions.size()) {
   const std::size_t tile_bytes = static_cast<std::size_t>(tile) * sizeof(Real);
   operands_at_ = layout_.take(program_.operands.size() * sizeof(Operand));
@@ -113,6 +114,7 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
         break;
       case Place::value:
       case Place::adjoint:
+      case Place::spread:
         binding = bind_stored(operand.index, operand.place, plan, stage, storage, has_ramps, tile_bytes);
         break;
       case Place::row_adjoint:
@@ -177,7 +179,15 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
     const std::size_t targets = is_forward ? 0 : step.operands.size() - step.modes.size();
     for (std::size_t i = targets; i < (is_forward ? 1 : step.operands.size()); ++i)
       bindings_[static_cast<std::size_t>(step.operands[i])].is_written = true;
+    bound.loop = step.loop;
     steps_.push_back(bound);
+  }
+  for (std::size_t s = 0; s < steps_.size(); ++s)
+    if (steps_[s].loop >= 0 && (s == 0 || steps_[s - 1].loop != steps_[s].loop))
+      parts_.push_back(find_parts(s));
+  if (!parts_.empty()) {
+    parts_at_ = layout_.take(bindings_.size() * sizeof(Operand));
+    lanes_at_ = layout_.take(bindings_.size() * math::block * sizeof(Real));
   }
   asked_by_operators_ = std::min(
       stored_signals_.size(), static_cast<std::size_t>(std::ranges::count_if(
@@ -222,11 +232,13 @@ template <class Real>
 void BoundProgram<Real>::begin_row(Workspace& workspace, std::int64_t row) const {
   for (std::size_t o = 0; o < bindings_.size(); ++o) {
     const Binding& binding = bindings_[o];
-    if (binding.numbers == nullptr || binding.is_history()) continue;
+    const bool is_spread = binding.place == Place::spread;
+    if (!binding.is_constant() && !is_spread) continue;
     Operand& operand = workspace.operands_[o];
     operand.constant = binding.numbers[row_of(binding, row)];
-    operand.step = 0;
-    std::fill_n(static_cast<Real*>(operand.data), math::block, static_cast<Real>(operand.constant));
+    operand.step = is_spread ? math::block : 0;
+    std::fill_n(static_cast<Real*>(operand.data), is_spread ? tile_ : math::block,
+                static_cast<Real>(operand.constant));
   }
 }
 
@@ -241,7 +253,7 @@ template <class Real>
 void BoundProgram<Real>::place_constants(Workspace& workspace, const double* from, const double* to,
                                          std::int64_t offset, std::int64_t period, int count) const {
   for (std::size_t o = 0; o < bindings_.size(); ++o) {
-    if (bindings_[o].numbers == nullptr || bindings_[o].is_history()) continue;
+    if (!bindings_[o].is_constant()) continue;
     const double begin = *from++, end = *to++, slope = (end - begin) / static_cast<double>(period);
     Operand& operand = workspace.operands_[o];
     Real* samples = static_cast<Real*>(operand.data);
@@ -305,6 +317,27 @@ Real* BoundProgram<Real>::signal_at(const Binding& binding, std::int64_t row, st
 }
 
 template <class Real>
+TileCall BoundProgram<Real>::call_of(const Workspace& workspace, const Step& step, std::int64_t start,
+                                     int count, const std::byte* states, std::int64_t history_begin) const {
+  std::byte* step_states = step.is_forward ? workspace.states_ : const_cast<std::byte*>(states);
+  TileCall call;
+  call.node = step.node;
+  call.operands = workspace.operands_;
+  call.index = step.index;
+  call.modes = step.modes;
+  call.start = start;
+  call.count = count;
+  call.is_last = start + count == length_;
+  call.state = step.state < 0 ? nullptr : step_states + step.state;
+  call.latched = step.latched < 0 ? nullptr : step_states + step.latched;
+  call.carry = step.carry < 0 ? nullptr : workspace.memory_.data() + step.carry;
+  call.row = step.reduction < 0 ? nullptr : &workspace.reductions_[step.reduction];
+  call.copy = copy_;
+  call.history_begin = history_begin;
+  return call;
+}
+
+template <class Real>
 void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::int64_t start, int count,
                                   const std::byte* states, const BufferStarts& buffers) const {
   // Loops run over whole blocks of 16. A tile that ends within a block works on copies of the stored signals,
@@ -345,26 +378,18 @@ void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::i
   };
   int gate_without_edge = -1;
   const auto call_of = [&](const Step& step) {
-    std::byte* step_states = step.is_forward ? workspace.states_ : const_cast<std::byte*>(states);
-    TileCall call;
-    call.node = step.node;
-    call.operands = workspace.operands_;
-    call.index = step.index;
-    call.modes = step.modes;
-    call.start = start;
-    call.count = count;
-    call.is_last = start + count == length_;
-    call.state = step.state < 0 ? nullptr : step_states + step.state;
-    call.latched = step.latched < 0 ? nullptr : step_states + step.latched;
-    call.carry = step.carry < 0 ? nullptr : base + step.carry;
-    call.row = step.reduction < 0 ? nullptr : &workspace.reductions_[step.reduction];
+    TileCall call = this->call_of(workspace, step, start, count, states, buffers.history);
     call.gate_without_edge = &gate_without_edge;
-    call.copy = copy_;
-    call.history_begin = buffers.history;
     return call;
   };
+  auto parts = parts_.begin();
   for (std::size_t s = 0; s < steps_.size();) {
     const Step* step = &steps_[s];
+    if (step->loop >= 0) {
+      run_parts(workspace, *parts, start, count, states, buffers.history);
+      s = parts++->last;
+      continue;
+    }
     const std::size_t steps = step->operator_kernel == nullptr ? 1 : 3;
     if (has_next) ask_for_next(s, s + steps);
     if (steps == 1) {

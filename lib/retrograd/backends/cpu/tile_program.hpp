@@ -125,6 +125,10 @@ class BoundProgram {
     bool is_history() const {
       return place == TileOperand::Place::history || place == TileOperand::Place::history_adjoint;
     }
+    /// A number that is read as a constant over time.
+    bool is_constant() const {
+      return numbers != nullptr && !is_history() && place != TileOperand::Place::spread;
+    }
     bool is_stored_signal() const { return !is_history() && (samples != nullptr || adjoint != nullptr); }
     std::size_t rows = 0;  ///< which of the row maps says where a row of the stage is
   };
@@ -137,6 +141,15 @@ class BoundProgram {
     std::ptrdiff_t state, latched, carry;
     int reduction;
     bool is_forward;
+    int loop = -1;  ///< it runs in parts of the tile with the steps beside it of the same
+  };
+  // Steps first to last - 1, which run for some samples of the tile and then for the next.
+  struct Parts {
+    std::size_t first = 0, last = 0;
+    int samples = 0;
+    std::vector<std::size_t> moved;  ///< operands that are elsewhere in each part
+    std::vector<std::size_t> loaded,
+        stored;  ///< of parts that are no whole blocks: what is copied in and out again
   };
   // An adjoint whose carry is joined from group to group.
   struct Join {
@@ -154,6 +167,11 @@ class BoundProgram {
   Binding bind_history(const TileOperand& operand, const Plan& plan, int stage, Storage& storage,
                        const StageHistories& histories);
   void place_histories(Workspace& workspace, std::int64_t row) const;
+  TileCall call_of(const Workspace& workspace, const Step& step, std::int64_t start, int count,
+                   const std::byte* states, std::int64_t history_begin) const;
+  Parts find_parts(std::size_t first) const;
+  void run_parts(Workspace& workspace, const Parts& parts, std::int64_t start, int count,
+                 const std::byte* states, std::int64_t history_begin) const;
   Real* signal_at(const Binding& binding, std::int64_t row, std::int64_t start,
                   const BufferStarts& buffers) const;
 
@@ -166,6 +184,7 @@ class BoundProgram {
   std::vector<std::size_t> histories_;                 // bindings of earlier samples
   std::size_t asked_by_operators_ = 0;  // of the stored signals, in the tile before the one that needs them
   std::vector<Step> steps_;
+  std::vector<Parts> parts_;
   TileKernel copy_;
   std::vector<void (*)(void*)> start_carry_;
   std::vector<std::size_t> carry_offset_;
@@ -174,6 +193,8 @@ class BoundProgram {
   bool groups_are_independent_ = true;
   Layout layout_;
   std::size_t constants_ = 0;
+  int tile_;
+  std::size_t parts_at_ = 0, lanes_at_ = 0;
   std::size_t operands_at_, zeros_at_, states_at_, sums_at_, reductions_at_, reduction_sums_at_, sum_tiles_,
       reductions_;
   std::vector<std::optional<std::size_t>> tile_sums_at_;  // of the row sums that have them

@@ -19,7 +19,6 @@ namespace retrograd::cpu {
 
 namespace {
 
-constexpr int smallest_tile = math::sum_lanes;
 constexpr std::size_t scratch_budget = 32 * 1024;  // bytes: the smallest L1 data cache we expect
 constexpr std::int64_t chunk_samples =
     4096;  // of row adjoints that are kept before they are added over the rows
@@ -304,9 +303,11 @@ class TiledStage final : public StageRunner {
   // The largest tile whose scratch, with the adjoints', fits the budget.
   int choose_tile(const TileProgram& forward) const {
     const std::int64_t whole_row = (length_ + math::sum_lanes - 1) / math::sum_lanes * math::sum_lanes;
+    const int most =
+        std::min(context_.plan.stages[static_cast<std::size_t>(stage_)].most_tile, +Tile<Real>::max_samples);
     if (context_.tile != 0 || whole_row <= smallest_tile)
-      return static_cast<int>(
-          std::min<std::int64_t>(context_.tile != 0 ? context_.tile : smallest_tile, whole_row));
+      return static_cast<int>(std::min<std::int64_t>(
+          std::min(context_.tile != 0 ? context_.tile : smallest_tile, most), whole_row));
     // Adjoints come from outside for stored values alone.
     std::vector<bool> has_adjoint;
     for (const PlanNode& node : context_.plan.nodes) has_adjoint.push_back(node.stored);
@@ -315,7 +316,7 @@ class TiledStage final : public StageRunner {
         is_trainable()
             ? backward_program(context_.plan, stage_, joins_fusions(element_type_of<Real>), has_adjoint).slots
             : 0);
-    int tile = Tile<Real>::max_samples;
+    int tile = most;
     while (tile > smallest_tile && static_cast<std::size_t>(slots * tile) * sizeof(Real) > scratch_budget)
       tile /= 2;
     return static_cast<int>(std::min<std::int64_t>(tile, whole_row));

@@ -101,7 +101,8 @@ BoundProgram::BoundProgram(Gpu& gpu, TileProgram program, const Plan& plan, Oper
         operand.data = reinterpret_cast<void*>(static_cast<std::intptr_t>(wanted.index));
         break;
       case Place::history:
-      case Place::history_adjoint:  // refused before: see CudaPlan
+      case Place::history_adjoint:
+      case Place::spread:  // refused before: see CudaPlan
         break;
     }
     operands.push_back(operand);
