@@ -78,8 +78,8 @@ std::set<std::string> nodes_of(const std::string& header) {
       const std::size_t base = line.find(" : ");
       in_node = false;
       if (base == std::string::npos || before.starts_with("template <")) continue;
-      for (const char* kind :
-           {"Pointwise<", "Causal<", "Oscillation<", "OverRows", "Reduction", "Whole", "Rearrange<"})
+      for (const char* kind : {"Pointwise<", "Causal<", "DelayOf<", "Oscillation<", "OverRows", "Reduction",
+                               "Whole", "Rearrange<"})
         in_node = in_node || line.compare(base + 3, std::strlen(kind), kind) == 0;
     }
     const std::string mark = "name = \"";

@@ -168,6 +168,22 @@ TEST_CASE("a synth recorded by hand falls towards its target") {
   CHECK(last < 0.8 * first);
 }
 
+TEST_CASE("an echo's time has a gradient") {
+  rg::Tape tape({.sample_rate = 44100, .length = 4410});
+  rg::Var audio = rg::sinusoid(tape.constant(300.0)) * tape.input("gate", rg::gate({{0.0, 0.01}}, tape));
+  // shown: begin
+  rg::Feedback loop = tape.feedback(audio.shape(), 128);  // every delay in it is 128 samples or longer
+  rg::Var late = rg::delay(loop.value, tape.parameter("time", 0.03), {.longest = 0.1});
+  rg::Var echoed = audio + 0.5 * late;
+  tape.close(loop, echoed);
+  // shown: end
+  rg::Var loss = rg::sum(echoed * echoed);
+  tape.play({echoed, loss});
+  tape.rewind(loss);
+  CHECK(std::abs(tape.value(echoed).at(1323 + 20) - 0.5 * tape.value(echoed).at(20)) < 1e-5);
+  CHECK(tape.gradient(tape.find("time")).item() != 0.0);
+}
+
 TEST_CASE("a module of one's own is in a file") {
   const std::string text =
       "format = 2\nduration = 0.1\noutputs = [\"ring.out\"]\n"
@@ -286,7 +302,7 @@ TEST_CASE("the programs in the pages are those that were compiled") {
   for (const auto& entry : std::filesystem::directory_iterator(root + "/lib/documentation"))
     if (entry.path().extension() == ".md") pages += contents(entry.path().string());
   const std::vector<std::string> shown = parts(contents(root + "/tests/readme/readme_test.cpp"));
-  REQUIRE(shown.size() == 13);
+  REQUIRE(shown.size() == 14);
   for (const std::string& part : shown) {
     INFO(part);
     CHECK(pages.find(part) != std::string::npos);

@@ -64,6 +64,12 @@ class Listing {
         return "row's adjoint of " + name(program.row_adjoints[at]);
       case TileOperand::Place::row_sum:
         return "sum for " + name(program.row_sums[at]);
+      case TileOperand::Place::spread:
+        return name(operand.index) + " as a signal";
+      case TileOperand::Place::history:
+        return "history of " + name(operand.index);
+      case TileOperand::Place::history_adjoint:
+        return "adjoint of the history that " + name(operand.index) + " reads";
     }
     return {};
   }
@@ -79,8 +85,9 @@ class Listing {
     };
     const std::string type = node(step.node).type->name;
     const Index inputs = node(step.node).inputs.size();
-    if (step.kind == TileStep::Kind::copy)
+    if (step.kind == TileStep::Kind::copy || step.kind == TileStep::Kind::recall)
       return operand(1) + (step.modes[0] == AdjointMode::accumulate ? " += " : " = ") + operand(0);
+    if (step.kind == TileStep::Kind::remember) return operand(0) + " = " + operand(1);
     if (step.kind == TileStep::Kind::adjoint)
       return list(2 + inputs, 2 + 2 * inputs) + " = adjoint of " + type + "(gy: " + operand(0) +
              "; y: " + operand(1) + "; x: " + list(2, 2 + inputs) + ")";

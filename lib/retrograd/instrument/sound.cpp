@@ -26,7 +26,7 @@ bool Instrument::State::any_is_released() const noexcept {
 // Listens to the `count` samples that were played last.
 void Instrument::State::listen(std::int64_t count) noexcept {
   const std::int64_t start = position - count;
-  const std::int64_t quiet = std::llround(least_quiet * stream.sample_rate());
+  const std::int64_t quiet = std::llround(least_quiet * stream.sample_rate()) + stream.memory_of_voices();
   const std::size_t rows = sounds.size(), first = has_mix_point ? static_cast<std::size_t>(channel_count) : 0;
   for (int v = 0; v < voices.count(); ++v) {
     if (voices.phase(v) == VoicePhase::free) continue;

@@ -1,6 +1,6 @@
 // When a voice's sound has ended: by what it sounds like. It is looked at at marks of 64 samples, counted from the
 // note's start, so that the blocks of a host change nothing. It has ended where the gate is low and every sample since
-// 50 ms lay under 1e-5 (-100 dB) of the note's loudest, or under 2^-100.
+// 50 ms, and as long as the voice's delays are all together, lay under 1e-5 (-100 dB) of the note's loudest, or under 2^-100.
 #pragma once
 
 #include <algorithm>

@@ -2,10 +2,17 @@
 #pragma once
 
 #include <retrograd/modules/adsr.hpp>
+#include <retrograd/modules/all_pass.hpp>
+#include <retrograd/modules/chorus.hpp>
+#include <retrograd/modules/comb.hpp>
 #include <retrograd/modules/constant.hpp>
+#include <retrograd/modules/delay.hpp>
+#include <retrograd/modules/echo.hpp>
+#include <retrograd/modules/flanger.hpp>
 #include <retrograd/modules/fm_operator.hpp>
 #include <retrograd/modules/mixer.hpp>
 #include <retrograd/modules/oscillator.hpp>
+#include <retrograd/modules/string.hpp>
 #include <retrograd/modules/sum.hpp>
 #include <retrograd/modules/vca.hpp>
 #include <retrograd/modules/voices.hpp>
@@ -15,7 +22,9 @@ namespace retrograd {
 inline constexpr ModuleType all_modules[] = {
     type_of<OscillatorModule>(), type_of<FMOperatorModule>(), type_of<AdsrModule>(),
     type_of<VcaModule>(),        type_of<MixerModule>(),      type_of<SumModule>(),
-    type_of<ConstantModule>(),   type_of<VoicesModule>(),
+    type_of<ConstantModule>(),   type_of<VoicesModule>(),     type_of<DelayModule>(),
+    type_of<EchoModule>(),       type_of<CombModule>(),       type_of<AllPassModule>(),
+    type_of<ChorusModule>(),     type_of<FlangerModule>(),    type_of<StringModule>(),
 };
 
 }  // namespace retrograd

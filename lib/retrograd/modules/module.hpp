@@ -148,6 +148,9 @@ struct ModuleType {
   void (*record)(const void* data, Recorder& recorder);
   const void* data = nullptr;  ///< a host's own, for `record`; it outlives what is recorded
   bool mixes_voices = false;   ///< the mix point: its output is one for all notes
+  /// What comes into its heard inputs is read through a delay of a sample or more, and not else: a cable there may close
+  /// a loop.
+  bool delays = false;
 };
 
 /// The kind of module that M describes; `data` is handed to its `record`.
@@ -156,6 +159,7 @@ constexpr ModuleType type_of(const void* data = nullptr) {
   ModuleType type{M::name, M::summary, {}, M::describe, M::record, data};
   if constexpr (requires { M::structure; }) type.structure = M::structure;
   if constexpr (requires { M::mixes_voices; }) type.mixes_voices = M::mixes_voices;
+  if constexpr (requires { M::delays; }) type.delays = M::delays;
   return type;
 }
 

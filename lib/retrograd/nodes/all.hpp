@@ -11,6 +11,7 @@
 #include <retrograd/nodes/concat.hpp>
 #include <retrograd/nodes/cos.hpp>
 #include <retrograd/nodes/cumulative_sum.hpp>
+#include <retrograd/nodes/delay.hpp>
 #include <retrograd/nodes/divide.hpp>
 #include <retrograd/nodes/exp.hpp>
 #include <retrograd/nodes/less.hpp>
@@ -63,6 +64,7 @@ using ArithmeticNodes = NodeList<Abs, Add, Clamp, Divide, Less, LessEqual, Maxim
 using FunctionNodes = NodeList<Cos, Exp, Log, Pow, Sigmoid, Sin, Sinusoid, Softplus, Tanh>;
 using PointwiseNodes = Joined<ArithmeticNodes, FunctionNodes>::type;
 using CausalNodes = NodeList<Adsr, CumulativeSum, Oscillation<Sinusoid>, Phase>;
+using HistoryNodes = NodeList<CubicDelay, Delay>;
 using Reductions = NodeList<MaximumOverTime, SumOverTime>;
 using NodesOverRows = NodeList<Mix>;
 using WholeNodes = NodeList<BroadcastTo, Concat, Matmul, MaximumOverRows, MultiResolutionStft, Reshape, Slice,
@@ -78,6 +80,7 @@ constexpr void for_each_node(Visit&& visit) {
   for_each_node(ArithmeticNodes(), visit);
   for_each_node(FunctionNodes(), visit);
   for_each_node(CausalNodes(), visit);
+  for_each_node(HistoryNodes(), visit);
   for_each_node(Reductions(), visit);
   for_each_node(NodesOverRows(), visit);
   for_each_node(WholeNodes(), visit);

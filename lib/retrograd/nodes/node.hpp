@@ -20,6 +20,7 @@
 #include <retrograd/tape/tape.hpp>
 
 #include <array>
+#include <concepts>
 #include <span>
 #include <vector>
 
@@ -91,6 +92,27 @@ struct Causal : NodeDefaults {
   static constexpr int inputs = Inputs;
 };
 
+/// Whether node N reads earlier samples of its first input: it has `Reach reach() const`; see nodes/history.hpp.
+template <class N>
+concept ReadsHistory = requires(const N& node) {
+  { node.reach() } -> std::same_as<Reach>;
+};
+
+template <class N>
+constexpr auto reach_of() -> Reach (*)(const void*) {
+  if constexpr (ReadsHistory<N>)
+    return [](const void* node) { return static_cast<const N*>(node)->reach(); };
+  else
+    return nullptr;
+}
+template <class N>
+constexpr auto own_domains_of() -> std::span<const InputDomain> (*)(const void*) {
+  if constexpr (requires(const N& node) { node.own_domains(); })
+    return [](const void* node) { return static_cast<const N*>(node)->own_domains(); };
+  else
+    return nullptr;
+}
+
 template <class N>
 constexpr const void* own_kernels_of() {
   if constexpr (N::is_own)
@@ -107,13 +129,15 @@ inline constexpr NodeType node_type{N::name,
                                     N::adjoint_reads_inputs,
                                     N::adjoint_reads_output,
                                     N::passes_through,
-                                    N::kind == NodeKind::causal,
+                                    N::kind == NodeKind::causal && !ReadsHistory<N>,
                                     N::chain,
                                     own_kernels_of<N>(),
                                     N::advance_reads,
                                     N::input_domains,
                                     N::fusion_place,
-                                    N::matrix_inputs};
+                                    N::matrix_inputs,
+                                    reach_of<N>(),
+                                    own_domains_of<N>()};
 
 /// Records a pointwise node, one Var for each of its inputs, which broadcast as in NumPy.
 template <class N, class... Vars>

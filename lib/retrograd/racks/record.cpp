@@ -58,6 +58,7 @@ class RackRecorder final : public Recorder {
       const ModuleType& type = *rack_.modules[static_cast<Index>(module)].type;
       type.record(type.data, *this);
     }
+    close_loops();
     for (const Place& output : wiring_.outputs()) recorded_.outputs.push_back(as_signal(of(output)));
     if (!wiring_.has_voices() && !velocity_is_read())
       for (Var& output : recorded_.outputs) output = at_velocity(output);
@@ -79,6 +80,14 @@ class RackRecorder final : public Recorder {
   Var in(std::string_view input) override {
     const Place place = this->input(input);
     std::optional<Var>& sum = sums_[static_cast<Index>(module_)][static_cast<Index>(place.index)];
+    if (spec(place).is_heard && wiring_.begins_loop(module_) && is_plugged(place)) {
+      // What comes in is not recorded yet.
+      const std::int64_t rows =
+          options_.rows_are_voices && !wiring_.is_of_each_note(module_) ? 1 : options_.rows;
+      const std::int64_t samples = length().value_or(tape_.options().length.value_or(1));
+      loops_.push_back({place, tape_.feedback(rows == 1 ? Shape{samples} : Shape{rows, samples}, 1)});
+      return loops_.back().loop.value;
+    }
     if (!spec(place).is_heard) {
       sum.reset();
       for (const int wire : wiring_.into(module_))
@@ -165,6 +174,20 @@ class RackRecorder final : public Recorder {
     recorded_.parameters = parameters_;
   }
 
+  struct Loop {
+    Place input;
+    Feedback loop;
+  };
+  void close_loops() {
+    for (const Loop& loop : loops_) {
+      Var sum = *sums_[static_cast<Index>(loop.input.module)][static_cast<Index>(loop.input.index)];
+      const Shape& shape = loop.loop.value.shape();
+      if (!sum.is_signal()) sum = played_.gate * 0.0 + sum;
+      if (sum.shape() != shape && shape.rows() > 1) sum = parameters_[0] * 0.0 + sum;
+      tape_.close(loop.loop, sum);
+    }
+  }
+
   // With what other cables bring to it.
   Var amount_of(int cable) {
     std::optional<Var> sum;
@@ -249,6 +272,7 @@ class RackRecorder final : public Recorder {
   std::vector<Var> parameters_, amounts_;              // amounts: by cable
   std::vector<std::vector<Var>> outputs_;              // by module and output
   std::vector<std::vector<std::optional<Var>>> sums_;  // by module and input
+  std::vector<Loop> loops_;
   RecordedRack recorded_;
 };
 

@@ -164,6 +164,7 @@ void Wiring::sort() {
     for (const int source : sources_[m]) readers[static_cast<Index>(source)].push_back(static_cast<int>(m));
   }
   order_.reserve(descriptions_.size());
+  begins_loop_.assign(descriptions_.size(), 0);
   std::priority_queue<int, std::vector<int>, std::greater<int>> ready;
   const auto place = [&](int module) {
     order_.push_back(module);
@@ -175,11 +176,63 @@ void Wiring::sort() {
   for (int m = 0; m < note(); ++m)
     if (waits_for_nobody(m)) ready.push(m);
   if (note_is_first) place(note());
-  while (!ready.empty()) {
-    const int module = ready.top();
-    ready.pop();
-    place(module);
+  for (;;) {
+    while (!ready.empty()) {
+      const int module = ready.top();
+      ready.pop();
+      place(module);
+    }
+    if (order_.size() == descriptions_.size()) return;
+    // What is left waits for a loop. The first of its modules that delays goes ahead of what is heard in it.
+    std::vector<int> loop = find_loop();
+    std::ranges::sort(loop);
+    const auto first = std::ranges::find_if(loop, [&](int module) { return !waits_to_hear(module).empty(); });
+    if (first == loop.end()) return;
+    for (const int source : waits_to_hear(*first)) {
+      std::vector<int>&sources = sources_[static_cast<Index>(*first)],
+      &of = readers[static_cast<Index>(source)];
+      sources.erase(std::ranges::find(sources, source));
+      of.erase(std::ranges::find(of, *first));
+      --waits_for[static_cast<Index>(*first)];
+    }
+    begins_loop_[static_cast<Index>(*first)] = 1;
+    if (waits_for[static_cast<Index>(*first)] == 0) ready.push(*first);
   }
+}
+
+// Of a module that delays: what it hears and is not placed yet.
+std::vector<int> Wiring::waits_to_hear(int module) const {
+  std::vector<int> sources;
+  if (module == note() || !rack_.modules[static_cast<Index>(module)].type->delays || begins_loop(module))
+    return sources;
+  for (const int wire : into(module)) {
+    const Wire& w = wires_[static_cast<Index>(wire)];
+    if (w.to.kind == Kind::input && description(module).inputs[static_cast<Index>(w.to.index)].is_heard &&
+        std::ranges::find(order_, w.from.module) == order_.end())
+      sources.push_back(w.from.module);
+  }
+  return sources;
+}
+
+// What is not placed has a source that is not either, so that walking from module to source comes round.
+std::vector<int> Wiring::find_loop() const {
+  std::vector<bool> left_out(descriptions_.size(), true);
+  for (const int module : order_) left_out[static_cast<Index>(module)] = false;
+  std::vector<int> visited(descriptions_.size(), -1), walk;
+  const auto source_of = [&](int module) {
+    const std::vector<int>& sources = sources_[static_cast<Index>(module)];
+    return *std::ranges::find_if(sources, [&](int source) { return left_out[static_cast<Index>(source)]; });
+  };
+  int at = static_cast<int>(std::ranges::find(left_out, true) - left_out.begin());
+  while (visited[static_cast<Index>(at)] < 0) {
+    visited[static_cast<Index>(at)] = static_cast<int>(walk.size());
+    walk.push_back(at);
+    at = source_of(at);
+  }
+  std::vector<int> loop(walk.begin() + visited[static_cast<Index>(at)], walk.end());
+  std::ranges::reverse(loop);
+  std::rotate(loop.begin(), std::ranges::min_element(loop), loop.end());
+  return loop;
 }
 
 void Wiring::find_what_is_heard() {
@@ -215,7 +268,7 @@ void Wiring::find_what_is_of_each_note() {
     return output.kind == Kind::output && is_of_each_note(output.module) && !is_mix_point(output.module);
   };
   is_of_each_note_.back() = 1;
-  for (const int module : order_) {
+  const auto visit = [&](int module) {
     char& it = is_of_each_note_[static_cast<Index>(module)];
     std::set<int> plugged;
     for (const int wire : into(module)) {
@@ -226,6 +279,10 @@ void Wiring::find_what_is_of_each_note() {
     for (Index i = 0; i < description(module).inputs.size(); ++i)
       if (!plugged.contains(static_cast<int>(i)))
         it |= static_cast<char>(is_so(normal_of({Kind::input, module, static_cast<int>(i)})));
+  };
+  for (std::vector<char> before; before != is_of_each_note_;) {  // again where a loop comes round
+    before = is_of_each_note_;
+    for (const int module : order_) visit(module);
   }
 }
 
@@ -300,27 +357,10 @@ void Wiring::check_cables(std::vector<RackProblem>& problems) const {
   }
 }
 
-// A loop leaves out of the order its own modules and all behind them. Each of those has a source that is left out too, so
-// that walking from module to source comes round.
+// A loop leaves out of the order its own modules and all behind them.
 void Wiring::check_loops(std::vector<RackProblem>& problems) const {
   if (order_.size() == descriptions_.size()) return;
-  std::vector<bool> left_out(descriptions_.size(), true);
-  for (const int module : order_) left_out[static_cast<Index>(module)] = false;
-  std::vector<int> visited(descriptions_.size(), -1), walk;
-  const auto source_of = [&](int module) {
-    const std::vector<int>& sources = sources_[static_cast<Index>(module)];
-    return *std::ranges::find_if(sources, [&](int source) { return left_out[static_cast<Index>(source)]; });
-  };
-  int at = static_cast<int>(std::ranges::find(left_out, true) - left_out.begin());
-  while (visited[static_cast<Index>(at)] < 0) {
-    visited[static_cast<Index>(at)] = static_cast<int>(walk.size());
-    walk.push_back(at);
-    at = source_of(at);
-  }
-  std::vector<int> loop(walk.begin() + visited[static_cast<Index>(at)], walk.end());
-  std::ranges::reverse(loop);
-  std::rotate(loop.begin(), std::ranges::min_element(loop), loop.end());
-
+  const std::vector<int> loop = find_loop();
   constexpr Index most_shown = 16;
   std::string text;
   for (Index i = 0; i < std::min(loop.size(), most_shown); ++i) text += shown(name(loop[i])) + " -> ";
@@ -332,8 +372,10 @@ void Wiring::check_loops(std::vector<RackProblem>& problems) const {
     for (const int wire : out_of(loop[i]))
       if (wires_[static_cast<Index>(wire)].to.module == loop[(i + 1) % loop.size()])
         last = std::max(last, static_cast<Index>(wire));
-  problems.push_back({"cables." + std::to_string(last),
-                      "closes the loop " + text + "; leave one of its cables out (a loop needs a delay)"});
+  problems.push_back(
+      {"cables." + std::to_string(last),
+       "closes the loop " + text +
+           "; leave one of its cables out (a loop needs a delay)"});
 }
 
 // Of a module whose name begins with another's, a path that both have: "x.envelope.attack".

@@ -56,8 +56,10 @@ class Wiring {
   Place normal_of(const Place& input) const;
 
   /// Every module once, each behind those that feed it; of those that are ready the first in the rack goes first. A loop
-  /// leaves its modules out.
+  /// begins with a module of it that delays; one without such leaves its modules out.
   const std::vector<int>& order() const { return order_; }
+  /// Whether a module that delays is computed before what comes into its heard inputs.
+  bool begins_loop(int module) const { return begins_loop_[static_cast<std::size_t>(module)] != 0; }
   /// Whether what a module makes is heard, rather than that it modulates something.
   bool is_heard(int module) const { return is_heard_[static_cast<std::size_t>(module)] != 0; }
   /// Whether the rack has a mix point.
@@ -86,6 +88,8 @@ class Wiring {
   std::string shared_path(int module) const;
   void find_amounts();
   void find_sources();
+  std::vector<int> find_loop() const;
+  std::vector<int> waits_to_hear(int module) const;
   void sort();
   void find_what_is_heard();
   void find_what_is_of_each_note();
@@ -99,7 +103,7 @@ class Wiring {
   std::vector<std::vector<int>> into_, out_of_;
   std::vector<std::vector<int>> sources_;  // of each module: those that are computed before it
   std::vector<int> order_;
-  std::vector<char> is_heard_, is_of_each_note_;
+  std::vector<char> is_heard_, is_of_each_note_, begins_loop_;
   bool has_voices_ = false;
 };
 

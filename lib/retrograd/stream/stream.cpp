@@ -400,6 +400,9 @@ int Stream::output_channels() const { return static_cast<int>(State::channels(st
 int Stream::input(std::string_view name) const { return find(state_->inputs, name, "input").first; }
 
 int Stream::voices() const { return state_->voices; }
+std::int64_t Stream::memory_of_voices() const noexcept {
+  return state_->plan == nullptr ? 0 : state_->plan->memory_of_voices();
+}
 
 int Stream::parameters() const { return static_cast<int>(state_->parameters.size()); }
 int Stream::parameter(std::string_view name) const {

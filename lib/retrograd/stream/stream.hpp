@@ -106,6 +106,8 @@ class Stream {
   /// Rows that play as one each, all that a mix does not come before and that has the most rows: what `restart` and
   /// `sleep` events name.
   int voices() const;
+  /// How many samples a voice may be silent for and sound again: what its delays reach back, all together.
+  std::int64_t memory_of_voices() const noexcept;
 
   // --- before playing ----------------------------------------------------------------------------
 

@@ -82,6 +82,8 @@ class LivePlan {
   virtual void change(int id, std::int64_t row, std::int64_t until) = 0;
   /// Rows of the widest signals that no mix comes before: the voices.
   virtual std::int64_t voices() const = 0;
+  /// How many samples a voice may be silent for and sound again: what its delays reach back, all together.
+  virtual std::int64_t memory_of_voices() const = 0;
   /// Voice `row` (-1: all, and all that is not a voice) is awake, and its states are as before the first sample.
   virtual void restart(std::int64_t row) = 0;
   /// Voice `row` (-1: all) is not computed until it is restarted: its samples are zeros.

@@ -24,6 +24,13 @@ struct RecordedNode {
   bool signal;
   bool kept = false;
   int leaf = -1;
+  int loop = -1;  ///< whose value it is: in Graph::loops
+};
+
+/// A loop: the value that is read before it is computed, and what it is once it is.
+struct RecordedLoop {
+  std::int64_t least_samples;  ///< what every delay that reads it is at least
+  int closed_by = -1;          ///< a node; -1: not closed yet
 };
 
 struct Leaf;
@@ -67,6 +74,7 @@ struct Leaf {
 struct Graph {
   std::vector<RecordedNode> nodes;
   std::vector<int> inputs;  ///< of all nodes, one after the other
+  std::vector<RecordedLoop> loops;
   std::deque<Leaf> leaves;  ///< plans point at gradients: recording on must not move them
 
   std::span<const int> inputs_of(const RecordedNode& node) const {

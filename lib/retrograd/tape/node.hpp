@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <type_traits>
@@ -50,6 +51,11 @@ struct InputDomain {
   Domain domain;
 };
 
+/// Which earlier samples of its first input a node reads: for sample n of its output those from n - most to n - least.
+struct Reach {
+  std::int64_t least, most;
+};
+
 /// One operation, type-erased. `node_type<N>` in nodes/node.hpp makes it from the node's struct.
 struct NodeType {
   const char* name;
@@ -73,7 +79,17 @@ struct NodeType {
   constexpr bool has_adjoint(std::size_t input) const {
     return (differentiable >> std::min<std::size_t>(input, 31) & 1u) != 0;
   }
+  /// Causal, with the node's own fields: how far back it reads its first input. Such a node keeps no state. Null: a node
+  /// reads no sample but the one at hand.
+  Reach (*reach)(const void* data) = nullptr;
+  /// In place of `input_domains`, where they depend on the node's own fields.
+  std::span<const InputDomain> (*own_domains)(const void* data) = nullptr;
 };
+
+/// What a node allows of its inputs.
+inline std::span<const InputDomain> domains_of(const NodeType& type, const void* data) {
+  return type.own_domains != nullptr ? type.own_domains(data) : type.input_domains;
+}
 
 /// Throws DomainError naming the node, the input and the first element of `value` that lies outside.
 /// `source`: the node that computed it; null: it was set from outside. Allocates nothing where all is well.

@@ -1,10 +1,13 @@
 #include <retrograd/tape/graph.hpp>
 #include <retrograd/tape/plan.hpp>
+#include <retrograd/tape/plan_loops.hpp>
+#include <retrograd/tensor/errors.hpp>
 
 #include <algorithm>
 #include <map>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 namespace retrograd {
 
@@ -35,13 +38,30 @@ bool same_operation(const NodeType& a, const NodeType& b) {
   return &a == &b || (std::string_view(a.name) == b.name && a.own_kernels == b.own_kernels);
 }
 
+// What a loop's value was closed with; -1: `id` is none.
+int closing_node(const Graph& graph, std::size_t id) {
+  const RecordedNode& node = graph.nodes[id];
+  if (node.loop < 0) return -1;
+  const int closed_by = graph.loops[static_cast<std::size_t>(node.loop)].closed_by;
+  if (closed_by < 0)
+    raise<TapeError>("[play] a loop of shape " + to_string(node.shape) +
+                     " was never closed: tape.close(loop, y) says what goes round");
+  return closed_by;
+}
+
 // The nodes that the outputs need, in recording order.
 Plan reachable_nodes(const Graph& graph, std::span<const int> outputs) {
   std::vector<char> needed(graph.nodes.size(), 0);
   for (const int id : outputs) needed[static_cast<std::size_t>(id)] = 1;
-  for (std::size_t id = graph.nodes.size(); id-- > 0;)
-    if (needed[id])
-      for (const int input : graph.inputs_of(graph.nodes[id])) needed[static_cast<std::size_t>(input)] = 1;
+  for (bool has_grown = true; has_grown;) {
+    has_grown = false;
+    for (std::size_t id = graph.nodes.size(); id-- > 0;)
+      if (needed[id]) {
+        for (const int input : graph.inputs_of(graph.nodes[id])) needed[static_cast<std::size_t>(input)] = 1;
+        if (const int closed_by = closing_node(graph, id); closed_by >= 0)
+          has_grown |= std::exchange(needed[static_cast<std::size_t>(closed_by)], char{1}) == 0;
+      }
+  }
 
   Plan plan;
   plan.index_of.assign(graph.nodes.size(), -1);
@@ -50,8 +70,8 @@ Plan reachable_nodes(const Graph& graph, std::span<const int> outputs) {
   // Nodes point at their inputs there: it has room at once for all, and for three of each chain that is merged.
   plan.inputs.reserve(graph.inputs.size() + 3 * plan.nodes.capacity());
   for (std::size_t id = 0; id < graph.nodes.size(); ++id) {
-    if (!needed[id]) continue;
     const RecordedNode& recorded = graph.nodes[id];
+    if (!needed[id] || recorded.loop >= 0) continue;
     plan.index_of[id] = static_cast<int>(plan.nodes.size());
     PlanNode& node = plan.nodes.emplace_back();
     node.type = recorded.type;
@@ -68,12 +88,24 @@ Plan reachable_nodes(const Graph& graph, std::span<const int> outputs) {
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const int input = plan.index_of[static_cast<std::size_t>(inputs[i])];
       plan.inputs.push_back(input);
-      if (recorded.type->has_adjoint(i))
+      if (input >= 0 && recorded.type->has_adjoint(i))
         node.trainable |= plan.nodes[static_cast<std::size_t>(input)].trainable;
     }
   }
-  for (const int id : outputs)
-    plan.nodes[static_cast<std::size_t>(plan.index_of[static_cast<std::size_t>(id)])].stored = true;
+  // Who reads a loop's value reads what it was closed with.
+  for (PlanNode& node : plan.nodes)
+    if (node.type->reach != nullptr && node.inputs[0] < 0) {
+      const auto id =
+          static_cast<std::size_t>(graph.inputs_of(graph.nodes[static_cast<std::size_t>(node.id)])[0]);
+      plan.inputs[static_cast<std::size_t>(node.inputs.data() - plan.inputs.data())] =
+          plan.index_of[static_cast<std::size_t>(closing_node(graph, id))];
+    }
+  for (const int id : outputs) {
+    const int index = plan.index_of[static_cast<std::size_t>(id)];
+    if (index < 0)
+      raise<TapeError>("[play] a loop's value is what it was closed with; name that as an output");
+    plan.nodes[static_cast<std::size_t>(index)].stored = true;
+  }
   return plan;
 }
 
@@ -119,9 +151,13 @@ void merge_chains(Plan& plan) {
 // A node's level is the number of stages that must end before its own may begin.
 std::vector<int> find_levels(const Plan& plan) {
   std::vector<int> level(plan.nodes.size(), 0);
-  for (std::size_t n = 0; n < plan.nodes.size(); ++n) {
+  for (std::size_t n = 0, first = 0; n < plan.nodes.size(); ++n) {
     const PlanNode& node = plan.nodes[n];
+    // A loop's nodes, which stand together, have one level.
+    if (node.loop < 0 || plan.nodes[first].loop != node.loop) first = n;
+    if (first < n) level[n] = level[n - 1];
     for (const int input : node.inputs) {
+      if (node.loop >= 0 && plan.nodes[static_cast<std::size_t>(input)].loop == node.loop) continue;
       const PlanNode& source = plan.nodes[static_cast<std::size_t>(input)];
       if (source.type->kind == NodeKind::leaf) continue;
       const bool tiled_together = runs_in_tiles(node) && runs_in_tiles(source) && !reduces(source) &&
@@ -131,13 +167,15 @@ std::vector<int> find_levels(const Plan& plan) {
       level[n] = std::max(
           level[n], level[static_cast<std::size_t>(input)] + (tiled_together || numbers_together ? 0 : 1));
     }
+    std::fill(level.begin() + static_cast<std::ptrdiff_t>(first),
+              level.begin() + static_cast<std::ptrdiff_t>(n), level[n]);
   }
   // A value that only later stages of its own rows use is computed there, so that it need not be stored.
   constexpr int unused = 1 << 30;
   std::vector<int> first_use(plan.nodes.size(), unused);
   for (std::size_t n = plan.nodes.size(); n-- > 0;) {
     const PlanNode& node = plan.nodes[n];
-    if (runs_in_tiles(node) && !node.stored && first_use[n] != unused)
+    if (runs_in_tiles(node) && !node.stored && node.loop < 0 && first_use[n] != unused)
       level[n] = std::max(level[n], first_use[n]);
     for (const int input : node.inputs) {
       const auto source = static_cast<std::size_t>(input);
@@ -181,6 +219,28 @@ void cut_into_stages(Plan& plan) {
   }
 }
 
+// The way back reads earlier samples again where a node that reads them is computed again, or has another input with a
+// gradient: then they are kept, at full length.
+void keep_histories(Plan& plan) {
+  std::vector<char> is_read(plan.nodes.size(), 0);  // on the way back, in its own stage
+  for (std::size_t n = plan.nodes.size(); n-- > 0;) {
+    const PlanNode& node = plan.nodes[n];
+    if (node.stage < 0 || plan.stages[static_cast<std::size_t>(node.stage)].kind != StageKind::tiled)
+      continue;
+    if (node.trainable && node.type->adjoint_reads_output) is_read[n] = 1;
+    const bool is_computed_again = is_read[n] != 0 && !node.stored;
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const auto x = static_cast<std::size_t>(node.inputs[i]);
+      if (i > 0 || node.type->reach == nullptr) {
+        if (is_computed_again || (node.trainable && node.type->adjoint_reads_inputs)) is_read[x] = 1;
+      } else if (is_computed_again || (node.type->differentiable >> 1 != 0 && node.inputs.size() > 1 &&
+                                       plan.nodes[static_cast<std::size_t>(node.inputs[1])].trainable)) {
+        plan.nodes[x].stored = true;
+      }
+    }
+  }
+}
+
 void find_stored_values(Plan& plan) {
   for (PlanNode& node : plan.nodes)
     for (const int input : node.inputs) {
@@ -195,8 +255,11 @@ void find_stored_values(Plan& plan) {
 Plan make_plan(const Graph& graph, std::span<const int> outputs) {
   Plan plan = reachable_nodes(graph, outputs);
   merge_chains(plan);
+  find_loops(plan);
   cut_into_stages(plan);
+  limit_tiles(plan);
   find_stored_values(plan);
+  keep_histories(plan);
   return plan;
 }
 

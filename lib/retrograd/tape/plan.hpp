@@ -30,14 +30,19 @@ struct PlanNode {
   int id = -1;             ///< of the recorded node
   int leaf = -1;           ///< which of the graph's leaves it is
   int stage = -1;          ///< leaves have none
+  int loop = -1;           ///< in Plan::loops: it reads what it is read by
 };
+
+/// The shortest tile: what sums over time, and their lanes, are made of.
+inline constexpr int smallest_tile = 128;
 
 enum class StageKind { constants, tiled, whole };
 
 struct Stage {
   StageKind kind = StageKind::tiled;
-  Shape shape;             ///< tiled: the rows and length all its nodes share
-  std::vector<int> nodes;  ///< in an order in which each follows its inputs
+  Shape shape;              ///< tiled: the rows and length all its nodes share
+  std::vector<int> nodes;   ///< in an order in which each follows its inputs, a loop's one after the other
+  int most_tile = 1 << 20;  ///< samples: as far as a loop lets a tile reach
 };
 
 struct Plan {
@@ -46,6 +51,13 @@ struct Plan {
   std::vector<Stage> stages;     ///< in the order they run
   std::vector<int> index_of;     ///< recorded id -> index in `nodes`; -1 where the plan does not need it
   std::vector<bool> needs_leaf;  ///< by leaf of the graph; those recorded later it does not need
+  /// A stored signal is there from its first sample to its last. In a stream it is the block at hand.
+  bool has_whole_signals = true;
+  /// Of each loop the least delay in it.
+  struct Loop {
+    std::int64_t least;
+  };
+  std::vector<Loop> loops;
 
   Plan() = default;
   Plan(Plan&&) = default;
@@ -53,6 +65,26 @@ struct Plan {
 
   /// Whether `input` of a tiled `stage` has one row for each of the stage's.
   bool same_rows(int input, int stage) const;
+
+  /// The samples that a node's loop goes at a time, inside a tile; 0: a whole tile.
+  int samples_at_a_time(int n) const {
+    const int loop = nodes[static_cast<std::size_t>(n)].loop;
+    if (loop < 0) return 0;
+    const std::int64_t least = loops[static_cast<std::size_t>(loop)].least;
+    return least >= smallest_tile ? 0 : static_cast<int>(least < 16 ? least : least / 16 * 16);
+  }
+
+  /// Whether node `n` reads, at its input `i`, what its own loop computes after it.
+  bool reads_loop(int n, std::size_t i) const {
+    const PlanNode& node = nodes[static_cast<std::size_t>(n)];
+    return node.loop >= 0 && node.inputs[i] >= n;
+  }
+
+  /// Whether the earlier samples of `n` are read from its stored signal (or number); else a ring keeps them.
+  bool keeps_whole(int n) const {
+    const PlanNode& node = nodes[static_cast<std::size_t>(n)];
+    return has_whole_signals && node.stored;
+  }
 };
 
 /// Plans the computation of `outputs` and of the kept values among what they need.
@@ -72,9 +104,13 @@ struct TileOperand {
     adjoint,      ///< a node's stored adjoint (of a constant over time likewise)
     row_adjoint,  ///< kept per row, then added over rows: the adjoint of what rows share; forwards, what is mixed
     row_sum,      ///< the adjoint of a constant over time: a sum over the row's samples
+    spread,       ///< a node's stored number, laid out as a signal
+    history,      ///< a node's earlier samples: see nodes/history.hpp
+    history_adjoint,  ///< what the earlier samples that a node reads have gained so far
   };
   Place place = Place::none;
-  int index = 0;  ///< slot, node, or position in TileProgram::row_adjoints / row_sums
+  int index =
+      0;  ///< slot, node (of a history_adjoint the one that reads), or position in TileProgram::row_adjoints / row_sums
   bool operator==(const TileOperand&) const = default;
 };
 
@@ -83,16 +119,22 @@ inline constexpr int most_inputs = 5;
 
 /// One node's forward or adjoint over one tile.
 struct TileStep {
-  enum class Kind : std::uint8_t { forward, advance, adjoint, copy };
+  enum class Kind : std::uint8_t { forward, advance, adjoint, copy, remember, recall };
   Kind kind = Kind::forward;
   int node = 0;
   /// forward and advance: {y, x...}. adjoint: {gy, y, x..., gx...}. copy: {x, gx}: gx = x or gx += x.
+  /// Of a node that reads history, the first x is a history, and its gx a history_adjoint. remember: {history, x}: the
+  /// tile's samples join it. recall: {history_adjoint, gx}: as copy, of what the tile's samples have gained.
   ShortList<int, 2 + 2 * most_inputs> operands;
   /// One for each gx.
   ShortList<AdjointMode, most_inputs> modes;
   /// Not null: this step and the next ones, of the factors of a pattern in their order and then of its root, all forwards
   /// or all adjoints, run in one pass. What they would hand each other is nowhere: those operands are none.
   const Fusion* fusion = nullptr;
+  /// Not 0: this step and those beside it of the same loop run for so many samples of the tile, then for the next (on the
+  /// way back, those before) so many.
+  int samples_at_a_time = 0;
+  int loop = -1;  ///< then: which
 };
 
 struct TileProgram {

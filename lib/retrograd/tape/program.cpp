@@ -48,8 +48,46 @@ class ProgramBuilder {
     TileStep step;
     step.node = n;
     step.operands.push_back(node(n).type->kind == NodeKind::reduction ? operand({}) : operand(value(n)));
-    for (const int input : node(n).inputs) step.operands.push_back(operand(value(input)));
+    for (std::size_t i = 0; i < node(n).inputs.size(); ++i) step.operands.push_back(operand(input(n, i)));
     return step;
+  }
+
+  bool reads_history(int n, std::size_t i) const { return i == 0 && node(n).type->reach != nullptr; }
+  // Where node `n` reads its input `i`.
+  TileOperand input(int n, std::size_t i) {
+    const int x = node(n).inputs[i];
+    return reads_history(n, i) ? TileOperand{Place::history, x} : value(x);
+  }
+
+  void emit(TileStep step) { program.steps.push_back(std::move(step)); }
+  // As a part of node `n`'s loop, where it is in one that goes so many samples at a time.
+  void emit_in_loop_of(int n, TileStep step) {
+    step.samples_at_a_time = plan_.samples_at_a_time(n);
+    if (step.samples_at_a_time > 0) step.loop = node(n).loop;
+    emit(std::move(step));
+  }
+  // The forward step of `n`; before it, its tile joins the history that it reads, and is not yet part of. What its loop
+  // reads joins that when it is there.
+  void emit_forward(int n) {
+    if (node(n).type->reach != nullptr && !plan_.reads_loop(n, 0)) remember(node(n).inputs[0], n);
+    emit_in_loop_of(n, forward_step(n));
+    if (node(n).loop < 0) return;
+    const std::vector<int>& nodes = plan_.stages[static_cast<std::size_t>(stage_)].nodes;
+    if (std::ranges::any_of(nodes, [&](int reader) {
+          return node(reader).loop == node(n).loop && node(reader).type->reach != nullptr &&
+                 node(reader).inputs[0] == n && plan_.reads_loop(reader, 0);
+        }))
+      remember(n, n);
+  }
+  void remember(int x, int reader) {
+    if (std::ranges::find(remembered_, x) != remembered_.end()) return;
+    if (plan_.keeps_whole(x) && (!in_stage(x) || !node(x).signal)) return;
+    remembered_.push_back(x);
+    TileStep step;
+    step.kind = TileStep::Kind::remember;
+    step.node = x;
+    step.operands = {operand({Place::history, x}), operand(value(x))};
+    emit_in_loop_of(reader, std::move(step));
   }
 
   // The rows of `n` are kept for a chunk of time.
@@ -170,7 +208,8 @@ class ProgramBuilder {
       if (const int output = slot_of(step.operands[0]); output >= 0)
         uses[static_cast<std::size_t>(output)].owner = static_cast<int>(s);
       const FusionPlace& place = node(step.node).type->fusion_place;
-      if (place.fusion == nullptr || place.factor >= 0 || !has_constant_inputs(step.node)) continue;
+      if (place.fusion == nullptr || place.factor >= 0 || step.loop >= 0 || !has_constant_inputs(step.node))
+        continue;
       int& index = fused_at[static_cast<std::size_t>(step.node)];
       if (index < 0) {
         index = static_cast<int>(fused.size());
@@ -221,7 +260,8 @@ class ProgramBuilder {
   int next_slot_ = 0;
   std::vector<int> value_slot_;
   std::vector<int> rows_kept_;
-  std::array<std::vector<int>, 6> operand_index_;  // by place and index
+  std::vector<int> remembered_;                    // of this program
+  std::array<std::vector<int>, 9> operand_index_;  // by place and index
 };
 
 constexpr unsigned bit(std::size_t i) { return 1u << std::min<std::size_t>(i, 31); }
@@ -235,7 +275,7 @@ TileProgram forward_program(const Plan& plan, int stage, bool joins_fusions) {
     if (builder.node(n).type->kind == NodeKind::over_rows) builder.keep_rows(builder.node(n).inputs[0]);
   for (const int n : plan.stages[static_cast<std::size_t>(stage)].nodes)
     if (builder.node(n).type->kind != NodeKind::over_rows)  // once all rows are there
-      builder.program.steps.push_back(builder.forward_step(n));
+      builder.emit_forward(n);
   return builder.finish();
 }
 
@@ -255,7 +295,7 @@ TileProgram advance_program(const Plan& plan, int stage, bool joins_fusions) {
     const PlanNode& node = plan.nodes[at(n)];
     if (!is_read[at(n)] && !node.type->keeps_state) continue;
     if (!advances(n)) {
-      builder.program.steps.push_back(builder.forward_step(n));
+      builder.emit_forward(n);
       continue;
     }
     TileStep step;
@@ -283,16 +323,20 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
   // Which nodes an adjoint reaches, and how many contributions each gets inside the stage.
   std::vector<char> reached(plan.nodes.size(), 0);
   std::vector<int> contributions(plan.nodes.size(), 0);
-  for (auto n = nodes.rbegin(); n != nodes.rend(); ++n) {
-    const PlanNode& node = plan.nodes[at(*n)];
-    if (!node.trainable) continue;
-    reached[at(*n)] |= has_adjoint[at(*n)];
-    if (!reached[at(*n)]) continue;
-    for (std::size_t i = 0; i < node.inputs.size(); ++i)
-      if (takes_adjoint(node, i)) {
-        reached[at(node.inputs[i])] = 1;
-        ++contributions[at(node.inputs[i])];
-      }
+  for (bool goes_round = true; goes_round;) {
+    goes_round = false;
+    std::ranges::fill(contributions, 0);
+    for (auto n = nodes.rbegin(); n != nodes.rend(); ++n) {
+      const PlanNode& node = plan.nodes[at(*n)];
+      if (!node.trainable) continue;
+      reached[at(*n)] |= has_adjoint[at(*n)];
+      if (!reached[at(*n)]) continue;
+      for (std::size_t i = 0; i < node.inputs.size(); ++i)
+        if (takes_adjoint(node, i)) {
+          goes_round |= std::exchange(reached[at(node.inputs[i])], char{1}) == 0 && plan.reads_loop(*n, i);
+          ++contributions[at(node.inputs[i])];
+        }
+    }
   }
 
   std::vector<TileOperand> adjoint(
@@ -305,7 +349,7 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
     step.modes = {mode};
     return step;
   };
-  const auto emit = [&](TileStep step) { builder.program.steps.push_back(std::move(step)); };
+  const auto emit = [&](int n, TileStep step) { builder.emit_in_loop_of(n, std::move(step)); };
 
   // Recomputes a value that an adjoint reads, and what it needs in turn, just before the first adjoint that
   // reads it: so few values live at once.
@@ -327,7 +371,7 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
       if (to_visit.size() > waiting) continue;
       to_visit.pop_back();
       is_there[at(next)] = 1;
-      emit(builder.forward_step(next));
+      builder.emit(builder.forward_step(next));
     }
   };
 
@@ -355,9 +399,48 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
     return {target, AdjointMode::overwrite};
   };
 
+  // What the adjoint of `n` reads, in the order of its operands: its output and its inputs' samples at hand.
+  const auto for_each_read = [&](int n, const auto& visit) {
+    const PlanNode& node = plan.nodes[at(n)];
+    visit(n, node.type->adjoint_reads_output, std::size_t(0));
+    for (std::size_t i = 0; i < node.inputs.size(); ++i)
+      visit(node.inputs[i], node.type->adjoint_reads_inputs && !builder.reads_history(n, i), i);
+  };
+
+  // A loop that goes some samples at a time: what its adjoints read is computed before it, for the whole tile, and what
+  // constants over time gain is added up behind it.
+  std::vector<TileStep> behind_loop;
+  const auto begin_loop = [&](std::vector<int>::const_reverse_iterator last) {
+    const int loop = plan.nodes[at(*last)].loop;
+    for (auto n = last; n != nodes.rend() && plan.nodes[at(*n)].loop == loop; ++n) {
+      if (!reached[at(*n)]) continue;
+      if (plan.samples_at_a_time(*n) > 0)
+        for_each_read(*n, [&](int v, bool is_read, std::size_t) {
+          if (is_read) recompute(v);
+        });
+    }
+    for (auto n = last; n != nodes.rend() && plan.nodes[at(*n)].loop == loop; ++n) {
+      const PlanNode& node = plan.nodes[at(*n)];
+      if (!reached[at(*n)] || node.type->reach == nullptr || !plan.reads_loop(*n, 0) ||
+          !takes_adjoint(node, 0))
+        continue;
+      const auto [target, mode] = contribution_to(node.inputs[0]);
+      TileStep recall = copy(*n, {Place::history_adjoint, *n}, target, mode);
+      recall.kind = TileStep::Kind::recall;
+      emit(*n, std::move(recall));
+    }
+  };
+
+  int loop = -1;
   for (auto n = nodes.rbegin(); n != nodes.rend(); ++n) {
-    if (!reached[at(*n)]) continue;
     const PlanNode& node = plan.nodes[at(*n)];
+    if (std::exchange(loop, node.loop) != node.loop) {
+      for (TileStep& step : behind_loop) builder.emit(std::move(step));
+      behind_loop.clear();
+      if (node.loop >= 0) begin_loop(n);
+    }
+    if (!reached[at(*n)]) continue;
+    const bool is_in_parts = plan.samples_at_a_time(*n) > 0;
     TileOperand gy = adjoint[at(*n)];
     if (gy.place == Place::none) gy = {Place::adjoint, *n};
 
@@ -380,13 +463,27 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
         adjoint[at(v)] = gy;
         continue;
       }
+      if (builder.reads_history(*n, i)) {
+        // The tile's samples have gained all they will once this adjoint has run; in a loop, before.
+        has_targets = true;
+        const TileOperand gained{Place::history_adjoint, *n};
+        targets.push_back(builder.operand(gained));
+        step.modes.push_back(AdjointMode::overwrite);
+        if (plan.reads_loop(*n, i)) continue;
+        const auto [target, mode] = contribution_to(v);
+        TileStep recall = copy(*n, gained, target, mode);
+        recall.kind = TileStep::Kind::recall;
+        additions.push_back(std::move(recall));
+        continue;
+      }
       const auto [target, mode] = contribution_to(v);
       if (passes_through) {
-        emit(copy(*n, gy, target, mode));
+        emit(*n, copy(*n, gy, target, mode));
         continue;
       }
       has_targets = true;
-      if (mode != AdjointMode::accumulate) {
+      const bool is_added = mode == AdjointMode::accumulate || (mode == AdjointMode::sum && is_in_parts);
+      if (!is_added) {
         targets.push_back(builder.operand(target));
         step.modes.push_back(mode);
         continue;
@@ -394,21 +491,29 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
       const TileOperand term = builder.new_slot();
       targets.push_back(builder.operand(term));
       step.modes.push_back(AdjointMode::overwrite);
-      additions.push_back(copy(*n, term, target, mode));
+      (mode == AdjointMode::sum ? behind_loop : additions).push_back(copy(*n, term, target, mode));
     }
     if (!has_targets) continue;
     // The operands in front of the targets: gy, y, x...
     step.operands.push_back(builder.operand(gy));
-    const auto read = [&](int v, bool wanted) {
-      if (wanted) recompute(v);
-      step.operands.push_back(builder.operand(wanted ? builder.value(v) : TileOperand{}));
-    };
-    read(*n, node.type->adjoint_reads_output);
-    for (const int v : node.inputs) read(v, node.type->adjoint_reads_inputs);
+    bool is_output = true;
+    for_each_read(*n, [&](int v, bool is_read, std::size_t i) {
+      if (is_read) recompute(v);
+      TileOperand place = is_read ? builder.value(v) : TileOperand{};
+      if (!is_output && builder.reads_history(*n, i)) {
+        // Of whose samples the slope of another input is made, if of anything.
+        if (takes_adjoint(node, 1)) place = builder.input(*n, i);
+      } else if (is_read && is_in_parts && !plan.nodes[at(v)].signal && node.type->reach == nullptr) {
+        place = {Place::spread, v};
+      }
+      is_output = false;
+      step.operands.push_back(builder.operand(place));
+    });
     for (const int target : targets) step.operands.push_back(target);
-    emit(std::move(step));
-    for (TileStep& addition : additions) emit(std::move(addition));
+    emit(*n, std::move(step));
+    for (TileStep& addition : additions) emit(*n, std::move(addition));
   }
+  for (TileStep& step : behind_loop) builder.emit(std::move(step));
   return builder.finish();
 }
 

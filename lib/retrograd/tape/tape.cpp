@@ -40,6 +40,7 @@ namespace {
 constexpr NodeType input_type{"input", NodeKind::leaf, 0, false, false, 0, false};
 constexpr NodeType parameter_type{"parameter", NodeKind::leaf, 0, false, false, 0, false};
 constexpr NodeType constant_type{"constant", NodeKind::leaf, 0, false, false, 0, false};
+constexpr NodeType feedback_type{"feedback", NodeKind::leaf, 0, false, false, 0, false};
 
 void check_own(const TapeState* state, Var var, const char* operation) {
   if (var.tape() == nullptr)
@@ -193,6 +194,41 @@ Var detail::zero(TapeState* tape) {
   const Var zero = constant(tape, 0.0);
   tape->zero = zero;
   return zero;
+}
+
+Feedback Tape::feedback(const Shape& shape, std::int64_t least_samples) {
+  if (shape.length() == 1)
+    raise<ShapeError>("[feedback] a loop of shape " + to_string(shape) +
+                      "; what goes round is a signal, of more than one sample");
+  if (least_samples < 1)
+    raise<DomainError>("[feedback] a least delay of " + std::to_string(least_samples) +
+                       " samples; what goes round is delayed by 1 sample at least");
+  Graph& graph = state_->graph;
+  RecordedNode node{&feedback_type, NodeData(), graph.inputs.size(), 0, shape, true};
+  node.loop = static_cast<int>(graph.loops.size());
+  graph.loops.push_back({least_samples});
+  graph.nodes.push_back(std::move(node));
+  return {Var(state_.get(), static_cast<int>(graph.nodes.size()) - 1)};
+}
+
+void Tape::close(const Feedback& loop, Var y) {
+  check_own(state_.get(), loop.value, "close");
+  check_own(state_.get(), y, "close");
+  const RecordedNode &value = state_->node(loop.value.id()), &closing = state_->node(y.id());
+  if (value.loop < 0)
+    raise<TapeError>(std::string("[close] the output of '") + value.type->name +
+                     "' is no loop's value; loops come from tape.feedback");
+  RecordedLoop& recorded = state_->graph.loops[static_cast<std::size_t>(value.loop)];
+  if (recorded.closed_by >= 0)
+    raise<TapeError>(std::string("[close] the loop was closed already, with the output of '") +
+                     state_->node(recorded.closed_by).type->name + "'; a loop is closed once");
+  if (closing.loop >= 0 || closing.leaf >= 0)
+    raise<TapeError>(std::string("[close] a loop is closed with what is computed from it; this is ") +
+                     (closing.leaf >= 0 ? "an input or a parameter" : "a loop's own value"));
+  if (closing.shape != value.shape || !closing.signal)
+    raise<ShapeError>("[close] the loop has the shape " + to_string(value.shape) + " and is closed with '" +
+                      closing.type->name + "' of shape " + to_string(closing.shape));
+  recorded.closed_by = y.id();
 }
 
 void Tape::set(Var var, const TensorView& value) {
@@ -412,15 +448,22 @@ std::string Tape::describe_plan(std::span<const Var> outputs) {
 
 Var record_node(TapeState* tape, const NodeType& type, NodeData data, std::span<const Var> inputs,
                 const Shape& shape, bool signal) {
-  for (const Var input : inputs) check_own(tape, input, type.name);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    check_own(tape, inputs[i], type.name);
+    if (tape->node(inputs[i].id()).loop >= 0 && !(i == 0 && type.reach != nullptr))
+      raise<TapeError>(std::string("[") + type.name +
+                       "] reads the value of a loop, which is not computed yet; it goes through a delay "
+                       "first: delay(loop.value, ...)");
+  }
   const auto leaf_of = [&](const InputDomain& allowed) -> Leaf* {
     const RecordedNode& input = tape->node(inputs[allowed.input].id());
     return input.leaf < 0 || input.signal ? nullptr
                                           : &tape->graph.leaves[static_cast<std::size_t>(input.leaf)];
   };
-  for (const InputDomain& allowed : type.input_domains)
+  const std::span<const InputDomain> domains = domains_of(type, data.get());
+  for (const InputDomain& allowed : domains)
     if (Leaf* leaf = leaf_of(allowed)) check_input(type, allowed, value_of(*leaf));
-  for (const InputDomain& allowed : type.input_domains)
+  for (const InputDomain& allowed : domains)
     if (Leaf* leaf = leaf_of(allowed)) leaf->readers.push_back({&type, &allowed});
   if (shape.rows() > std::numeric_limits<int>::max())
     raise<ShapeError>(std::string("[") + type.name + "] a value of shape " + to_string(shape) + " has " +

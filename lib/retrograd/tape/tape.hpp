@@ -48,6 +48,11 @@ struct TapeOptions {
   cuda::Gpu* gpu = nullptr;
 };
 
+/// A value that is read before it is computed: through delays, which read it as it was. See Tape::feedback.
+struct Feedback {
+  Var value;  ///< the first argument of delays, and of nothing else
+};
+
 /// One thread at a time uses a tape; two tapes share nothing.
 class Tape {
  public:
@@ -71,6 +76,21 @@ class Tape {
   Var parameter(const std::string& name, const Tensor& value, const Domain& domain = real);
   /// A value that needs no name: numbers mixed in with operators.
   Var constant(const Tensor& value);
+
+  /// A loop: a signal of `shape` that delays read before it is computed, each of them `least_samples` or longer
+  /// (a cubic one by a sample more). An echo:
+  ///
+  ///     Feedback loop = tape.feedback(x.shape(), 441);
+  ///     Var y = x + 0.5 * delay(loop.value, 0.25, {.longest = 1.0});
+  ///     tape.close(loop, y);
+  ///
+  /// Loops of 128 samples and more run as fast as what they are made of; shorter ones run in parts of a tile, and below
+  /// 16 samples nearly sample by sample. DomainError where `least_samples` is less than 1, ShapeError where
+  /// `shape` is no signal's. What reads loop.value and is no delay is a TapeError; so is a play of a loop that was not
+  /// closed, and one through a node that is neither pointwise nor causal.
+  Feedback feedback(const Shape& shape, std::int64_t least_samples);
+  /// Says what the loop's value is. Once; `y` has the loop's shape.
+  void close(const Feedback& loop, Var y);
 
   /// Replaces the value of an input or parameter in place. Another shape is a ShapeError; a value outside the
   /// parameter's domain, or one that a node which reads it does not allow (a negative time), a DomainError.

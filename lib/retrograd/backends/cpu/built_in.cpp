@@ -16,6 +16,7 @@ const Kernels& find_kernels(const NodeType& type) {
       for_each_node(CausalNodes(), [&]<class N>() {
         if (kernels == nullptr) kernels = find_in<NodeList<N>>(type.name);
       });
+      if (kernels == nullptr) kernels = find_in<HistoryNodes>(type.name);
       break;
     case NodeKind::reduction:
       kernels = find_in<Reductions>(type.name);

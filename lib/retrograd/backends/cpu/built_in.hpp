@@ -24,6 +24,7 @@ extern template const Kernels* find_in<ArithmeticNodes>(std::string_view);
 extern template const Kernels* find_in<FunctionNodes>(std::string_view);
 extern template const Kernels* find_in<NodeList<Adsr>>(std::string_view);
 extern template const Kernels* find_in<NodeList<CumulativeSum>>(std::string_view);
+extern template const Kernels* find_in<HistoryNodes>(std::string_view);
 extern template const Kernels* find_in<NodeList<Oscillation<Sinusoid>>>(std::string_view);
 extern template const Kernels* find_in<NodeList<Phase>>(std::string_view);
 extern template const Kernels* find_in<Reductions>(std::string_view);

@@ -28,7 +28,7 @@ bool is_of_numbers(const Plan& plan, const PlanNode& node) {
 }
 
 // Says which node of the plan cannot run block by block, and why.
-void check_streams(const Graph& graph, const Plan& plan, std::int64_t length) {
+void check_streams(const Graph& graph, const Plan& plan, std::int64_t length, bool has_gradients) {
   const auto refuse = [&](const PlanNode& node, const std::string& why) {
     const std::string name = node.leaf >= 0
                                  ? "input '" + graph.leaves[static_cast<std::size_t>(node.leaf)].name
@@ -42,21 +42,31 @@ void check_streams(const Graph& graph, const Plan& plan, std::int64_t length) {
              "it on a tape");
     if (node.type->kind == NodeKind::reduction)
       refuse(node, "it reduces a whole signal to one value; stream what it reads and compute it on a tape");
+    if (node.type->reach != nullptr && has_gradients)
+      refuse(node,
+             "it reads samples from before the block, which a stream with gradients does not keep; open the "
+             "stream without them, or compute it on a tape");
     if (node.signal && node.shape.length() != length)
       refuse(node, "a stream's signals have the tape's length, " + std::to_string(length) +
                        " samples here; take it from the tape's options");
   }
 }
 
+// Signals are there for the block at hand alone.
+Plan with_blocks_stored(Plan plan) {
+  plan.has_whole_signals = false;
+  return plan;
+}
+
 class CpuLivePlan final : public LivePlan, public ConstantsAt {
  public:
   CpuLivePlan(Graph& graph, Plan plan, std::span<const int> outputs, std::int64_t length,
               LiveConstants& constants, bool has_gradients)
-      : plan_(with_mixed_rows_stored(std::move(plan))),
+      : plan_(with_blocks_stored(with_mixed_rows_stored(std::move(plan)))),
         storage_(graph, plan_, ElementType::f32),
         constants_(constants),
         length_(length) {
-    check_streams(graph, plan_, length_);
+    check_streams(graph, plan_, length_, has_gradients);
     const StageContext context{plan_, storage_, executor_, ElementType::f32, 0};
     for (int stage = 0; stage < static_cast<int>(plan_.stages.size()); ++stage) {
       const Stage& of_plan = plan_.stages[static_cast<std::size_t>(stage)];
@@ -111,6 +121,18 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
   }
 
   std::int64_t voices() const override { return groups_.front().rows; }
+
+  std::int64_t memory_of_voices() const override {
+    std::int64_t samples = 0;
+    std::size_t tiled = 0;
+    for (const Stage& stage : plan_.stages) {
+      if (stage.kind != StageKind::tiled || group_of_stage_[tiled++] != 0) continue;
+      for (const int n : stage.nodes)
+        if (const PlanNode& node = plan_.nodes[static_cast<std::size_t>(n)]; node.type->reach != nullptr)
+          samples += node.type->reach(node.data).most;
+    }
+    return samples;
+  }
 
   void restart(std::int64_t row) override {
     for (std::size_t s = 0; s < stages_.size(); ++s)

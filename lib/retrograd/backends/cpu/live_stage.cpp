@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::size_t scratch_budget = 32 * 1024;  // bytes, as for a tape's stages
 
-int choose_tile(int slots, std::int64_t length) {
-  int tile = Tile<float>::max_samples;
+int choose_tile(int slots, std::int64_t length, int most) {
+  int tile = std::min(most, +Tile<float>::max_samples);
   while (tile > math::sum_lanes && static_cast<std::size_t>(slots * tile) * sizeof(float) > scratch_budget)
     tile /= 2;
   const std::int64_t whole_buffer = (length + math::sum_lanes - 1) / math::sum_lanes * math::sum_lanes;
@@ -31,8 +31,11 @@ LiveStage::LiveStage(const StageContext& context, int stage, ConstantsAt& consta
       rows_(shape().rows()),
       length_(shape().length()),
       states_(context.plan, stage, context.type, true),
-      tile_(choose_tile(forward.slots, length_)),
-      forward_(std::move(forward), context.plan, stage, context.storage, states_, tile_, nullptr, 0, true),
+      tile_(choose_tile(forward.slots, length_,
+                        context.plan.stages[static_cast<std::size_t>(stage)].most_tile)),
+      histories_(context.plan, stage, context.type, tile_),
+      forward_(std::move(forward), context.plan, stage, context.storage, states_, histories_, tile_, nullptr,
+               0, true),
       workspace_(forward_.make_workspace()),
       row_(static_cast<std::size_t>(rows_)),
       first_states_(states_.bytes) {
@@ -40,6 +43,7 @@ LiveStage::LiveStage(const StageContext& context, int stage, ConstantsAt& consta
   const std::size_t of_all_rows = static_cast<std::size_t>(rows_) * states_.bytes;
   states_aligned_ = Buffer(of_all_rows);
   states_now_ = Buffer(of_all_rows);
+  rings_ = Buffer(static_cast<std::size_t>(rows_) * histories_.bytes);
   if (has_gradients) {
     states_rewind_ = Buffer(of_all_rows);
     states_of_tile_ = Buffer(static_cast<std::size_t>((length_ + tile_ - 1) / tile_) * states_.bytes);
@@ -98,7 +102,7 @@ void LiveStage::start() {
 
 void LiveStage::restart(std::int64_t row) {
   if (states_.bytes > 0) std::memcpy(states(states_now_, row), first_states_.data(), states_.bytes);
-  row_[static_cast<std::size_t>(row)].has_changed = true;
+  row_[static_cast<std::size_t>(row)].has_changed = row_[static_cast<std::size_t>(row)].restarts = true;
 }
 
 void LiveStage::sleep(std::int64_t row) {
@@ -178,6 +182,7 @@ void LiveStage::take_changes(std::int64_t at) {
     Row& changed = row_[static_cast<std::size_t>(row)];
     if (!changed.has_changed || changed.sleeps) continue;
     align(row, at);
+    if (std::exchange(changed.restarts, false)) changed.history_begin = at;
     changed.rewind_from = at;
     if (states_rewind_.bytes() > 0)
       std::memcpy(states(states_rewind_, row), states(states_now_, row), states_.bytes);
@@ -227,10 +232,12 @@ void LiveStage::play_blocks(std::int64_t row, std::int64_t to, std::int64_t buff
       const int count = static_cast<int>(std::min<std::int64_t>(tile_, last - start));
       forward_.place_constants(workspace_, constants(from_, row), constants(to_, row), start - at.line_start,
                                at.line_end - at.line_start, count);
-      forward_.run_tile(workspace_, row, start, count, nullptr, {.signals = buffer_start});
+      forward_.run_tile(workspace_, row, start, count, nullptr,
+                        {.signals = buffer_start, .history = at.history_begin});
     }
   };
   if (states_.bytes > 0) std::memcpy(workspace_.states(), states(states_aligned_, row), states_.bytes);
+  workspace_.keep_history_at(rings_.data() + static_cast<std::size_t>(row) * histories_.bytes);
   const std::int64_t whole_blocks = at.aligned + (to - at.aligned) / math::block * math::block;
   if (whole_blocks > at.aligned) {
     play(at.aligned, whole_blocks);
@@ -247,7 +254,7 @@ LiveStage::Rewind::Rewind(const LiveStage& stage, TileProgram program)
     : row_adjoint_data(program.row_adjoints.size()),
       row_adjoint_length(stage.length_ + math::block),
       bound(std::move(program), stage.context_.plan, stage.stage_, stage.context_.storage, stage.states_,
-            stage.tile_, row_adjoint_data.data(), row_adjoint_length),
+            stage.histories_, stage.tile_, row_adjoint_data.data(), row_adjoint_length),
       workspace(bound.make_workspace()) {
   const auto shape_of = [&](int n) {
     return stage.context_.plan.nodes[static_cast<std::size_t>(n)].shape.with_length(1);

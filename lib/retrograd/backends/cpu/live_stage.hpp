@@ -69,7 +69,9 @@ class LiveStage {
     std::int64_t line_start = 0;  // where its constants' lines begin
     std::int64_t line_end = never;
     std::int64_t rewind_from = 0;
-    bool has_changed = true;  // constants or states, at the sample that is played next
+    std::int64_t history_begin = 0;  // samples before are zeros to those who read them
+    bool has_changed = true;         // constants or states, at the sample that is played next
+    bool restarts = true;            // its states did
     bool sleeps = false;
     std::int64_t zeros_from = never;  // of a row that sleeps: the buffers' samples from here on are zeros
   };
@@ -117,12 +119,14 @@ class LiveStage {
   std::int64_t rows_, length_;
   StageStates states_;
   int tile_;
+  StageHistories histories_;
   BoundProgram<Real> forward_;
   Workspace workspace_;
   std::vector<Source> sources_;
   std::vector<Row> row_;
   Buffer first_states_, states_aligned_, states_now_;  // [row]
   Buffer states_rewind_, states_of_tile_;              // [row]; [tile]
+  Buffer rings_;                                       // [row]
   std::vector<double> from_, to_;                      // [row][constant]
   std::optional<Rewind> rewind_;
 

@@ -82,14 +82,13 @@ std::vector<bool> sums_over_tiles(const TileProgram& program, const Plan& plan) 
 
 template <class Real>
 BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stage, Storage& storage,
-                                 const StageStates& states, int tile, Real* const* row_adjoints,
-                                 std::int64_t chunk, bool has_ramps)
+                                 const StageStates& states, const StageHistories& histories, int tile,
+                                 Real* const* row_adjoints, std::int64_t chunk, bool has_ramps)
     : program_(std::move(program)),
       length_(plan.stages[static_cast<std::size_t>(stage)].shape.length()),
       chunk_(chunk),
+      tile_(tile),
       reductions_(states.reductions.size()) {
-  const Shape& stage_shape = plan.stages[static_cast<std::size_t>(stage)].shape;
-  const Shape stage_rows = stage_shape.with_length(1);
   const std::size_t tile_bytes = static_cast<std::size_t>(tile) * sizeof(Real);
   operands_at_ = layout_.take(program_.operands.size() * sizeof(Operand));
   zeros_at_ = layout_.take(math::block * sizeof(Real));
@@ -106,25 +105,6 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
   bindings_.reserve(program_.operands.size());
   for (const TileOperand& operand : program_.operands) {
     Binding binding;
-    binding.place = operand.place;
-    const auto bind_stored = [&](int n) {
-      const PlanNode& node = plan.nodes[static_cast<std::size_t>(n)];
-      const Shape rows = node.shape.with_length(1);
-      const auto known = std::ranges::find(row_maps_, rows, &std::pair<Shape, RowMap>::first);
-      binding.rows = static_cast<std::size_t>(known - row_maps_.begin());
-      if (known == row_maps_.end()) row_maps_.emplace_back(rows, RowMap(rows, stage_rows));
-      binding.scratch = layout_.take(node.signal || has_ramps ? tile_bytes : math::block * sizeof(Real));
-      const bool is_value = operand.place == Place::value;
-      void* data = is_value ? storage.value_data(n) : storage.adjoint(n).data();
-      if (!node.signal) {
-        binding.numbers = static_cast<const double*>(data);
-        ++constants_;
-      } else if (is_value) {
-        binding.samples = static_cast<Real*>(data);
-      } else {
-        binding.adjoint = storage.adjoint_data(n);
-      }
-    };
     switch (operand.place) {
       case Place::none:
         binding.scratch = zeros_at_;
@@ -134,7 +114,8 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
         break;
       case Place::value:
       case Place::adjoint:
-        bind_stored(operand.index);
+      case Place::spread:
+        binding = bind_stored(operand.index, operand.place, plan, stage, storage, has_ramps, tile_bytes);
         break;
       case Place::row_adjoint:
         binding.row_adjoint = row_adjoints + operand.index;
@@ -143,7 +124,13 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
         binding.scratch =
             sums_at_ + static_cast<std::size_t>(operand.index) * sizeof(math::SumOverTime<Real>);
         break;
+      case Place::history:
+      case Place::history_adjoint:
+        binding = bind_history(operand, plan, stage, storage, histories);
+        histories_.push_back(bindings_.size());
+        break;
     }
+    binding.place = operand.place;
     if (binding.is_stored_signal()) stored_signals_.push_back(bindings_.size());
     if (binding.is_stored_signal() || binding.row_adjoint != nullptr) signals_.push_back(bindings_.size());
     bindings_.push_back(binding);
@@ -155,12 +142,17 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
   for (const TileStep& step : program_.steps) {
     const PlanNode& node = plan.nodes[static_cast<std::size_t>(step.node)];
     const auto n = static_cast<std::size_t>(step.node);
-    const bool is_forward = step.kind == TileStep::Kind::forward || step.kind == TileStep::Kind::advance;
+    const bool is_forward = step.kind == TileStep::Kind::forward || step.kind == TileStep::Kind::advance ||
+                            step.kind == TileStep::Kind::remember;
     is_backwards_ = is_backwards_ || !is_forward;
     Step bound{nullptr,          nullptr,           node.data, step.operands.data(),   step.modes.data(),
                states.offset[n], states.latched[n], -1,        states.reduction_of[n], is_forward};
     if (step.kind == TileStep::Kind::copy) {
       bound.kernel = copy_;
+    } else if (step.kind == TileStep::Kind::remember) {
+      bound.kernel = math::Kernel<Remember, Real>::at(math::simd_level());
+    } else if (step.kind == TileStep::Kind::recall) {
+      bound.kernel = math::Kernel<Recall, Real>::at(math::simd_level());
     } else {
       const Kernels::PerType& kernels = find_kernels(*node.type).of(element_type_of<Real>);
       bound.kernel = step.kind == TileStep::Kind::forward   ? kernels.forward[level]
@@ -169,7 +161,9 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
       if (step.fusion == &operator_fusion)
         bound.operator_kernel =
             is_forward ? kernels.operator_forward[level] : kernels.operator_adjoint[level];
-      if (!is_forward && node.type->kind == NodeKind::causal) {
+      if (!is_forward && node.type->reach != nullptr) {
+        groups_are_independent_ = false;
+      } else if (!is_forward && node.type->kind == NodeKind::causal) {
         bound.carry = static_cast<std::ptrdiff_t>(carry_offset_.size());
         carry_offset_.push_back(layout_.take(kernels.carry_bytes));
         start_carry_.push_back(kernels.start_carry);
@@ -185,7 +179,15 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
     const std::size_t targets = is_forward ? 0 : step.operands.size() - step.modes.size();
     for (std::size_t i = targets; i < (is_forward ? 1 : step.operands.size()); ++i)
       bindings_[static_cast<std::size_t>(step.operands[i])].is_written = true;
+    bound.loop = step.loop;
     steps_.push_back(bound);
+  }
+  for (std::size_t s = 0; s < steps_.size(); ++s)
+    if (steps_[s].loop >= 0 && (s == 0 || steps_[s - 1].loop != steps_[s].loop))
+      parts_.push_back(find_parts(s));
+  if (!parts_.empty()) {
+    parts_at_ = layout_.take(bindings_.size() * sizeof(Operand));
+    lanes_at_ = layout_.take(bindings_.size() * math::block * sizeof(Real));
   }
   asked_by_operators_ = std::min(
       stored_signals_.size(), static_cast<std::size_t>(std::ranges::count_if(
@@ -219,6 +221,7 @@ typename BoundProgram<Real>::Workspace BoundProgram<Real>::make_workspace() cons
     workspace.reductions_[i].tile_sums = reduction_sums + i * sum_tiles_;
   for (std::size_t o = 0; o < bindings_.size(); ++o) {
     const Binding& binding = bindings_[o];
+    if (binding.is_history()) continue;
     const bool repeats = binding.place == Place::none || binding.numbers != nullptr;
     workspace.operands_[o] = {base + binding.scratch, repeats ? 0 : math::block, 0.0};
   }
@@ -229,25 +232,28 @@ template <class Real>
 void BoundProgram<Real>::begin_row(Workspace& workspace, std::int64_t row) const {
   for (std::size_t o = 0; o < bindings_.size(); ++o) {
     const Binding& binding = bindings_[o];
-    if (binding.numbers == nullptr) continue;
+    const bool is_spread = binding.place == Place::spread;
+    if (!binding.is_constant() && !is_spread) continue;
     Operand& operand = workspace.operands_[o];
     operand.constant = binding.numbers[row_of(binding, row)];
-    operand.step = 0;
-    std::fill_n(static_cast<Real*>(operand.data), math::block, static_cast<Real>(operand.constant));
+    operand.step = is_spread ? math::block : 0;
+    std::fill_n(static_cast<Real*>(operand.data), is_spread ? tile_ : math::block,
+                static_cast<Real>(operand.constant));
   }
 }
 
 template <class Real>
 void BoundProgram<Real>::read_constants(std::int64_t row, double* values) const {
   for (const Binding& binding : bindings_)
-    if (binding.numbers != nullptr) *values++ = binding.numbers[row_of(binding, row)];
+    if (binding.numbers != nullptr && !binding.is_history())
+      *values++ = binding.numbers[row_of(binding, row)];
 }
 
 template <class Real>
 void BoundProgram<Real>::place_constants(Workspace& workspace, const double* from, const double* to,
                                          std::int64_t offset, std::int64_t period, int count) const {
   for (std::size_t o = 0; o < bindings_.size(); ++o) {
-    if (bindings_[o].numbers == nullptr) continue;
+    if (!bindings_[o].is_constant()) continue;
     const double begin = *from++, end = *to++, slope = (end - begin) / static_cast<double>(period);
     Operand& operand = workspace.operands_[o];
     Real* samples = static_cast<Real*>(operand.data);
@@ -269,6 +275,10 @@ void BoundProgram<Real>::begin_adjoint(Workspace& workspace) const {
     start_carry_[i](workspace.carries_ + carry_offset_[i]);
   for (const Join& join : joins_) join.start(workspace.later_groups_ + join.group);
   for (std::size_t i = 0; i < program_.row_sums.size(); ++i) workspace.sums_[i].start();
+  for (const std::size_t o : histories_)
+    if (const Binding& binding = bindings_[o]; binding.place == Place::history_adjoint)
+      std::fill_n(reinterpret_cast<Real*>(workspace.memory_.data() + binding.scratch), binding.ring,
+                  Real(0.0));
 }
 
 template <class Real>
@@ -307,6 +317,27 @@ Real* BoundProgram<Real>::signal_at(const Binding& binding, std::int64_t row, st
 }
 
 template <class Real>
+TileCall BoundProgram<Real>::call_of(const Workspace& workspace, const Step& step, std::int64_t start,
+                                     int count, const std::byte* states, std::int64_t history_begin) const {
+  std::byte* step_states = step.is_forward ? workspace.states_ : const_cast<std::byte*>(states);
+  TileCall call;
+  call.node = step.node;
+  call.operands = workspace.operands_;
+  call.index = step.index;
+  call.modes = step.modes;
+  call.start = start;
+  call.count = count;
+  call.is_last = start + count == length_;
+  call.state = step.state < 0 ? nullptr : step_states + step.state;
+  call.latched = step.latched < 0 ? nullptr : step_states + step.latched;
+  call.carry = step.carry < 0 ? nullptr : workspace.memory_.data() + step.carry;
+  call.row = step.reduction < 0 ? nullptr : &workspace.reductions_[step.reduction];
+  call.copy = copy_;
+  call.history_begin = history_begin;
+  return call;
+}
+
+template <class Real>
 void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::int64_t start, int count,
                                   const std::byte* states, const BufferStarts& buffers) const {
   // Loops run over whole blocks of 16. A tile that ends within a block works on copies of the stored signals,
@@ -324,6 +355,8 @@ void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::i
     }
     workspace.operands_[o].data = samples;
   }
+
+  place_histories(workspace, row);
 
   // The next tile is asked for while this one is computed (see NextTile): an operator asks for one signal, the rest
   // is asked for a part with each step.
@@ -345,25 +378,18 @@ void BoundProgram<Real>::run_tile(Workspace& workspace, std::int64_t row, std::i
   };
   int gate_without_edge = -1;
   const auto call_of = [&](const Step& step) {
-    std::byte* step_states = step.is_forward ? workspace.states_ : const_cast<std::byte*>(states);
-    TileCall call;
-    call.node = step.node;
-    call.operands = workspace.operands_;
-    call.index = step.index;
-    call.modes = step.modes;
-    call.start = start;
-    call.count = count;
-    call.is_last = start + count == length_;
-    call.state = step.state < 0 ? nullptr : step_states + step.state;
-    call.latched = step.latched < 0 ? nullptr : step_states + step.latched;
-    call.carry = step.carry < 0 ? nullptr : base + step.carry;
-    call.row = step.reduction < 0 ? nullptr : &workspace.reductions_[step.reduction];
+    TileCall call = this->call_of(workspace, step, start, count, states, buffers.history);
     call.gate_without_edge = &gate_without_edge;
-    call.copy = copy_;
     return call;
   };
+  auto parts = parts_.begin();
   for (std::size_t s = 0; s < steps_.size();) {
     const Step* step = &steps_[s];
+    if (step->loop >= 0) {
+      run_parts(workspace, *parts, start, count, states, buffers.history);
+      s = parts++->last;
+      continue;
+    }
     const std::size_t steps = step->operator_kernel == nullptr ? 1 : 3;
     if (has_next) ask_for_next(s, s + steps);
     if (steps == 1) {

@@ -19,7 +19,6 @@ namespace retrograd::cpu {
 
 namespace {
 
-constexpr int smallest_tile = math::sum_lanes;
 constexpr std::size_t scratch_budget = 32 * 1024;  // bytes: the smallest L1 data cache we expect
 constexpr std::int64_t chunk_samples =
     4096;  // of row adjoints that are kept before they are added over the rows
@@ -39,9 +38,10 @@ class TiledStage final : public StageRunner {
         states_(context.plan, stage, context.type),
         tile_(choose_tile(forward)),
         tiles_((length_ + tile_ - 1) / tile_),
+        histories_(context.plan, stage, context.type, tile_),
         mixed_data_(forward.row_adjoints.size()),
-        forward_(std::move(forward), context.plan, stage, context.storage, states_, tile_, mixed_data_.data(),
-                 chunk_samples),
+        forward_(std::move(forward), context.plan, stage, context.storage, states_, histories_, tile_,
+                 mixed_data_.data(), chunk_samples),
         first_states_(states_.bytes) {
     states_.start(context.plan, stage, context.type, first_states_.data());
     find_mixes();
@@ -50,6 +50,8 @@ class TiledStage final : public StageRunner {
         has_chunks() && !states_.reductions.empty() ? rows_ : context.executor.workers();
     for (std::int64_t i = 0; i < workspaces; ++i) workspaces_.push_back(forward_.make_workspace());
     split_over_time();
+    rings_ = Buffer(static_cast<std::size_t>(has_chunks() ? rows_ : context.executor.workers()) *
+                    histories_.bytes);
     if (is_trainable() || advance_) saved_ = Buffer(static_cast<std::size_t>(rows_ * tiles_) * states_.bytes);
     reduction_index_.resize(states_.reductions.size() * static_cast<std::size_t>(rows_));
     if (has_chunks() && !advance_) row_states_ = Buffer(static_cast<std::size_t>(rows_) * states_.bytes);
@@ -77,6 +79,7 @@ class TiledStage final : public StageRunner {
       run_tasks(context_.executor, static_cast<int>(rows_), [&](int row, int worker) {
         auto& workspace = workspaces_[static_cast<std::size_t>(worker)];
         begin_states(workspace, first_states_.data());
+        workspace.keep_history_at(rings(worker));
         play_row(row, workspace, 0, length_);
         finish_reductions(row, workspace);
       });
@@ -139,12 +142,19 @@ class TiledStage final : public StageRunner {
       if (rewind->is_split()) text << " in " << groups() << " groups of time";
     }
     if (saved_.bytes() > 0) text << "; " << saved_.bytes() << " bytes of saved states";
+    if (rings_.bytes() > 0) text << "; " << rings_.bytes() << " bytes of earlier samples in rings";
+    for (const int n : context_.plan.stages[static_cast<std::size_t>(stage_)].nodes)
+      if (const PlanNode& node = context_.plan.nodes[static_cast<std::size_t>(n)];
+          node.type->reach != nullptr)
+        if (context_.plan.keeps_whole(node.inputs[0]))
+          text << "; " << node.type->name << " reads the whole '"
+               << context_.plan.nodes[static_cast<std::size_t>(node.inputs[0])].type->name << "'";
     if (advance_) text << "; forwards in " << chunks_ << " chunks of time";
     return text.str();
   }
   std::size_t bytes() const override {
-    std::size_t bytes =
-        saved_.bytes() + row_states_.bytes() + workspaces_.size() * forward_.workspace_bytes();
+    std::size_t bytes = saved_.bytes() + row_states_.bytes() + rings_.bytes() +
+                        workspaces_.size() * forward_.workspace_bytes();
     for (const Buffer& rows : mixed_) bytes += rows.bytes();
     if (advance_) bytes += advance_workspaces_.size() * advance_->workspace_bytes();
     for (const auto& rewind : rewinds_) bytes += rewind->bytes();
@@ -156,7 +166,7 @@ class TiledStage final : public StageRunner {
     Rewind(TiledStage& stage, TileProgram program)
         : row_adjoint_data(program.row_adjoints.size()),
           bound(std::move(program), stage.context_.plan, stage.stage_, stage.context_.storage, stage.states_,
-                stage.tile_, row_adjoint_data.data(), chunk_samples) {
+                stage.histories_, stage.tile_, row_adjoint_data.data(), chunk_samples) {
       const Plan& plan = stage.context_.plan;
       const Shape rows = stage.shape().with_length(1);
       const auto row_count = static_cast<std::size_t>(stage.rows_);
@@ -210,16 +220,32 @@ class TiledStage final : public StageRunner {
   // the program's steps at most.
   void split_over_time() {
     const auto workers = static_cast<std::int64_t>(context_.executor.workers());
-    if (!has_threads_to_spare() || tiles_ < 2 * workers || !states_.reductions.empty()) return;
+    if (!has_threads_to_spare() || tiles_ < 2 * workers || !states_.reductions.empty() || reads_own_history())
+      return;
     TileProgram program = advance_program(context_.plan, stage_, joins_fusions(element_type_of<Real>));
     const auto computed = std::ranges::count(program.steps, TileStep::Kind::forward, &TileStep::kind);
     if (2 * static_cast<std::size_t>(computed) > forward_.program().steps.size()) return;
-    advance_.emplace(std::move(program), context_.plan, stage_, context_.storage, states_, tile_);
+    advance_.emplace(std::move(program), context_.plan, stage_, context_.storage, states_, histories_, tile_);
     for (std::int64_t worker = 0; worker < workers; ++worker)
       advance_workspaces_.push_back(advance_->make_workspace());
     // Several chunks for each thread, so that none waits long for the last.
     tiles_per_chunk_ = std::max<std::int64_t>(1, rows_ * tiles_ / (4 * workers));
     chunks_ = (tiles_ + tiles_per_chunk_ - 1) / tiles_per_chunk_;
+  }
+
+  // Whether a tile reads samples that the tiles before it compute, or keep.
+  bool reads_own_history() const {
+    return std::ranges::any_of(context_.plan.stages[static_cast<std::size_t>(stage_)].nodes, [&](int n) {
+      const PlanNode& node = context_.plan.nodes[static_cast<std::size_t>(n)];
+      if (node.type->reach == nullptr) return false;
+      const int x = node.inputs[0];
+      return context_.plan.nodes[static_cast<std::size_t>(x)].stage == stage_ ||
+             !context_.plan.keeps_whole(x);
+    });
+  }
+  // Those of a worker's row, or of a row where time goes in chunks.
+  std::byte* rings(std::int64_t i) const {
+    return rings_.data() + static_cast<std::size_t>(i) * histories_.bytes;
   }
 
   // What of the stage is a sum over rows.
@@ -277,9 +303,11 @@ class TiledStage final : public StageRunner {
   // The largest tile whose scratch, with the adjoints', fits the budget.
   int choose_tile(const TileProgram& forward) const {
     const std::int64_t whole_row = (length_ + math::sum_lanes - 1) / math::sum_lanes * math::sum_lanes;
+    const int most =
+        std::min(context_.plan.stages[static_cast<std::size_t>(stage_)].most_tile, +Tile<Real>::max_samples);
     if (context_.tile != 0 || whole_row <= smallest_tile)
-      return static_cast<int>(
-          std::min<std::int64_t>(context_.tile != 0 ? context_.tile : smallest_tile, whole_row));
+      return static_cast<int>(std::min<std::int64_t>(
+          std::min(context_.tile != 0 ? context_.tile : smallest_tile, most), whole_row));
     // Adjoints come from outside for stored values alone.
     std::vector<bool> has_adjoint;
     for (const PlanNode& node : context_.plan.nodes) has_adjoint.push_back(node.stored);
@@ -288,7 +316,7 @@ class TiledStage final : public StageRunner {
         is_trainable()
             ? backward_program(context_.plan, stage_, joins_fusions(element_type_of<Real>), has_adjoint).slots
             : 0);
-    int tile = Tile<Real>::max_samples;
+    int tile = most;
     while (tile > smallest_tile && static_cast<std::size_t>(slots * tile) * sizeof(Real) > scratch_budget)
       tile /= 2;
     return static_cast<int>(std::min<std::int64_t>(tile, whole_row));
@@ -331,6 +359,7 @@ class TiledStage final : public StageRunner {
       auto& workspace = workspaces_[static_cast<std::size_t>(states_.reductions.empty() ? worker : row)];
       std::byte* states = row_states_.data() + static_cast<std::size_t>(row) * states_.bytes;
       begin_states(workspace, from == 0 ? first_states_.data() : states);
+      workspace.keep_history_at(rings(row));
       play_row(row, workspace, from, to);
       if (states_.bytes > 0) std::memcpy(states, workspace.states(), states_.bytes);
       if (to == length_) finish_reductions(row, workspace);
@@ -430,10 +459,12 @@ class TiledStage final : public StageRunner {
   StageStates states_;
   int tile_;
   std::int64_t tiles_;
+  StageHistories histories_;
   std::vector<Real*> mixed_data_;  // of values that are summed over rows: their rows in one chunk of time
   BoundProgram<Real> forward_;
   std::vector<Buffer> mixed_;
   Buffer first_states_, saved_;
+  Buffer rings_;       // of earlier samples, of each worker or, where time goes in chunks, of each row
   Buffer row_states_;  // where time goes in chunks: those of each row at the chunk's end
   std::optional<BoundProgram<Real>> advance_;  // where few rows are split over time
   std::vector<typename BoundProgram<Real>::Workspace> advance_workspaces_;

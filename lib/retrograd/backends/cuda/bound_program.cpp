@@ -100,6 +100,10 @@ BoundProgram::BoundProgram(Gpu& gpu, TileProgram program, const Plan& plan, Oper
       case Place::row_sum:  // its number
         operand.data = reinterpret_cast<void*>(static_cast<std::intptr_t>(wanted.index));
         break;
+      case Place::history:
+      case Place::history_adjoint:
+      case Place::spread:  // refused before: see CudaPlan
+        break;
     }
     operands.push_back(operand);
   }

@@ -15,12 +15,20 @@ namespace retrograd::cuda {
 
 namespace {
 
+Plan without_history(Plan plan) {
+  for (const PlanNode& node : plan.nodes)
+    if (node.type->reach != nullptr)
+      raise<DeviceError>(std::string("[") + node.type->name + "] of shape " + to_string(node.shape) +
+                         " reads earlier samples, which device cuda does not keep; the CPU plays it");
+  return plan;
+}
+
 class CudaPlan final : public CompiledPlan {
  public:
   CudaPlan(Gpu& gpu, Graph& graph, Plan plan, const TapeOptions& options)
       : gpu_(gpu),
         graph_(graph),
-        plan_(with_mixed_rows_stored(std::move(plan))),
+        plan_(with_mixed_rows_stored(without_history(std::move(plan)))),
         type_(options.type),
         storage_(gpu, graph, plan_, options.type),
         checks_(computed_inputs(plan_)) {

@@ -43,6 +43,9 @@ RETROGRAD_ANYWHERE void place_row(Block& block, const Workspace<Block>& workspac
         break;
       case TileOperand::Place::slot:
       case TileOperand::Place::row_adjoint:
+      case TileOperand::Place::history:
+      case TileOperand::Place::history_adjoint:
+      case TileOperand::Place::spread:
         break;
       case TileOperand::Place::none:
       case TileOperand::Place::value:
