@@ -29,6 +29,7 @@ TEST_CASE("the tangent of every function is its slope") {
   for (const double x : {-0.47, -0.3, -0.1, 0.013, 0.2, 0.45}) {
     check_slope([](Number u) { return math::sin_turns(u); }, x);
     check_slope([](Number u) { return math::cos_turns(u); }, x);
+    check_slope([](Number u) { return math::tan_half_turns(0.5 * u); }, x);
   }
   for (const double x : {-7.3, -2.2, -0.4, 0.3, 1.7, 5.6}) {
     check_slope([](Number t) { return math::sin(t); }, x);

@@ -22,6 +22,13 @@ struct CosTurns {
   }
   static long double reference(long double u) { return std::cos(2 * pi * u); }
 };
+struct TanHalfTurns {
+  template <class T>
+  RETROGRAD_INLINE static T of(T u) {
+    return math::tan_half_turns(u);
+  }
+  static long double reference(long double u) { return std::tan(pi * u); }
+};
 struct Sin {
   template <class T>
   RETROGRAD_INLINE static T of(T x) {
@@ -51,6 +58,11 @@ TEST_CASE("sine and cosine in turns stay within their errors at every level") {
   sweep::check<SinTurns, double>({-0.5, 0.5, 3e-16, 5e-16, true});
   sweep::check<CosTurns, float>({-0.5, 0.5, 2e-7, 3e-7, true});
   sweep::check<CosTurns, double>({-0.5, 0.5, 4e-16, 6e-16, true});
+}
+
+TEST_CASE("the tangent of half turns stays within its error at every level") {
+  sweep::check<TanHalfTurns, float>({-0.49, 0.49, 3e-7, 3e-6});
+  sweep::check<TanHalfTurns, double>({-0.49, 0.49, 5e-16, 5e-15});
 }
 
 TEST_CASE("sine and cosine in radians stay within their errors at every level") {

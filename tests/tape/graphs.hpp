@@ -129,6 +129,21 @@ inline Recorded record_mix(Tape& tape) {
   return {{wet, other, voices, loss}, loss};
 }
 
+// Filters with settings that vary and that do not, one row and three.
+inline Recorded record_filters(Tape& tape) {
+  const std::int64_t length = *tape.options().length;
+  const Var x = tape.parameter("x", wave(Shape{3, length}, 1.0, 401.0));
+  const Var cutoff = tape.parameter("cutoff", Tensor{300.0, 1000.0, 5000.0}.reshaped(Shape{3, 1}));
+  const Var bend = tape.parameter("bend", wave(Shape{length}, 0.5, 7.0)), q = tape.parameter("q", 1.5);
+  const Var swept = state_variable(x, cutoff * (bend + 1.0), q, FilterKind::bell, bend * 6.0);
+  const Var steady = state_variable(swept, cutoff, q) + one_pole_high(swept, 900.0 + 300.0 * bend);
+  const Var one_row =
+      biquad(mix(x), biquad_coefficients(FilterKind::band, tape.parameter("other", 700.0), q));
+  const Var y = steady * 0.5 + one_pole_low(one_row, tape.parameter("smoothed", 2000.0));
+  const Var loss = mean(square(y));
+  return {{swept, y, loss}, loss};
+}
+
 inline std::vector<Case> cases() {
   return {{"two operators, three voices", 5003,
            [](Tape& t) { return record_voices(t, FmNumbers::two_operators()); }},
@@ -138,6 +153,7 @@ inline std::vector<Case> cases() {
           {"one steady row", 43001, record_steady_row},
           {"bent pitch", 9001, [](Tape& t) { return record_bend(t, FmNumbers::two_operators()); }},
           {"a mix of three voices", 9001, record_mix},
+          {"filters", 5003, record_filters},
           {"all functions", 2777, [](Tape& t) { return record_functions(t); }}};
 }
 

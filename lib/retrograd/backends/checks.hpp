@@ -14,7 +14,7 @@ struct ComputedInput {
   const NodeType* source;  ///< its type
 };
 
-/// Those to look at before each stage.
+/// Those to look at before each stage, and after the last.
 std::vector<std::vector<ComputedInput>> computed_inputs(const Plan& plan);
 
 }  // namespace retrograd

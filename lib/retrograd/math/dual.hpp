@@ -115,6 +115,12 @@ constexpr Dual<Real> cos_turns(Dual<Real> u) {
 }
 
 template <class Real>
+constexpr Dual<Real> tan_half_turns(Dual<Real> u) {
+  const Real y = tan_half_turns(u.value);
+  return {y, constant<Real>(detail::two_pi / 2) * (1 + y * y) * u.tangent};
+}
+
+template <class Real>
 constexpr Dual<Real> sin(Dual<Real> x) {
   return {sin(x.value), cos(x.value) * x.tangent};
 }

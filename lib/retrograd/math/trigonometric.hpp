@@ -1,4 +1,5 @@
-// Sine and cosine: of a phase in turns, which is what oscillators use, and of an angle in radians.
+// Sine and cosine: of a phase in turns, which is what oscillators use, and of an angle in radians. Tangent: of half turns, for
+// filters.
 //
 // All polynomials are minimax fits (Remez), their coefficients rounded one after the other, each rest fitted
 // again. The error of every function is swept by tests/math/trigonometric_test.cpp; Unfused scalars have
@@ -44,6 +45,26 @@ RETROGRAD_INLINE constexpr T cos_turns(T u) {
     return zeros * polynomial(square, 16.0, -59.82734083485948, 81.7928510049413, -58.6234592280528,
                               25.938914301413146, -7.797479709679013, 1.6969064683629769, -0.2797459624693603,
                               0.03614336108911509, -0.003744419657446134, 0.00029304169311052987);
+  }
+}
+
+/// tan(pi*u) for |u| <= 0.49 half turns, exactly 0 at 0. Worst relative error 3e-7, in double 5e-16.
+template <PlainScalar T>
+RETROGRAD_INLINE constexpr T tan_half_turns(T u) {
+  const T square = u * u;
+  const T poles = fma(-u, u, constant<T>(0.25));
+  if constexpr (is_single<T>) {
+    return u *
+           polynomial(square, 0.7853981430857875, -0.5577320427258301, -0.13490846721639277,
+                      -0.05105465975632566, -0.02963569499331545) /
+           poles;
+  } else {
+    return u *
+           polynomial(square, 0.7853981633974483, -0.557736263564798, -0.13476940059226075,
+                      -0.05263664411351165, -0.02251294242357144, -0.009879789164582984,
+                      -0.004372753175907779, -0.0019336871300363193, -0.0008927862302349281,
+                      -0.00029169735667120136, -0.00031380274160593656) /
+           poles;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <retrograd/nodes/add.hpp>
 #include <retrograd/nodes/adsr.hpp>
 #include <retrograd/nodes/arithmetic.hpp>
+#include <retrograd/nodes/biquad.hpp>
 #include <retrograd/nodes/broadcast_to.hpp>
 #include <retrograd/nodes/clamp.hpp>
 #include <retrograd/nodes/concat.hpp>
@@ -14,6 +15,7 @@
 #include <retrograd/nodes/delay.hpp>
 #include <retrograd/nodes/divide.hpp>
 #include <retrograd/nodes/exp.hpp>
+#include <retrograd/nodes/filter_settings.hpp>
 #include <retrograd/nodes/less.hpp>
 #include <retrograd/nodes/less_equal.hpp>
 #include <retrograd/nodes/log.hpp>
@@ -26,6 +28,7 @@
 #include <retrograd/nodes/multi_resolution_stft.hpp>
 #include <retrograd/nodes/multiply.hpp>
 #include <retrograd/nodes/negate.hpp>
+#include <retrograd/nodes/one_pole.hpp>
 #include <retrograd/nodes/oscillation.hpp>
 #include <retrograd/nodes/phase.hpp>
 #include <retrograd/nodes/pow.hpp>
@@ -40,6 +43,7 @@
 #include <retrograd/nodes/sqrt.hpp>
 #include <retrograd/nodes/square.hpp>
 #include <retrograd/nodes/stack.hpp>
+#include <retrograd/nodes/state_variable.hpp>
 #include <retrograd/nodes/stft_magnitude.hpp>
 #include <retrograd/nodes/stop_gradient.hpp>
 #include <retrograd/nodes/subtract.hpp>
@@ -61,9 +65,10 @@ struct Joined<NodeList<A...>, NodeList<B...>> {
 
 using ArithmeticNodes = NodeList<Abs, Add, Clamp, Divide, Less, LessEqual, Maximum, Minimum, Multiply, Negate,
                                  Product, Select, Sqrt, Square, StopGradient, Subtract>;
-using FunctionNodes = NodeList<Cos, Exp, Log, Pow, Sigmoid, Sin, Sinusoid, Softplus, Tanh>;
+using FunctionNodes = NodeList<Cos, Damping, Exp, Log, Pow, Prewarp, Sigmoid, Sin, Sinusoid, Softplus, Tanh>;
 using PointwiseNodes = Joined<ArithmeticNodes, FunctionNodes>::type;
-using CausalNodes = NodeList<Adsr, CumulativeSum, Oscillation<Sinusoid>, Phase>;
+using CausalNodes = NodeList<Adsr, BiquadFilter, CumulativeSum, OnePoleFilter, Oscillation<Sinusoid>, Phase,
+                             StateVariableFilter>;
 using HistoryNodes = NodeList<CubicDelay, Delay>;
 using Reductions = NodeList<MaximumOverTime, SumOverTime>;
 using NodesOverRows = NodeList<Mix>;

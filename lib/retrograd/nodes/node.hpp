@@ -75,7 +75,7 @@ struct NodeDefaults {
   static constexpr bool adds_phases = false;
 };
 
-/// This sample's inputs give this sample's output. One to five inputs.
+/// This sample's inputs give this sample's output. One to eight inputs.
 template <int Inputs>
 struct Pointwise : NodeDefaults {
   static constexpr NodeKind kind = NodeKind::pointwise;

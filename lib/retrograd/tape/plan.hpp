@@ -114,8 +114,8 @@ struct TileOperand {
   bool operator==(const TileOperand&) const = default;
 };
 
-/// What runs in tiles has one to five inputs.
-inline constexpr int most_inputs = 5;
+/// What runs in tiles has one to eight inputs.
+inline constexpr int most_inputs = 8;
 
 /// One node's forward or adjoint over one tile.
 struct TileStep {

@@ -23,10 +23,13 @@ const Kernels* find_in(std::string_view name) {
 extern template const Kernels* find_in<ArithmeticNodes>(std::string_view);
 extern template const Kernels* find_in<FunctionNodes>(std::string_view);
 extern template const Kernels* find_in<NodeList<Adsr>>(std::string_view);
+extern template const Kernels* find_in<NodeList<BiquadFilter>>(std::string_view);
 extern template const Kernels* find_in<NodeList<CumulativeSum>>(std::string_view);
 extern template const Kernels* find_in<HistoryNodes>(std::string_view);
+extern template const Kernels* find_in<NodeList<OnePoleFilter>>(std::string_view);
 extern template const Kernels* find_in<NodeList<Oscillation<Sinusoid>>>(std::string_view);
 extern template const Kernels* find_in<NodeList<Phase>>(std::string_view);
+extern template const Kernels* find_in<NodeList<StateVariableFilter>>(std::string_view);
 extern template const Kernels* find_in<Reductions>(std::string_view);
 extern template const Kernels* find_in<WholeNodes>(std::string_view);
 

@@ -47,10 +47,10 @@ class CpuPlan final : public CompiledPlan {
 
   void play() override {
     const math::DefaultFloatingPoint environment;
-    for (std::size_t stage = 0; stage < stages_.size(); ++stage) {
+    for (std::size_t stage = 0; stage <= stages_.size(); ++stage) {
       for (const ComputedInput& check : checks_[stage])
         check_input(*check.node, *check.allowed, storage_.value(check.input), check.source);
-      stages_[stage]->play();
+      if (stage < stages_.size()) stages_[stage]->play();
     }
   }
 
@@ -133,7 +133,7 @@ class CpuPlan final : public CompiledPlan {
   Plan plan_;
   Storage storage_;
   ElementType type_;
-  std::vector<std::vector<ComputedInput>> checks_;  // before each stage
+  std::vector<std::vector<ComputedInput>> checks_;  // before each stage, and after the last
   SerialExecutor serial_;
   GuardedExecutor executor_;
   std::vector<std::unique_ptr<StageRunner>> stages_;

@@ -359,7 +359,7 @@ template <class N, class Real>
 constexpr Kernels::PerType kernels_of_type() {
   Kernels::PerType kernels;
   if constexpr (N::kind != NodeKind::whole)
-    static_assert(N::inputs >= 1 && N::inputs <= Kernels::max_inputs, "a node has one to five inputs");
+    static_assert(N::inputs >= 1 && N::inputs <= Kernels::max_inputs, "a node has one to eight inputs");
   if constexpr (N::kind == NodeKind::pointwise) {
     fill_levels<PointwiseForward<N>, Real>(kernels.forward);
     fill_levels<PointwiseAdjoint<N>, Real>(kernels.adjoint);

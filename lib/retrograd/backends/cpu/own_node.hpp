@@ -18,11 +18,11 @@
 
 namespace retrograd {
 
-/// This sample's inputs give this sample's output. `N` is the node itself, `Inputs` their number, 1 to 5.
+/// This sample's inputs give this sample's output. `N` is the node itself, `Inputs` their number, 1 to 8.
 template <class N, int Inputs>
 struct OwnPointwise : Pointwise<Inputs> {
-  static_assert(Inputs >= 1 && Inputs <= 5,
-                "a node has one to five inputs: OwnPointwise<N, 1> to OwnPointwise<N, 5>");
+  static_assert(Inputs >= 1 && Inputs <= 8,
+                "a node has one to eight inputs: OwnPointwise<N, 1> to OwnPointwise<N, 8>");
   static constexpr bool is_own = true;  ///< a user's
   /// Those of Node: N, or what is derived from it.
   template <class Node>
@@ -34,8 +34,8 @@ struct OwnPointwise : Pointwise<Inputs> {
 /// Sample by sample: see nodes/tile.hpp.
 template <class N, int Inputs>
 struct OwnCausal : Causal<Inputs> {
-  static_assert(Inputs >= 1 && Inputs <= 5,
-                "a node has one to five inputs: OwnCausal<N, 1> to OwnCausal<N, 5>");
+  static_assert(Inputs >= 1 && Inputs <= 8,
+                "a node has one to eight inputs: OwnCausal<N, 1> to OwnCausal<N, 8>");
   static constexpr bool is_own = true;  ///< a user's
   /// Those of Node: N, or what is derived from it.
   template <class Node>

@@ -109,7 +109,7 @@ BoundProgram::BoundProgram(Gpu& gpu, TileProgram program, const Plan& plan, Oper
   }
 
   std::vector<StepAt> steps;
-  bool puts_samples_by = false;
+  int tiles_of_work = 0;
   for (const TileStep& step : program_.steps) {
     const PlanNode& node = plan.nodes[static_cast<std::size_t>(step.node)];
     const auto n = static_cast<std::size_t>(step.node);
@@ -122,10 +122,12 @@ BoundProgram::BoundProgram(Gpu& gpu, TileProgram program, const Plan& plan, Oper
     if (step.kind != TileStep::Kind::copy) {
       at.opcode = opcode_of(*node.type);
       at.node = fields.of(node);
-      puts_samples_by = puts_samples_by || needs_samples(step, *node.type);
+      tiles_of_work = std::max(tiles_of_work, needs_samples(step, *node.type) ? 1 : 0);
     }
     if (step.kind == TileStep::Kind::adjoint && node.type->kind == NodeKind::causal) {
-      at.carry = carries.take(static_cast<std::size_t>(memory_of(*node.type).carry));
+      const CausalMemory memory = memory_of(*node.type);
+      at.carry = carries.take(static_cast<std::size_t>(memory.carry));
+      tiles_of_work = std::max(tiles_of_work, memory.adjoint_tiles);
       const bool is_joined = movement_of(node).moves == Moves::by_gate;
       if (is_joined) joins_.push_back({static_cast<int>(steps.size()), at.carry});
       // Of an oscillator only the adjoint of a frequency that varies is a running sum.
@@ -138,7 +140,7 @@ BoundProgram::BoundProgram(Gpu& gpu, TileProgram program, const Plan& plan, Oper
   at_.increments = take(steps.size() * sizeof(std::uint64_t));
   at_.states = take(static_cast<std::size_t>(states.bytes));
   at_.states_at_start = take(static_cast<std::size_t>(states.bytes));
-  at_.work = take(work_bytes + (puts_samples_by ? tile_bytes : 0));
+  at_.work = take(work_bytes + static_cast<std::size_t>(tiles_of_work) * tile_bytes);
   at_.workspace_bytes = layout.end;
   carry_bytes_ = static_cast<int>(carries.end);
 

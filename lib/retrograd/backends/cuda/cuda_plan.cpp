@@ -38,11 +38,11 @@ class CudaPlan final : public CompiledPlan {
 
   void play() override {
     storage_.update_leaves();
-    for (std::size_t stage = 0; stage < stages_.size(); ++stage) {
+    for (std::size_t stage = 0; stage <= stages_.size(); ++stage) {
       // The one place that waits: a value that is computed and may not be any number is looked at by the host.
       for (const ComputedInput& check : checks_[stage])
         check_input(*check.node, *check.allowed, storage_.fetch(check.input), check.source);
-      stages_[stage]->play();
+      if (stage < stages_.size()) stages_[stage]->play();
     }
   }
 
@@ -114,7 +114,7 @@ class CudaPlan final : public CompiledPlan {
   Plan plan_;
   ElementType type_;
   Storage storage_;
-  std::vector<std::vector<ComputedInput>> checks_;  // before each stage
+  std::vector<std::vector<ComputedInput>> checks_;  // before each stage, and after the last
   std::vector<std::unique_ptr<StageRunner>> stages_;
   std::map<int, PreparedRewind> rewinds_;  // by the value rewound from
   std::optional<Tensor> seed_;             // in the type of the adjoint

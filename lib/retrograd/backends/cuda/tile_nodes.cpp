@@ -71,7 +71,8 @@ CausalMemory memory_of(const NodeType& type) {
       static_assert(begins_at_zero<State>());
       static_assert(OnLanes<N>::moves == Moves::by_gate ||
                     begins_at_zero<Carry>());  // a group's is begun as such
-      memory = {bytes_kept<State>(), bytes_kept<Carry>()};
+      memory = {bytes_kept<State>(), bytes_kept<Carry>(), 0};
+      if constexpr (requires { OnLanes<N>::adjoint_tiles; }) memory.adjoint_tiles = OnLanes<N>::adjoint_tiles;
     }
   });
   if (!is_known) fail_own(type);

@@ -22,10 +22,11 @@ struct Movement {
 };
 Movement movement_of(const PlanNode& node);
 
-/// Bytes that a causal node keeps for each row on the device, multiples of 16: as its OnLanes says. DeviceError for a
-/// user's own node.
+/// Bytes that a causal node keeps for each row on the device, multiples of 16, and tiles of samples that its adjoint works in: as its
+/// OnLanes says. DeviceError for a user's own node.
 struct CausalMemory {
   int state, carry;
+  int adjoint_tiles;
 };
 CausalMemory memory_of(const NodeType& type);
 
