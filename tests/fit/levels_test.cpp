@@ -75,13 +75,13 @@ TEST_CASE("an amount that adds to such a level is one, too; one that is a factor
   CHECK(levels_of(fm) == "fm.operator.0.gain");
 }
 
-TEST_CASE("a rack is scaled to a peak by its levels") {
+TEST_CASE("a rack is scaled to a loudness by its levels") {
   for (Rack rack : {default_rack(), default_rack_to_fit(),
                     rack_of({module("osc", "oscillator"), module("amp", "vca"), module("env", "adsr")},
                             {{"osc.out", "amp.in"}, {"env.out", "amp.level", 0.5}}, {"amp.out"})}) {
-    for (const double peak : {0.001, 0.3, 20.0}) {
-      scale_to_peak(rack, heard_levels(rack), peak);
-      CHECK(peak_of(rack) == doctest::Approx(peak).epsilon(1e-5));
+    for (const double loudness : {0.001, 0.3, 20.0}) {
+      scale_to_loudness(rack, heard_levels(rack), loudness);
+      CHECK(loudness_of(rack) == doctest::Approx(loudness).epsilon(1e-5));
     }
   }
 }
@@ -90,17 +90,17 @@ TEST_CASE("what cannot be scaled stays as it is: silence, what no level scales, 
   Rack silent = default_rack();
   find_parameter(silent, "fm.operator.0.gain").value = 0.0;
   const Rack before = silent;
-  scale_to_peak(silent, heard_levels(silent), 0.5);
+  scale_to_loudness(silent, heard_levels(silent), 0.5);
   CHECK(silent == before);
 
   Rack bare = rack_of({module("osc", "oscillator")}, {}, {"osc.out"});
   const Rack bare_before = bare;
-  scale_to_peak(bare, heard_levels(bare), 0.5);
+  scale_to_loudness(bare, heard_levels(bare), 0.5);
   CHECK(bare == bare_before);
 
   Rack loud = default_rack();
   find_parameter(loud, "fm.operator.1.gain").value = 1e300;
   const Rack loud_before = loud;
-  scale_to_peak(loud, heard_levels(loud), 0.5);
+  scale_to_loudness(loud, heard_levels(loud), 0.5);
   CHECK(loud == loud_before);
 }

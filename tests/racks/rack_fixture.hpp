@@ -27,13 +27,13 @@ inline retrograd::Rack subtractive_rack(double amount) {
   return rack;
 }
 
-/// The largest |sample| of its render.
-inline double peak_of(const retrograd::Rack& rack) {
+/// The root of the mean square of its render.
+inline double loudness_of(const retrograd::Rack& rack) {
   retrograd::Tape tape(retrograd::tape_options(rack));
   const retrograd::RecordedRack recorded = retrograd::record(tape, rack);
   tape.play({recorded.audio});
-  double peak = 0.0;
-  for (const float x : tape.value(recorded.audio).as<float>())
-    peak = std::max(peak, std::abs(static_cast<double>(x)));
-  return peak;
+  double power = 0.0;
+  const auto samples = tape.value(recorded.audio).as<float>();
+  for (const float x : samples) power += static_cast<double>(x) * static_cast<double>(x);
+  return std::sqrt(power / static_cast<double>(samples.size()));
 }

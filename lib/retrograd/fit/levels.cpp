@@ -50,17 +50,16 @@ std::vector<std::size_t> heard_levels(const Rack& rack) {
   return levels;
 }
 
-void scale_to_peak(Rack& rack, std::span<const std::size_t> levels, double peak) {
+void scale_to_loudness(Rack& rack, std::span<const std::size_t> levels, double loudness) {
   if (levels.empty()) return;
   Tape tape(tape_options(rack));
   const RecordedRack recorded = record(tape, rack);
   tape.play({recorded.audio});
   const TensorView audio = tape.value(recorded.audio);
-  double largest = 0.0;
-  for (std::int64_t i = 0; i < audio.shape.elements(); ++i)
-    largest = std::max(largest, std::abs(audio.at(i)));
-  const double factor = peak / largest;
-  if (!(largest > 0.0) || !std::isfinite(largest) || !std::isfinite(factor)) return;
+  double power = 0.0;
+  for (std::int64_t i = 0; i < audio.shape.elements(); ++i) power += audio.at(i) * audio.at(i);
+  const double now = std::sqrt(power / static_cast<double>(audio.shape.elements())), factor = loudness / now;
+  if (!(now > 0.0) || !std::isfinite(now) || !std::isfinite(factor)) return;
   const std::vector<RackParameter> all = parameters(rack);
   for (const std::size_t p : levels)
     if (all[p].domain().contains(all[p].value * factor)) all[p].value *= factor;

@@ -37,10 +37,10 @@ class Random {
   std::uint64_t state_;
 };
 
-double peak_of(const FitTarget& target) {
-  double peak = 0.0;
-  for (const double sample : target.samples) peak = std::max(peak, std::abs(sample));
-  return peak;
+double loudness_of(const FitTarget& target) {
+  double power = 0.0;
+  for (const double sample : target.samples) power += sample * sample;
+  return std::sqrt(power / static_cast<double>(target.samples.size()));
 }
 
 double duration_of(const FitTarget& target) {
@@ -104,7 +104,7 @@ Rack placed_at(const FitTarget& target, const Rack& initial) {
 
 RackDraws::RackDraws(const FitTarget& target, const Rack& initial, std::span<const std::string> frozen)
     : placed_(placed_at(target, initial)),
-      peak_(peak_of(target)),
+      loudness_(loudness_of(target)),
       rise_(rise_of(target)),
       end_(time_from_gate(target)),
       frozen_(parameters_named(placed_, frozen)) {
@@ -116,7 +116,7 @@ RackDraws::RackDraws(const FitTarget& target, const Rack& initial, std::span<con
 
 Rack RackDraws::tuned() const {
   Rack rack = placed_;
-  scale_to_peak(rack, levels_, peak_);
+  scale_to_loudness(rack, levels_, loudness_);
   return rack;
 }
 
@@ -134,7 +134,8 @@ Rack RackDraws::draw(std::uint64_t seed, int index) const {
     if (all[p].is_heard && spec.role == Role::pitch_ratio && !std::exchange(has_the_pitch, true)) value = 1.0;
     if (frozen_[p] == 0 && spec.domain.contains(value)) all[p].value = value;
   }
-  scale_to_peak(rack, levels_, peak_ * random.uniform(0.7, 1.5));
+  // What is too loud costs more than what is too quiet, wherever it has partials that the recording has not.
+  scale_to_loudness(rack, levels_, loudness_ * random.uniform(0.5, 1.0));
   return rack;
 }
 

@@ -27,7 +27,7 @@ class RackDraws {
 
  private:
   Rack placed_;  // at the target's frequency, gate, duration and rate
-  double peak_, rise_, end_;
+  double loudness_, rise_, end_;
   std::vector<char> frozen_;
   std::vector<std::size_t> levels_;
 };
