@@ -258,8 +258,8 @@ RG_API rg_status rg_tape_load_parameters(rg_tape tape, const char* path);
 /// (rows, channels, length), where `count` is that product. No memory is allocated from the second
 /// time on. RG_NOT_FINITE, and all samples written, where one is NaN or infinite; rg_last_error says which.
 RG_API rg_status rg_tape_play(rg_tape tape, float* samples, int64_t count);
-/// Gradients of sum(seeds * samples) of the last rg_tape_play, the mean of the channels: `seeds` (rows, length),
-/// `gradients` (rows, parameters). What a model that drives the synth, or a loss of the host's own, needs. RG_BAD_CALL before a
+/// Gradients of sum(seeds * samples) of the last rg_tape_play: `seeds` (rows, length), of the channels' mean, or (rows,
+/// channels, length), where that play wrote all channels; `gradients` (rows, parameters). What a model that drives the synth, or a loss of the host's own, needs. RG_BAD_CALL before a
 /// play, or after an rg_tape_set without one; RG_NOT_FINITE, and all gradients written, where one is.
 RG_API rg_status rg_tape_rewind(rg_tape tape, const float* seeds, int64_t seed_count, double* gradients,
                                 int64_t gradient_count);

@@ -117,6 +117,48 @@ TEST_CASE("a tape plays rows of channels, and goes back from their mean") {
   rg_tape_close(tape);
 }
 
+TEST_CASE("a tape goes back from each channel by itself, where it played them all") {
+  const TwoChannels f;
+  rg_patch_info info;
+  info.size = sizeof info;
+  REQUIRE(rg_patch_get_info(f.patch, &info) == RG_OK);
+  const auto parameters = static_cast<std::size_t>(info.parameters);
+  rg_tape_options options;
+  REQUIRE(rg_tape_options_init(&options, sizeof options) == RG_OK);
+  options.rows = 2;
+  options.type = RG_F64;
+  rg_tape tape{};
+  REQUIRE(rg_tape_open(f.patch, &options, &tape) == RG_OK);
+  std::vector<float> mean(2 * length), all(4 * length), seeds(4 * length);
+  std::vector<double> gradients(2 * parameters, 7.0);
+  const auto count = static_cast<std::int64_t>(gradients.size());
+  REQUIRE(rg_tape_play(tape, mean.data(), 2 * length) == RG_OK);
+  CHECK(rg_tape_rewind(tape, seeds.data(), 4 * length, gradients.data(), count) == RG_BAD_CALL);
+  REQUIRE(rg_tape_play(tape, all.data(), 4 * length) == RG_OK);
+  // Of the second row the right channel alone.
+  std::fill_n(seeds.begin() + 3 * length, length, 1.0f);
+  REQUIRE(rg_tape_rewind(tape, seeds.data(), 4 * length, gradients.data(), count) == RG_OK);
+  int left = -1, right = -1;
+  REQUIRE(rg_patch_parameter(f.patch, "left.level", &left) == RG_OK);
+  REQUIRE(rg_patch_parameter(f.patch, "right.level", &right) == RG_OK);
+  CHECK(std::all_of(gradients.begin(), gradients.begin() + static_cast<std::ptrdiff_t>(parameters),
+                    [](double g) { return g == 0.0; }));
+  CHECK(gradients[parameters + static_cast<std::size_t>(left)] == 0.0);
+  double sum = 0.0;  // of what a level of 0.5 makes
+  for (int i = 0; i < length; ++i) sum += all[static_cast<std::size_t>(3 * length + i)];
+  CHECK(gradients[parameters + static_cast<std::size_t>(right)] == doctest::Approx(2.0 * sum).epsilon(1e-5));
+  // Half of each is the mean.
+  std::fill(seeds.begin(), seeds.end(), 0.5f);
+  std::vector<double> of_mean(2 * parameters);
+  const std::vector<float> ones(2 * length, 1.0f);
+  REQUIRE(rg_tape_rewind(tape, seeds.data(), 4 * length, gradients.data(), count) == RG_OK);
+  REQUIRE(rg_tape_rewind(tape, ones.data(), 2 * length, of_mean.data(), count) == RG_OK);
+  for (std::size_t i = 0; i < gradients.size(); ++i)
+    CHECK(gradients[i] == doctest::Approx(of_mean[i]).epsilon(1e-9));
+  CHECK(rg_tape_rewind(tape, seeds.data(), 3 * length, gradients.data(), count) == RG_BAD_SHAPE);
+  rg_tape_close(tape);
+}
+
 TEST_CASE("a stream has an output for each channel of each row, channel after channel") {
   const TwoChannels f;
   rg_stream_options options;

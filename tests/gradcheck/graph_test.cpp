@@ -3,14 +3,14 @@
 
 #include <cmath>
 #include <retrograd/gradcheck/library_nodes.hpp>
-#include <retrograd/gradcheck/random.hpp>
+#include <retrograd/math/random.hpp>
 #include <retrograd/nodes/all.hpp>
 #include <retrograd/nodes/oscillator.hpp>
 #include <retrograd/racks/gate.hpp>
 
 using namespace retrograd;
 using gradcheck::Direction;
-using gradcheck::Random;
+using math::Random;
 
 namespace {
 

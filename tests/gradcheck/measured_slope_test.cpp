@@ -4,7 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <retrograd/gradcheck/measured_slope.hpp>
-#include <retrograd/gradcheck/random.hpp>
+#include <retrograd/math/random.hpp>
 
 using namespace retrograd;
 
@@ -81,7 +81,7 @@ TEST_CASE("a value at, and next to, the end of its domain has a slope") {
 
 TEST_CASE("a loss that is too rough for differences cannot tell") {
   const auto rough = [](double x) {
-    gradcheck::Random random(static_cast<std::uint64_t>(std::llround(x * 1e15)));
+    math::Random random(static_cast<std::uint64_t>(std::llround(x * 1e15)));
     return 1.0 + x + 0.3 * random.uniform(-1.0, 1.0);
   };
   for (const double expected : {1.0, 1.1, 30.0, 0.0})

@@ -1,5 +1,7 @@
 // The program on racks: modules, graph, convert, and what is set on the command line.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
 #include <retrograd/racks/fm.hpp>
 #include <retrograd/racks/rack_file.hpp>
 
@@ -106,6 +108,7 @@ TEST_CASE("a rack of today's modules renders, and --set, --key, --velocity and -
   for (std::size_t n = 0; n < usual.size(); ++n)
     REQUIRE(soft[n] == doctest::Approx(0.5 * usual[n]).epsilon(1e-6));
   CHECK(rendered({"--set", "mix.level.0=0", "--set", "mix.level.1=0"}) == std::vector<double>(1600, 0.0));
+  CHECK(rendered({"--set", "mix.level.*=0"}) == std::vector<double>(1600, 0.0));
   CHECK(rendered({"--key", "45"}) == usual);  // 110 Hz
   CHECK(rendered({"--key", "57"}) != usual);
   CHECK(rendered({"--seconds", "0.5"}).size() == 4000);
@@ -125,6 +128,9 @@ TEST_CASE("what cannot be set is refused by name, before anything is written") {
   CHECK(error("env.attack") == "retrograd: --set: 'env.attack' is not NAME=VALUE, as in filter.cutoff=800\n");
   CHECK(error("env.attack=fast") ==
         "retrograd: --set: 'env.attack=fast' is not NAME=VALUE, as in filter.cutoff=800\n");
+  CHECK(error("env.*=1.5") ==
+        "retrograd: --set: env.sustain cannot be 1.5; it must be a number from 0 to 1\n");
+  CHECK(contains(error("envy.*=1"), "retrograd: --set: no parameter of the patch is named envy.*; "));
   CHECK(error("env.sustain=1.5") ==
         "retrograd: --set: env.sustain cannot be 1.5; it must be a number from 0 to 1\n");
 }
@@ -138,8 +144,32 @@ TEST_CASE("gradients, checks and fits are of racks, with what is frozen where it
   CHECK(gradients.at("gradients").at("mix.level.0").get<double>() > 0.0);
   CHECK(gradients.at("gradients").contains("vibrato"));
   CHECK(gradients.at("gradients").contains("bend.out>osc_1.ratio"));
+  const Json fewer =
+      json_of(run(place, {"gradient", "bass.toml", "--target", "target.wav", "--set", "mix.level.0=0.5",
+                          "--freeze", "env.*", "--freeze", "vibrato", "--json"})
+                  .out);
+  CHECK_FALSE(fewer.at("gradients").contains("env.attack"));
+  CHECK_FALSE(fewer.at("gradients").contains("vibrato"));
+  for (const auto& [name, value] : fewer.at("gradients").items())
+    CHECK(value == gradients.at("gradients").at(name));
   const Outcome checked = run(place, {"gradcheck", "bass.toml"});
   CHECK_MESSAGE(checked.code == 0, checked.out);
+  CHECK(contains(checked.out, "env.attack"));
+  const Outcome less =
+      run(place, {"gradcheck", "bass.toml", "--freeze", "env.*", "--set", "mix.level.*=0.5"});
+  CHECK_MESSAGE(less.code == 0, less.out);
+  CHECK_FALSE(contains(less.out, "env.attack"));
+  CHECK(contains(less.out, "mix.level.0"));
+  for (const char* command : {"gradient", "gradcheck"}) {
+    CAPTURE(command);
+    std::vector<std::string> words{command, "bass.toml", "--freeze", "envy.*"};
+    if (words[0] == "gradient") words.insert(words.end(), {"--target", "target.wav"});
+    const Outcome outcome = run(place, words);
+    CHECK(outcome.code == 2);
+    CHECK(contains(outcome.err, "retrograd: --freeze: no parameter of the patch is named envy.*; "));
+  }
+  CHECK(run(place, {"gradcheck", "sin", "--set", "env.attack=1"}).err ==
+        "retrograd: --set: changes a patch, and none is checked\n");
   const Outcome fit = run(place, {"fit", "target.wav", "--patch", "bass.toml", "--steps", "60", "--restarts",
                                   "2", "--frequency", "110", "--gate", "0,0.1", "--set", "mix.level.0=0.05",
                                   "--freeze", "env.*", "--freeze", "note.frequency"});
@@ -169,6 +199,10 @@ TEST_CASE("graph draws every module, cable and amount") {
   CHECK(piped.code == 0);
   CHECK(contains(piped.out, ">fm.operator.1<"));
   CHECK(run(place, {"graph", "bass.toml"}).code == 2);
+  const Outcome other = run(place, {"graph", "bass.toml", "-o", "bass.png"});
+  CHECK(other.code == 2);
+  CHECK(other.err == "retrograd: --output: 'bass.png': a drawing is SVG; the name may end in .svg\n");
+  CHECK_FALSE(std::filesystem::exists(place / "bass.png"));
 }
 
 TEST_CASE(
@@ -231,6 +265,26 @@ TEST_CASE("convert writes format 2, which sounds the same, and JSON") {
   CHECK(json.at("note").at("frequency") == 110.0);
 }
 
+TEST_CASE(
+    "convert writes what the file's name says, and errors of what comes through a pipe call it standard "
+    "input") {
+  const RackPlace place;
+  CHECK(run(place, {"convert", "bass.toml", "-o", "bass.json"}).code == 0);
+  CHECK(json_of(content(place / "bass.json")) == json_of(run(place, {"convert", "bass.toml", "--json"}).out));
+  put(place / "bad", "format = 2\noutputs = []\n");
+  const std::string said = "retrograd: standard input:";
+  const auto from_bad = [] { ::dup2(::open("bad", O_RDONLY), STDIN_FILENO); };
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"info", "-"}, {"gradcheck", "-"}, {"convert", "-"}}) {
+    CAPTURE(words.front());
+    const Outcome outcome = run_after(from_bad, place, words);
+    CHECK(outcome.code == 3);
+    CHECK_MESSAGE(outcome.err.starts_with(said), outcome.err);
+  }
+  CHECK(contains(run_after(from_bad, place, {"gradient", "bass.toml", "--target", "-"}).err,
+                 "cannot read standard input: "));
+}
+
 TEST_CASE("two outputs are two channels of the file") {
   const Workplace place;
   std::string text = bass;
@@ -258,6 +312,13 @@ TEST_CASE("a patch that names a file elsewhere is refused unless paths are allow
                  "inner/outer.toml:5:8: module.0.type: the file '../bass.toml' lies outside the folder"));
   const Outcome allowed = run(place, {"render", "inner/outer.toml", "-o", "a.wav", "--allow-paths"});
   CHECK_MESSAGE(allowed.code == 0, allowed.err);
+  // One that is missing is not elsewhere.
+  put(place / "missing.toml",
+      "format = 2\noutputs = [\"a.out\"]\n[[module]]\nname = \"a\"\ntype = \"./none.toml\"\n");
+  CHECK(run(place, {"info", "missing.toml"}).err ==
+        "retrograd: missing.toml:5:8: module.0.type: holds a rack that cannot be read: cannot read "
+        "'none.toml': there is "
+        "no such file\n");
 }
 
 TEST_CASE("a patch that never falls silent is cut a minute behind its last note, and that is said") {

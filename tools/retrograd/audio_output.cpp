@@ -14,7 +14,7 @@ namespace {
 
 /// Calls `body`; what RtAudio raises becomes a DeviceError.
 template <class Body>
-auto reported(const std::string& what, const Body& body) {
+auto with_rtaudio_errors(const std::string& what, const Body& body) {
   const Hushed hushed;
   try {
     return body();
@@ -51,7 +51,7 @@ AudioDevice chosen(RtAudio& audio, std::optional<int> number) {
 }  // namespace
 
 std::vector<AudioDevice> audio_devices() {
-  return reported("cannot list the audio devices", [] {
+  return with_rtaudio_errors("cannot list the audio devices", [] {
     RtAudio audio;
     return devices_of(audio);
   });
@@ -92,8 +92,9 @@ struct AudioOutput::State {
 };
 
 AudioOutput::AudioOutput(std::optional<int> device, double sample_rate, int block)
-    : state_(reported("cannot reach the audio devices", [] { return std::make_unique<State>(); })) {
-  reported("cannot open the audio device", [&] { state_->open(device, sample_rate, block); });
+    : state_(
+          with_rtaudio_errors("cannot reach the audio devices", [] { return std::make_unique<State>(); })) {
+  with_rtaudio_errors("cannot open the audio device", [&] { state_->open(device, sample_rate, block); });
 }
 
 AudioOutput::~AudioOutput() {
@@ -111,7 +112,7 @@ long AudioOutput::underruns() const { return state_->underruns.load(std::memory_
 
 void AudioOutput::start(Callback callback) {
   state_->callback = std::move(callback);
-  reported("cannot start the audio device", [&] { state_->audio.startStream(); });
+  with_rtaudio_errors("cannot start the audio device", [&] { state_->audio.startStream(); });
 }
 
 }  // namespace retrograd::tool

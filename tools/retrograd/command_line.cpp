@@ -36,7 +36,7 @@ std::vector<std::string> with_lone_options(const std::deque<CommandDescription>&
   return arguments;
 }
 
-void describe(OptionDescription& described, const CLI::Option& option, const std::string& help) {
+void describe_option(OptionDescription& described, const CLI::Option& option, const std::string& help) {
   described.help = help;
   for (const std::string& name : option.get_snames()) described.names.push_back("-" + name);
   for (const std::string& name : option.get_lnames()) described.names.push_back("--" + name);
@@ -104,7 +104,7 @@ template <class Value>
 Option Command::add(const std::string& names, Value& value, const std::string& help) {
   CLI::Option* const option = app_->add_option(names, value, help);
   OptionDescription& described = description_->options.emplace_back();
-  describe(described, *option, help);
+  describe_option(described, *option, help);
   return Option(*app_, *option, described);
 }
 
@@ -132,7 +132,7 @@ Option Command::option(const std::string& names, std::vector<std::string>& value
 Option Command::flag(const std::string& names, bool& value, const std::string& help) {
   CLI::Option* const option = app_->add_flag(names, value, help);
   OptionDescription& described = description_->options.emplace_back();
-  describe(described, *option, help);
+  describe_option(described, *option, help);
   described.takes_value = false;
   return Option(*app_, *option, described);
 }

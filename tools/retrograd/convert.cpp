@@ -66,7 +66,8 @@ ExitCode convert(const ConvertOptions& options) {
   files.check();
   if (!options.force) files.check_none_is_replaced();
   const Rack rack = read_patch(options.patch);
-  const std::string text = options.json ? json_of(rack).lines() + "\n" : format_rack(rack);
+  const bool is_json = options.json || options.output.ends_with(".json");
+  const std::string text = is_json ? json_of(rack).lines() + "\n" : format_rack(rack);
   write_text(writable_name(options.output), text);
   if (!is_standard_stream(options.output))
     std::cerr << options.output << ": " << count(static_cast<long long>(rack.modules.size()), "module")

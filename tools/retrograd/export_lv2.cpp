@@ -69,7 +69,7 @@ std::string read_plugin(const std::optional<std::string>& named) {
 std::string stem_of(const std::string& file) { return fs::path(file).stem().string(); }
 
 /// What hosts show it by: as the option says, the patch file's name, or the bundle's.
-std::string name_of(const ExportOptions& options) {
+std::string plugin_name(const ExportOptions& options) {
   if (options.name) return *options.name;
   const std::optional<std::string>& file = options.patch.file;
   return file && !is_standard_stream(*file) ? stem_of(*file) : stem_of(options.output);
@@ -121,7 +121,7 @@ ExitCode export_lv2(ExportOptions options) {
   files.check();
   if (options.name && options.name->empty()) throw UsageError("--name", "is empty; it is what hosts show");
   const std::string plugin = read_plugin(options.plugin);
-  lv2::Bundle bundle{.rack = read_patch(options.patch), .uri = "", .name = name_of(options)};
+  lv2::Bundle bundle{.rack = read_patch(options.patch), .uri = "", .name = plugin_name(options)};
   say_doubts(bundle.rack, options.patch.file);
   const std::vector<lv2::Preset> presets = read_presets(options, bundle.rack);
   bundle.uri = lv2::uri_of(bundle.name, bundle.rack);

@@ -87,7 +87,7 @@ FitTarget read_target(const FitCommand& command, const FitJob& job, double patch
 /// Below this the pitch found may well not be the recording's.
 constexpr double trusted_confidence = 0.5;
 
-void describe(const FitCommand& command, const FitJob& job, const FitTarget& target) {
+void say_what_is_fitted(const FitCommand& command, const FitJob& job, const FitTarget& target) {
   const std::string name = shown_input(job.target);
   const std::string confidence = "confidence " + number(std::round(target.confidence * 100) / 100);
   if (!job.is_one_of_many)
@@ -204,14 +204,6 @@ void check_usage(const FitCommand& command) {
   }
 }
 
-void check_frozen(const FitCommand& command, Rack& initial) {
-  try {
-    parameters_named(initial, command.fit.frozen);
-  } catch (const DomainError& error) {
-    throw UsageError("--freeze", error.what());
-  }
-}
-
 ExitCode run_fit(FitCommand command) {
   check_usage(command);
   const Device device = available_device(command.compute);
@@ -237,7 +229,7 @@ ExitCode run_fit(FitCommand command) {
     engine.initial = default_rack_to_fit();
     apply(command.patch, engine.initial);
   }
-  check_frozen(command, engine.initial);
+  frozen_parameters(engine.initial, command.fit.frozen);
   if (command.directory) return fit_many(command, engine);
   Fitted fitted = fit_one(command, job, engine);
   report(command, job, fitted);
@@ -253,7 +245,7 @@ Fitted fit_one(const FitCommand& command, const FitJob& job, FitEngine& engine) 
   SavedFit saved{
       fingerprint(target), command.fit.loss_floor, command.fit.seed, command.fit.frozen, before, {}};
   const std::optional<FitState> resumed = state_to_resume(command, job, saved);
-  describe(command, job, target);
+  say_what_is_fitted(command, job, target);
   if (resumed && !job.is_one_of_many)
     std::cerr << *job.resume << ": going on after " << count(resumed->steps_done, "step") << '\n';
 
@@ -385,12 +377,9 @@ void add_fit(Program& program) {
       .value_name("F")
       .file({"json"});
   add_patch_options(command, options->patch);
-  command
-      .option("--freeze", options->fit.frozen,
-              "A parameter that keeps the patch's value, or a pattern of them, as in --freeze 'env.*'; as "
-              "often as needed")
-      .value_name("PATH")
-      .takes_one_each();
+  add_freeze_option(command, options->fit.frozen,
+                    "A parameter that keeps the patch's value, or a pattern of them, as in --freeze 'env.*'; "
+                    "as often as needed");
   add_sample_rate_option(command, options->patch);
   add_json_option(
       command, options->json,

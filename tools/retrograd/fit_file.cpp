@@ -23,21 +23,22 @@
 namespace retrograd::tool {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Document = nlohmann::ordered_json;
 
 constexpr int format = 2;
 
 /// Reads values out of the JSON; `name` is the file's, for messages.
-class Reader {
+class FitReader {
  public:
-  explicit Reader(const std::string& name) : name_(name) {}
+  explicit FitReader(const std::string& name) : name_(name) {}
 
   [[noreturn]] void fail(const std::string& key, const std::string& what) const {
     raise<FileError>("'" + name_ + "' is no fit to go on from: " + (key.empty() ? what : key + ": " + what));
   }
 
   /// `object` with exactly these keys.
-  const Json& object(const Json& json, const std::string& key, const std::set<std::string>& keys) const {
+  const Document& object(const Document& json, const std::string& key,
+                         const std::set<std::string>& keys) const {
     const std::string inside = key.empty() ? "" : key + ".";
     if (!json.is_object()) fail(key, "must be an object");
     for (const auto& [own, value] : json.items())
@@ -46,23 +47,23 @@ class Reader {
       if (!json.contains(wanted)) fail(inside + wanted, "the key is missing");
     return json;
   }
-  double number(const Json& json, const std::string& key) const {
+  double number(const Document& json, const std::string& key) const {
     if (json.is_number()) return json.get<double>();
     if (json == "nan") return std::numeric_limits<double>::quiet_NaN();
     if (json == "inf") return std::numeric_limits<double>::infinity();
     if (json == "-inf") return -std::numeric_limits<double>::infinity();
     fail(key, "must be a number");
   }
-  std::uint64_t whole(const Json& json, const std::string& key, std::uint64_t highest) const {
+  std::uint64_t whole(const Document& json, const std::string& key, std::uint64_t highest) const {
     if (!json.is_number_unsigned() || json.get<std::uint64_t>() > highest)
       fail(key, "must be a whole number from 0 to " + std::to_string(highest));
     return json.get<std::uint64_t>();
   }
-  std::string text(const Json& json, const std::string& key) const {
+  std::string text(const Document& json, const std::string& key) const {
     if (!json.is_string()) fail(key, "must be a text");
     return json.get<std::string>();
   }
-  Rack patch(const Json& json, const std::string& key) const {
+  Rack patch(const Document& json, const std::string& key) const {
     return parse_rack(text(json, key), name_ + ": " + key);
   }
 
@@ -98,34 +99,34 @@ std::string fingerprint(const FitTarget& target) {
 }
 
 std::string format_fit(const SavedFit& fit) {
-  Json rows = Json::array();
+  Document rows = Document::array();
   for (std::size_t row = 0; row < fit.state.best.size(); ++row)
     rows.push_back(
         {{"patch", format_rack(fit.state.best[row])}, {"loss", json_number(fit.state.best_loss[row])}});
-  Json optimizer = Json::object();
+  Document optimizer = Document::object();
   for (const auto& [name, values] : fit.state.optimizer) {
-    Json list = Json::array();
+    Document list = Document::array();
     for (const double value : values) list.push_back(json_number(value));
     optimizer[name] = list;
   }
-  Json json{{"format", format},
-            {"recording", fit.recording},
-            {"loss_floor", fit.loss_floor},
-            {"seed", fit.seed},
-            {"initial", format_rack(fit.initial)},
-            {"steps_done", fit.state.steps_done},
-            {"rows", rows},
-            {"optimizer", optimizer}};
+  Document json{{"format", format},
+                {"recording", fit.recording},
+                {"loss_floor", fit.loss_floor},
+                {"seed", fit.seed},
+                {"initial", format_rack(fit.initial)},
+                {"steps_done", fit.state.steps_done},
+                {"rows", rows},
+                {"optimizer", optimizer}};
   if (!fit.frozen.empty()) json["frozen"] = fit.frozen;
   return json.dump(1) + "\n";
 }
 
 SavedFit parse_fit(const std::string& text, const std::string& name) {
-  const Reader read(name);
-  Json json;
+  const FitReader read(name);
+  Document json;
   try {
-    json = Json::parse(text);
-  } catch (const Json::parse_error& error) {
+    json = Document::parse(text);
+  } catch (const Document::parse_error& error) {
     const std::string what = error.what();
     read.fail("", "not JSON: " + what.substr(what.find("] ") + 2));
   }
@@ -136,7 +137,7 @@ SavedFit parse_fit(const std::string& text, const std::string& name) {
   SavedFit fit;
   if (json.is_object() && json.contains("frozen")) {
     if (!json["frozen"].is_array()) read.fail("frozen", "must be a list of texts");
-    for (const Json& pattern : json["frozen"]) fit.frozen.push_back(read.text(pattern, "frozen"));
+    for (const Document& pattern : json["frozen"]) fit.frozen.push_back(read.text(pattern, "frozen"));
     json.erase("frozen");
   }
   read.object(json, "",
@@ -149,7 +150,7 @@ SavedFit parse_fit(const std::string& text, const std::string& name) {
   fit.state.steps_done = static_cast<int>(read.whole(json["steps_done"], "steps_done", 1000000000));
   if (!json["rows"].is_array() || json["rows"].empty())
     read.fail("rows", "must be a list of one row or more");
-  for (const Json& row : json["rows"]) {
+  for (const Document& row : json["rows"]) {
     const std::string key = "rows." + std::to_string(fit.state.best.size());
     read.object(row, key, {"patch", "loss"});
     fit.state.best.push_back(read.patch(row["patch"], key + ".patch"));
@@ -161,7 +162,7 @@ SavedFit parse_fit(const std::string& text, const std::string& name) {
   for (const auto& [quantity, values] : json["optimizer"].items()) {
     if (!values.is_array()) read.fail("optimizer." + quantity, "must be a list of numbers");
     std::vector<double>& list = fit.state.optimizer[quantity];
-    for (const Json& value : values) list.push_back(read.number(value, "optimizer." + quantity));
+    for (const Document& value : values) list.push_back(read.number(value, "optimizer." + quantity));
     if (quantity == "/steps" && !(list.size() == 1 && list[0] >= 0 && list[0] <= 1e15))
       read.fail("optimizer./steps", "must be one number, 0 or more");
   }

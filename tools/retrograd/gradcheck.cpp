@@ -29,6 +29,7 @@ struct GradcheckOptions {
   bool list = false;
   bool json = false;
   PatchSource patch;
+  std::vector<std::string> frozen;
   ComputeOptions compute;
 };
 
@@ -95,7 +96,8 @@ ExitCode check_nodes(const std::vector<std::string>& names, bool json, Device de
 ExitCode check_patch(const std::string& path, const GradcheckOptions& options, Device device) {
   PatchSource source = options.patch;
   source.file = path;
-  const Rack patch = read_patch(source);
+  Rack patch = read_patch(source);
+  const std::vector<char> frozen = frozen_parameters(patch, options.frozen);
   say_doubts(patch, shown_input(path));
   ThreadPool threads(options.compute.threads);
   TapeOptions tape_of = tape_options(patch);
@@ -104,6 +106,8 @@ ExitCode check_patch(const std::string& path, const GradcheckOptions& options, D
   tape_of.executor = &threads;
   Tape tape(tape_of);
   const RecordedRack recorded = record(tape, patch);
+  for (std::size_t p = 0; p < frozen.size(); ++p)
+    if (frozen[p] != 0) tape.freeze(recorded.parameters[p]);
   const Var loss = mean_over_time(square(recorded.audio));
   tape.play({loss});
   try {
@@ -121,7 +125,7 @@ ExitCode check_patch(const std::string& path, const GradcheckOptions& options, D
   std::vector<ParameterReport> reports;
   {
     ProgressLine line;
-    line.show("checking " + count(static_cast<long long>(tape.parameters().size()), "parameter"));
+    line.show("checking " + count(std::ranges::count(frozen, 0), "parameter"));
     reports = check_parameters(tape, loss);
   }
   const auto passes = [](const ParameterReport& report) { return report.agreement != Agreement::disagrees; };
@@ -182,6 +186,8 @@ ExitCode gradcheck(const GradcheckOptions& options) {
       throw UsageError("gradcheck", "'" + what + "' is a file, and a patch is checked alone");
     return check_patch(what, options, device);
   }
+  if (!options.patch.sets.empty()) throw UsageError("--set", "changes a patch, and none is checked");
+  if (!options.frozen.empty()) throw UsageError("--freeze", "is of a patch, and none is checked");
   return check_nodes(options.what.empty() ? known : options.what, options.json, device);
 }
 
@@ -194,6 +200,9 @@ void add_gradcheck(Program& program) {
       .value_name("")
       .file({"toml"});
   add_patch_options(command, options->patch);
+  add_freeze_option(command, options->frozen,
+                    "A parameter of the patch that is not checked, or a pattern of them, as in --freeze "
+                    "'env.*'; as often as needed");
   command.flag("--list", options->list, "Print the nodes' names and check nothing");
   add_json_option(command, options->json);
   add_compute_options(

@@ -23,6 +23,7 @@ namespace {
 
 struct GradientOptions {
   PatchSource patch;
+  std::vector<std::string> frozen;
   std::string target;
   std::string loss = "mse";
   std::string type = "f32";
@@ -32,8 +33,9 @@ struct GradientOptions {
 
 /// The recording as the patch could play it: mono, at its rate, of its length. What was changed is said on
 /// stderr.
-std::vector<double> target_for(const Rack& patch, const std::string& path) {
-  const Sound sound = read_recording(path);
+std::vector<double> target_for(const Rack& patch, const std::string& target) {
+  const Sound sound = read_recording(readable_name(target));
+  const std::string path = shown_input(target);
   std::vector<double> samples = mono_of(sound, path);
   if (sound.channels > 1) std::cerr << path << ": " << count(sound.channels, "channel") << " mixed to one\n";
   const auto length = static_cast<std::size_t>(length_in_samples(patch));
@@ -58,12 +60,12 @@ std::vector<double> target_for(const Rack& patch, const std::string& path) {
   return samples;
 }
 
-ExitCode gradient(GradientOptions options) {
+ExitCode gradient(const GradientOptions& options) {
   FilesInUse().reads("PATCH", options.patch.file).reads("--target", options.target).check();
-  options.target = readable_name(options.target);
   const Device device = available_device(options.compute);
   Rack patch = read_patch(options.patch);
   say_doubts(patch, options.patch.file);
+  const std::vector<char> frozen = frozen_parameters(patch, options.frozen);
   const std::vector<double> target = target_for(patch, options.target);
 
   ThreadPool threads(options.compute.threads);
@@ -73,6 +75,8 @@ ExitCode gradient(GradientOptions options) {
   tape_of.executor = &threads;
   Tape tape(tape_of);
   const RecordedRack recorded = record(tape, patch);
+  for (std::size_t p = 0; p < frozen.size(); ++p)
+    if (frozen[p] != 0) tape.freeze(recorded.parameters[p]);
   const Var wanted = tape.input("target", Tensor(std::span(target)));
   const Var loss = options.loss == "mss" ? multi_resolution_stft_loss(recorded.audio, wanted)
                                          : mean_squared_loss(recorded.audio, wanted);
@@ -84,8 +88,9 @@ ExitCode gradient(GradientOptions options) {
     else
       check_loss(tape, recorded, loss, wanted);
   } catch (const NotFiniteError& error) {
-    raise<NotFiniteError>((options.patch.file ? "'" + *options.patch.file + "'" : "the built-in patch") +
-                          " against '" + options.target + "': " + error.what());
+    raise<NotFiniteError>(
+        (options.patch.file ? "'" + shown_input(*options.patch.file) + "'" : "the built-in patch") +
+        " against '" + shown_input(options.target) + "': " + error.what());
   }
 
   const double value = tape.value(loss).item();
@@ -93,14 +98,15 @@ ExitCode gradient(GradientOptions options) {
   if (options.json) {
     Json gradients = Json::object();
     for (std::size_t p = 0; p < named.size(); ++p)
-      gradients.add(named[p].name, tape.gradient(recorded.parameters[p]).item());
+      if (frozen[p] == 0) gradients.add(named[p].name, tape.gradient(recorded.parameters[p]).item());
     std::cout << Json::object({{"loss", value}, {"gradients", gradients}}).lines() << '\n';
     return ExitCode::done;
   }
   std::vector<std::vector<std::string>> rows;
   for (std::size_t p = 0; p < named.size(); ++p)
-    rows.push_back({named[p].name, number(named[p].value), to_string(named[p].spec.unit),
-                    number(tape.gradient(recorded.parameters[p]).item())});
+    if (frozen[p] == 0)
+      rows.push_back({named[p].name, number(named[p].value), to_string(named[p].spec.unit),
+                      number(tape.gradient(recorded.parameters[p]).item())});
   std::cout << "loss " << number(value) << "\n\n";
   print_table(std::cout, {{"parameter"}, {"value", true}, {"unit"}, {"gradient", true}}, rows);
   return ExitCode::done;
@@ -114,6 +120,9 @@ void add_gradient(Program& program) {
   add_patch_argument(command, options->patch);
   add_patch_options(command, options->patch);
   add_note_of_patch_options(command, options->patch);
+  add_freeze_option(command, options->frozen,
+                    "A parameter whose gradient is left out, or a pattern of them, as in --freeze 'env.*'; "
+                    "as often as needed");
   command.option("--target", options->target, "The recording the patch is compared with")
       .value_name("T.wav")
       .file(sound_endings())

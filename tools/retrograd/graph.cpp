@@ -1,6 +1,7 @@
 // retrograd graph: a patch as a picture.
 #include <retrograd/files/atomic_file.hpp>
 
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "options.hpp"
 #include "standard_streams.hpp"
 #include "text.hpp"
+#include "usage_error.hpp"
 
 namespace retrograd::tool {
 namespace {
@@ -22,6 +24,9 @@ struct GraphOptions {
 };
 
 ExitCode graph(const GraphOptions& options) {
+  const std::string ending = std::filesystem::path(options.output).extension().string();
+  if (!is_standard_stream(options.output) && !ending.empty() && ending != ".svg")
+    throw UsageError("--output", "'" + options.output + "': a drawing is SVG; the name may end in .svg");
   FilesInUse files;
   files.reads("PATCH", options.patch.file).writes("--output", options.output);
   files.check();

@@ -153,6 +153,9 @@ void tell_file(const std::string& path, const Teller& tell) {
   const std::size_t first = beginning.find_first_not_of(" \t\r\n");
   if (first != std::string::npos && beginning[first] == '{') return tell.fit(load_fit(path));
   if (is_midi(beginning)) return tell.facts("midi", "a MIDI file", facts_of_midi(read_text(path), path));
+  // So that a patch in a pipe is told what is wrong with it.
+  if (beginning.find('\0') == std::string::npos && beginning.find("format") != std::string::npos)
+    return tell.patch(load_rack(path));
   tell_other_file(path, tell);
 }
 

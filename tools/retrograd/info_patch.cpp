@@ -13,12 +13,6 @@
 namespace retrograd::tool {
 namespace {
 
-std::string joined(const std::vector<std::string>& parts) {
-  std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
-  return text.empty() ? "none" : text;
-}
-
 struct Plans {
   std::string render, loss;
 };
@@ -61,10 +55,10 @@ Facts facts_of(const Rack& patch) {
   return {{"sample rate", number(patch.sample_rate) + " Hz", "sample_rate", patch.sample_rate},
           {"length", count(length, "sample") + " (" + number(patch.duration) + " s)", "samples", length},
           {"", "", "duration", patch.duration},
-          {"gate", joined(gates), "gate", gate_list},
-          {"modules", joined(types), "modules", module_list},
+          {"gate", listed(gates), "gate", gate_list},
+          {"modules", listed(types), "modules", module_list},
           {"cables", std::to_string(patch.cables.size()), "cables", cable_list},
-          {"outputs", joined(heard), "outputs", heard_list}};
+          {"outputs", listed(heard), "outputs", heard_list}};
 }
 
 void print_parameters(Rack patch) {

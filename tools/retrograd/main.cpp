@@ -11,6 +11,7 @@
 
 #include "build.hpp"
 #include "command.hpp"
+#include "standard_streams.hpp"
 #include "usage_error.hpp"
 
 namespace retrograd::tool {
@@ -37,7 +38,7 @@ Exit codes: 0 done, 1 the check failed, 2 bad usage, 3 bad input, 4 device not a
 
 ExitCode complain(const std::string& what, ExitCode code) {
   std::cout.flush();
-  std::cerr << "retrograd: " << what << std::endl;
+  std::cerr << "retrograd: " << in_words(what) << std::endl;
   return code;
 }
 

@@ -187,9 +187,9 @@ class Keys {
 };
 
 /// Makes the list.
-class Performance {
+class Score {
  public:
-  Performance(const MidiTracks& tracks, bool with_drums)
+  Score(const MidiTracks& tracks, bool with_drums)
       : tracks_(tracks), with_drums_(with_drums), keys_(tracks.ends) {}
 
   MidiFile play(std::vector<TrackEvent> events) {
@@ -307,7 +307,7 @@ std::vector<std::string> MidiFile::remarks() const {
 MidiFile parse_midi_file(std::string_view bytes, const std::string& name_for_errors, bool with_drums) {
   MidiTracks tracks = read_midi_tracks(bytes, name_for_errors);
   if (tracks.format == 2) play_one_after_the_other(tracks);
-  MidiFile file = Performance(tracks, with_drums).play(tracks.events);
+  MidiFile file = Score(tracks, with_drums).play(tracks.events);
   file.format = tracks.format;
   file.tracks = static_cast<long long>(tracks.ends.size());
   if (tracks.ticks_per_quarter > 0.0) add_tempi(tracks.events, file);

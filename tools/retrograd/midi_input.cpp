@@ -13,7 +13,7 @@ namespace {
 
 /// Calls `body`; what RtMidi raises becomes a DeviceError.
 template <class Body>
-auto reported(const std::string& what, const Body& body) {
+auto with_rtmidi_errors(const std::string& what, const Body& body) {
   const Hushed hushed;
   try {
     return body();
@@ -52,7 +52,7 @@ int chosen(const std::vector<std::string>& inputs, std::optional<int> number) {
 }  // namespace
 
 std::vector<std::string> midi_inputs() {
-  return reported("cannot list the MIDI inputs", [] {
+  return with_rtmidi_errors("cannot list the MIDI inputs", [] {
     RtMidiIn midi(RtMidi::UNSPECIFIED, "retrograd");
     midi.setErrorCallback(&raise_it);
     return inputs_of(midi);
@@ -84,8 +84,9 @@ struct MidiInput::State {
 };
 
 MidiInput::MidiInput(std::optional<int> number, MessageQueue& queue)
-    : state_(reported("cannot reach the MIDI inputs", [&] { return std::make_unique<State>(queue); })) {
-  reported("cannot open the MIDI input", [&] { state_->open(number); });
+    : state_(with_rtmidi_errors("cannot reach the MIDI inputs",
+                                [&] { return std::make_unique<State>(queue); })) {
+  with_rtmidi_errors("cannot open the MIDI input", [&] { state_->open(number); });
 }
 MidiInput::~MidiInput() = default;
 const std::string& MidiInput::name() const { return state_->name; }

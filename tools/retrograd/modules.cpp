@@ -32,12 +32,6 @@ const char* what_cables_do(const ParameterSpec& spec) {
   return names[static_cast<int>(spec.modulation)];
 }
 
-std::string joined(const std::vector<std::string>& parts) {
-  std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
-  return text.empty() ? "none" : text;
-}
-
 std::vector<const ModuleType*> all_types() {
   std::vector<const ModuleType*> types{&note_module()};
   const ModuleList list;
@@ -91,7 +85,7 @@ void print(const ModuleType& type) {
     std::vector<std::string> choices(one.choices.begin(), one.choices.end());
     rows.push_back(
         {"fixed", one.name, "",
-         choices.empty() ? std::to_string(one.low) + " to " + std::to_string(one.high) : joined(choices),
+         choices.empty() ? std::to_string(one.low) + " to " + std::to_string(one.high) : listed(choices),
          choices.empty() ? std::to_string(one.usual) : choices[static_cast<std::size_t>(one.usual)], "",
          one.summary});
   }

@@ -19,7 +19,14 @@ namespace retrograd::tool {
 
 namespace {
 
-// "filter.cutoff=800"
+void set_one(RackParameter parameter, double value) {
+  if (!parameter.domain().contains(value))
+    throw UsageError("--set", parameter.name + " cannot be " + number(value) + "; it must be " +
+                                  what_lies_in(parameter.domain()));
+  parameter.value = value;
+}
+
+// "filter.cutoff=800", "env.*=0.1"
 void set(Rack& rack, const std::string& setting) {
   const std::size_t equals = setting.rfind('=');
   const std::string name = setting.substr(0, equals);
@@ -27,11 +34,11 @@ void set(Rack& rack, const std::string& setting) {
   if (name.empty() || !value)
     throw UsageError("--set", "'" + setting + "' is not NAME=VALUE, as in filter.cutoff=800");
   try {
-    const RackParameter parameter = find_parameter(rack, name);
-    if (!parameter.domain().contains(*value))
-      throw UsageError("--set", name + " cannot be " + number(*value) + "; it must be " +
-                                    what_lies_in(parameter.domain()));
-    parameter.value = *value;
+    if (name.find('*') == std::string::npos) return set_one(find_parameter(rack, name), *value);
+    const std::vector<char> named = parameters_named(rack, std::span(&name, 1));
+    const std::vector<RackParameter> all = parameters(rack);
+    for (std::size_t p = 0; p < all.size(); ++p)
+      if (named[p] != 0) set_one(all[p], *value);
   } catch (const DomainError& error) {
     throw UsageError("--set", error.what());
   }
@@ -55,11 +62,25 @@ void add_patch_argument(Command& command, PatchSource& patch) {
 
 void add_patch_options(Command& command, PatchSource& patch) {
   command
-      .option("--set", patch.sets,
-              "Give a parameter another value, as in --set filter.cutoff=800; as often as needed")
+      .option(
+          "--set", patch.sets,
+          "Give a parameter another value, or those that a pattern names, as in --set filter.cutoff=800 or "
+          "--set 'level.*=0.5'; as often as needed")
       .value_name("NAME=VALUE")
       .takes_one_each();
   command.flag("--allow-paths", patch.allow_paths, "Files that a patch names may lie outside its folder");
+}
+
+void add_freeze_option(Command& command, std::vector<std::string>& frozen, const std::string& help) {
+  command.option("--freeze", frozen, help).value_name("PATH").takes_one_each();
+}
+
+std::vector<char> frozen_parameters(Rack& rack, const std::vector<std::string>& patterns) {
+  try {
+    return parameters_named(rack, patterns);
+  } catch (const DomainError& error) {
+    throw UsageError("--freeze", error.what());
+  }
 }
 
 void add_note_of_patch_options(Command& command, PatchSource& patch) {

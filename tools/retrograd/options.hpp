@@ -18,7 +18,7 @@ namespace retrograd::tool {
 /// A patch, and what the command line makes of it.
 struct PatchSource {
   std::optional<std::string> file;  ///< "-": standard input; nothing: the built-in patch
-  std::vector<std::string> sets;    ///< "filter.cutoff=800"
+  std::vector<std::string> sets;    ///< "filter.cutoff=800", "env.*=0.1"
   bool allow_paths = false;
   std::optional<int> sample_rate;
   std::optional<double> key, velocity, seconds;  ///< of the note that is played
@@ -28,6 +28,13 @@ struct PatchSource {
 void add_patch_argument(Command& command, PatchSource& patch);
 /// Adds --set and --allow-paths.
 void add_patch_options(Command& command, PatchSource& patch);
+/// Adds --freeze.
+void add_freeze_option(Command& command, std::vector<std::string>& frozen,
+                       const std::string& help =
+                           "A parameter that is taken as it is, or a pattern of them, as in "
+                           "--freeze 'env.*'; as often as needed");
+/// Of each parameter, whether --freeze names it.
+std::vector<char> frozen_parameters(Rack& rack, const std::vector<std::string>& patterns);
 /// Adds --key, --velocity and --seconds.
 void add_note_of_patch_options(Command& command, PatchSource& patch);
 

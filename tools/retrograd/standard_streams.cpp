@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "usage_error.hpp"
 
@@ -65,6 +66,17 @@ std::string shown_input(const std::string& name) {
 
 std::string shown_output(const std::string& name) {
   return is_standard_stream(name) ? "standard output" : name;
+}
+
+std::string in_words(std::string message) {
+  const std::pair<std::string, std::string> names[] = {{"'/dev/stdin'", "standard input"},
+                                                       {"/dev/stdin", "standard input"},
+                                                       {"'/dev/stdout'", "standard output"},
+                                                       {"/dev/stdout", "standard output"}};
+  for (const auto& [path, words] : names)
+    for (std::size_t at = 0; (at = message.find(path, at)) != std::string::npos; at += words.size())
+      message.replace(at, path.size(), words);
+  return message;
 }
 
 void check_no_terminal(const std::string& option, const std::string& name, const std::string& what) {

@@ -20,6 +20,9 @@ std::string writable_name(const std::string& name);
 std::string shown_input(const std::string& name);
 std::string shown_output(const std::string& name);
 
+/// A message of the library's with the names above called so.
+std::string in_words(std::string message);
+
 /// Raises a UsageError where `name`, of `option`, is standard output and that is a terminal: `what` is no text
 /// for people.
 void check_no_terminal(const std::string& option, const std::string& name, const std::string& what);

@@ -23,6 +23,12 @@ std::string brief(double value) { return with_digits(2, value); }
 
 std::string precise(double value) { return with_digits(12, value); }
 
+std::string listed(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text.empty() ? "none" : text;
+}
+
 std::string count(long long how_many, const std::string& thing) {
   return std::to_string(how_many) + " " + thing + (how_many == 1 ? "" : "s");
 }

@@ -17,6 +17,9 @@ std::string precise(double value);
 /// "1 sample", "2 samples".
 std::string count(long long how_many, const std::string& thing);
 
+/// "a, b, c"; "none" for none.
+std::string listed(const std::vector<std::string>& words);
+
 struct Column {
   std::string title;
   bool is_number = false;  ///< set flush right

@@ -6,7 +6,7 @@
 namespace retrograd::tool {
 namespace {
 
-[[noreturn]] void refuse() {
+[[noreturn]] void refuse_audio() {
   raise<DeviceError>(
       "this build reaches no audio device: it was made without RtAudio (Debian: librtaudio-dev); "
       "'retrograd render --notes' writes the sound to a file");
@@ -14,12 +14,12 @@ namespace {
 
 }  // namespace
 
-std::vector<AudioDevice> audio_devices() { refuse(); }
+std::vector<AudioDevice> audio_devices() { refuse_audio(); }
 
 struct AudioOutput::State {
   std::string name;
 };
-AudioOutput::AudioOutput(std::optional<int>, double, int) { refuse(); }
+AudioOutput::AudioOutput(std::optional<int>, double, int) { refuse_audio(); }
 AudioOutput::~AudioOutput() = default;
 const std::string& AudioOutput::name() const { return state_->name; }
 double AudioOutput::sample_rate() const { return 0.0; }

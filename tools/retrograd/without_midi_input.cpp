@@ -6,7 +6,7 @@
 namespace retrograd::tool {
 namespace {
 
-[[noreturn]] void refuse() {
+[[noreturn]] void refuse_midi() {
   raise<DeviceError>(
       "this build reaches no MIDI input: it was made without RtMidi (Debian: librtmidi-dev); play a file "
       "with "
@@ -15,12 +15,12 @@ namespace {
 
 }  // namespace
 
-std::vector<std::string> midi_inputs() { refuse(); }
+std::vector<std::string> midi_inputs() { refuse_midi(); }
 
 struct MidiInput::State {
   std::string name;
 };
-MidiInput::MidiInput(std::optional<int>, MessageQueue&) { refuse(); }
+MidiInput::MidiInput(std::optional<int>, MessageQueue&) { refuse_midi(); }
 MidiInput::~MidiInput() = default;
 const std::string& MidiInput::name() const { return state_->name; }
 

@@ -13,8 +13,8 @@
 namespace retrograd {
 namespace {
 
-constexpr double shortest_gate = 0.005;  // seconds
-constexpr std::size_t reach = 4;         // steps averaged with each, on either side
+constexpr double shortest_gate = 0.005;    // seconds
+constexpr std::size_t averaged_steps = 4;  // steps averaged with each, on either side
 
 /// The last step before `end` whose level is `decibels` or more; `start` where there is none.
 std::size_t last_above(const std::vector<double>& level, std::size_t start, std::size_t end,
@@ -83,11 +83,13 @@ Gate detect_gate(std::span<const double> samples, double sample_rate) {
   const auto step = static_cast<std::size_t>(whole_step);
   const SoundEnd sound = sound_end(samples, sample_rate);
   const std::size_t end = std::max(sound.sample, begin + 1);
-  const std::vector<double> level = loudness(without_offset(samples, begin, end, sample_rate), step, reach);
+  const std::vector<double> level =
+      loudness(without_offset(samples, begin, end, sample_rate), step, averaged_steps);
   const std::size_t first = begin / step,
                     past = sound.is_before_other ? (end + step - 1) / step : level.size();
   const std::size_t held = last_held_step(level, first, past);
-  const bool until_the_end = held + 2 * reach + 1 >= level.size();  // the average ripples with a low tone
+  const bool until_the_end =
+      held + 2 * averaged_steps + 1 >= level.size();  // the average ripples with a low tone
   const double off = until_the_end ? duration : (static_cast<double>(held) + 0.5) * whole_step / sample_rate;
   return {on, std::min(std::max(off, on + shortest_gate), duration)};
 }

@@ -8,7 +8,7 @@ namespace retrograd::c {
 
 namespace {
 
-rg_fit_options default_options() {
+rg_fit_options default_fit_options() {
   const FitOptions defaults;
   rg_fit_options options{};
   options.steps = defaults.steps;
@@ -61,7 +61,7 @@ using namespace retrograd;
 using namespace retrograd::c;
 
 rg_status rg_fit_options_init(rg_fit_options* options, size_t size) {
-  return set_defaults(options, size, default_options(), "rg_fit_options");
+  return set_defaults(options, size, default_fit_options(), "rg_fit_options");
 }
 
 rg_status rg_fit(const float* recording, int64_t length, double sample_rate, rg_patch initial,
@@ -72,7 +72,7 @@ rg_status rg_fit(const float* recording, int64_t length, double sample_rate, rg_
     // Before the work, not after it.
     if (result != nullptr) require_size(result->size, sizeof *result, "rg_fit_result");
     if (length < 1) fail(RG_BAD_SHAPE, "the recording has " + std::to_string(length) + " samples");
-    const rg_fit_options read = read_struct(options, default_options(), "rg_fit_options");
+    const rg_fit_options read = read_struct(options, default_fit_options(), "rg_fit_options");
     check(read);
     const Rack begin = initial.id == 0 ? default_rack_to_fit() : patch_of(initial);
     *fitted = {0};

@@ -15,7 +15,7 @@ struct InstrumentObject {
   Instrument instrument;
 };
 
-rg_instrument_options default_options() {
+rg_instrument_options default_instrument_options() {
   const InstrumentOptions defaults;
   rg_instrument_options options{};
   options.voices = defaults.voices;
@@ -58,7 +58,7 @@ using namespace retrograd;
 using namespace retrograd::c;
 
 rg_status rg_instrument_options_init(rg_instrument_options* options, size_t size) {
-  return set_defaults(options, size, default_options(), "rg_instrument_options");
+  return set_defaults(options, size, default_instrument_options(), "rg_instrument_options");
 }
 
 rg_status rg_instrument_open(rg_patch patch, const rg_instrument_options* options,
@@ -66,7 +66,8 @@ rg_status rg_instrument_open(rg_patch patch, const rg_instrument_options* option
   return guarded([&] {
     require(instrument, "instrument");
     *instrument = {0};
-    const rg_instrument_options read = read_struct(options, default_options(), "rg_instrument_options");
+    const rg_instrument_options read =
+        read_struct(options, default_instrument_options(), "rg_instrument_options");
     const Rack played = patch_of(patch);
     const InstrumentOptions chosen{read.voices, read.glide, read.bend_range, read.tuning, read.level};
     auto object =

@@ -24,7 +24,7 @@ struct StreamObject {
   std::vector<char> is_bad;  // of each row
 };
 
-rg_stream_options default_options() {
+rg_stream_options default_stream_options() {
   const StreamOptions defaults;
   rg_stream_options options{};
   options.rows = 1;
@@ -69,14 +69,14 @@ using namespace retrograd;
 using namespace retrograd::c;
 
 rg_status rg_stream_options_init(rg_stream_options* options, size_t size) {
-  return set_defaults(options, size, default_options(), "rg_stream_options");
+  return set_defaults(options, size, default_stream_options(), "rg_stream_options");
 }
 
 rg_status rg_stream_open(rg_patch patch, const rg_stream_options* options, rg_stream* stream) {
   return guarded([&] {
     require(stream, "stream");
     *stream = {0};
-    const rg_stream_options read = read_struct(options, default_options(), "rg_stream_options");
+    const rg_stream_options read = read_struct(options, default_stream_options(), "rg_stream_options");
     const Rack played = patch_of(patch);
     auto object = std::unique_ptr<StreamObject>(
         new StreamObject{Knobs(played), stream_of(played, read.rows, options_of(read)), read.gradients != 0,

@@ -6,6 +6,8 @@
 #include <retrograd/racks/record.hpp>
 #include <retrograd/tensor/errors.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <vector>
 
 namespace retrograd::c {
@@ -14,7 +16,7 @@ namespace {
 
 constexpr std::int64_t most_rows = 65536;
 
-constexpr rg_tape_options default_options() {
+constexpr rg_tape_options default_tape_options() {
   rg_tape_options options{};
   options.rows = 1;
   options.type = RG_F32;
@@ -103,12 +105,32 @@ class TapeObject {
   void rewind(const float* seeds, std::int64_t seed_count, double* gradients, std::int64_t gradient_count) {
     require(seeds, "seeds");
     require(gradients, "gradients");
-    require_count(seed_count, rows_ * length_, "seeds", "rows times the patch's length");
+    const auto channels = std::ssize(recorded_.outputs);
+    const bool has_all = channels > 1 && seed_count == rows_ * channels * length_;
+    if (!has_all)
+      require_count(seed_count, rows_ * length_, "seeds",
+                    "rows times the patch's length, or that times its channels");
     require_count(gradient_count, rows_ * parameters_, "gradients", "rows times parameters");
     require_finite(seeds, seed_count, "seeds");
-    tape_.rewind(recorded_.audio, TensorView{seeds, recorded_.audio.shape(), ElementType::f32});
-    read_gradients(gradients);
-    check_gradients(tape_, recorded_);
+    if (!has_all) {
+      tape_.rewind(recorded_.audio, TensorView{seeds, recorded_.audio.shape(), ElementType::f32});
+      read_gradients(gradients);
+      return check_gradients(tape_, recorded_);
+    }
+    std::vector<float> of_channel(static_cast<std::size_t>(rows_ * length_));
+    std::vector<double> slopes(static_cast<std::size_t>(gradient_count));
+    std::fill_n(gradients, gradient_count, 0.0);
+    for (std::int64_t c = 0; c < channels; ++c) {
+      for (std::int64_t row = 0; row < rows_; ++row)
+        std::copy_n(seeds + (row * channels + c) * length_, length_, of_channel.data() + row * length_);
+      const Var channel = recorded_.outputs[static_cast<std::size_t>(c)];
+      tape_.rewind(channel, TensorView{of_channel.data(), channel.shape(), ElementType::f32});
+      read_gradients(slopes.data());
+      for (std::size_t i = 0; i < slopes.size(); ++i) gradients[i] += slopes[i];
+    }
+    for (std::int64_t i = 0; i < gradient_count; ++i)
+      if (!std::isfinite(gradients[i]))
+        raise<NotFiniteError>("the gradient is not finite for " + name_at(i % parameters_));
   }
 
   void loss(rg_loss loss, const float* target, std::int64_t target_count, double* losses,
@@ -201,14 +223,14 @@ using namespace retrograd;
 using namespace retrograd::c;
 
 rg_status rg_tape_options_init(rg_tape_options* options, size_t size) {
-  return set_defaults(options, size, default_options(), "rg_tape_options");
+  return set_defaults(options, size, default_tape_options(), "rg_tape_options");
 }
 
 rg_status rg_tape_open(rg_patch patch, const rg_tape_options* options, rg_tape* tape) {
   return guarded([&] {
     require(tape, "tape");
     *tape = {0};
-    const rg_tape_options read = read_struct(options, default_options(), "rg_tape_options");
+    const rg_tape_options read = read_struct(options, default_tape_options(), "rg_tape_options");
     *tape = open<rg_tape>(std::make_unique<TapeObject>(patch_of(patch), read));
   });
 }
@@ -257,13 +279,14 @@ rg_status rg_render(rg_patch patch, float* samples, int64_t count) {
     if (count != channels * length)
       require_count(count, length, "samples",
                     channels == 1 ? "the patch's length" : "the patch's length, or that times its channels");
-    TapeObject(read, default_options()).play(samples, count);
+    TapeObject(read, default_tape_options()).play(samples, count);
   });
 }
 
 rg_status rg_gradient(rg_patch patch, rg_loss loss, const float* target, int64_t length, double* value,
                       double* gradients, int count) {
   return guarded([&] {
-    TapeObject(patch_of(patch), default_options()).loss(loss, target, length, value, 1, gradients, count);
+    TapeObject(patch_of(patch), default_tape_options())
+        .loss(loss, target, length, value, 1, gradients, count);
   });
 }

@@ -1,5 +1,6 @@
 #include <retrograd/fit/levels.hpp>
 #include <retrograd/fit/random_rack.hpp>
+#include <retrograd/math/random.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -10,17 +11,14 @@ namespace retrograd {
 
 namespace {
 
-// SplitMix64 (Steele, Lea and Flood, 2014): the same numbers on every platform, unlike the standard
-// distributions.
-class Random {
+// One draw's random numbers.
+class DrawnNumbers {
  public:
-  Random(std::uint64_t seed, int index)
-      : state_(seed * 0x9E3779B97F4A7C15ull + static_cast<std::uint64_t>(index) + 1) {
-    next();
+  DrawnNumbers(std::uint64_t seed, int index)
+      : random_(seed * 0x9E3779B97F4A7C15ull + static_cast<std::uint64_t>(index) + 1) {
+    random_.bits();
   }
-  double uniform(double low, double high) {
-    return low + (high - low) * (static_cast<double>(next() >> 11) * 0x1p-53);
-  }
+  double uniform(double low, double high) { return random_.uniform(low, high); }
   double log_uniform(double low, double high) { return low * std::pow(high / low, uniform(0.0, 1.0)); }
   double one_of(std::span<const double> values) {
     return values[std::min(values.size() - 1,
@@ -28,13 +26,7 @@ class Random {
   }
 
  private:
-  std::uint64_t next() {
-    std::uint64_t z = (state_ += 0x9E3779B97F4A7C15ull);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-    return z ^ (z >> 31);
-  }
-  std::uint64_t state_;
+  math::Random random_;
 };
 
 double loudness_of(const FitTarget& target) {
@@ -65,7 +57,7 @@ double rise_of(const FitTarget& target) {
   return end / target.sample_rate - target.gate.on;
 }
 
-double drawn(Random& random, const ParameterSpec& spec, const Draw& draw, double now, double rise,
+double drawn(DrawnNumbers& random, const ParameterSpec& spec, const Draw& draw, double now, double rise,
              double end) {
   double high = draw.high;
   if (draw.raised == Draw::Raised::to_rise) high = std::max(high, rise);
@@ -121,7 +113,7 @@ Rack RackDraws::tuned() const {
 }
 
 Rack RackDraws::draw(std::uint64_t seed, int index) const {
-  Random random(seed, index);
+  DrawnNumbers random(seed, index);
   Rack rack = placed_;
   const std::vector<RackParameter> all = parameters(rack);
   bool has_the_pitch = false;

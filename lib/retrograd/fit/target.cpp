@@ -3,22 +3,12 @@
 #include <retrograd/audio/recording.hpp>
 #include <retrograd/audio/resample.hpp>
 #include <retrograd/fit/target.hpp>
+#include <retrograd/racks/wording.hpp>
 
 #include <cmath>
-#include <sstream>
 #include <string>
 
 namespace retrograd {
-
-namespace {
-
-std::string text(double value) {
-  std::ostringstream out;
-  out << value;
-  return out.str();
-}
-
-}  // namespace
 
 FitTarget prepare_target(std::span<const double> mono, double sample_rate, double patch_rate,
                          std::optional<double> frequency, std::optional<GatePair> gate) {
@@ -40,17 +30,17 @@ FitTarget prepare_target(std::span<const double> mono, double sample_rate, doubl
     target.confidence = detected.confidence;
   }
   if (!(target.frequency > 0.0 && target.frequency < patch_rate / 2.0))
-    raise<DomainError>("the frequency is " + text(target.frequency) +
-                       " Hz, but must lie between 0 and half the sample rate, " + text(patch_rate / 2.0) +
+    raise<DomainError>("the frequency is " + rounded(target.frequency) +
+                       " Hz, but must lie between 0 and half the sample rate, " + rounded(patch_rate / 2.0) +
                        " Hz");
   target.gate = gate ? *gate : GatePair{heard->on, heard->off};
   if (!(target.gate.on >= 0.0 && target.gate.off > target.gate.on && std::isfinite(target.gate.off)))
-    raise<DomainError>("the gate " + text(target.gate.on) + ", " + text(target.gate.off) +
+    raise<DomainError>("the gate " + rounded(target.gate.on) + ", " + rounded(target.gate.off) +
                        ": it must rise at 0 s or later and fall after that");
   const double duration = static_cast<double>(target.samples.size()) / target.sample_rate;
   if (target.gate.on >= duration)
-    raise<DomainError>("the gate rises at " + text(target.gate.on) + " s, and the recording is " +
-                       text(duration) + " s long");
+    raise<DomainError>("the gate rises at " + rounded(target.gate.on) + " s, and the recording is " +
+                       rounded(duration) + " s long");
   return target;
 }
 

@@ -1,5 +1,5 @@
 #include <retrograd/gradcheck/own_node_check.hpp>
-#include <retrograd/gradcheck/random.hpp>
+#include <retrograd/math/random.hpp>
 #include <retrograd/nodes/all.hpp>
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace {
 using gradcheck::CheckedNode;
 using gradcheck::Direction;
 using gradcheck::DualTensor;
-using gradcheck::Random;
+using math::Random;
 
 constexpr double value_tolerance = 1e-10;
 const double difference_step = std::cbrt(std::numeric_limits<double>::epsilon());

@@ -1,5 +1,5 @@
 #include <retrograd/gradcheck/parameter_check.hpp>
-#include <retrograd/gradcheck/random.hpp>
+#include <retrograd/math/random.hpp>
 #include <retrograd/tape/graph.hpp>
 
 #include <algorithm>
@@ -96,7 +96,7 @@ std::vector<ParameterReport> check_parameters(Tape& tape, Var loss, double toler
     }
 
   std::vector<ParameterReport> reports;
-  gradcheck::Random random(1);
+  math::Random random(1);
   for (std::size_t p = 0; p < parameters.size(); ++p) {
     const std::string& name = tape.name(parameters[p]);
     const std::span<const double> gradient = std::as_const(gradients[p]).as<double>();

@@ -41,7 +41,7 @@ struct SpectralMemory : WholeMemory {
 };
 
 template <class Body>
-void with_memory(const WholeCall& call, Body&& body) {
+void with_spectral_memory(const WholeCall& call, Body&& body) {
   visit(call.x[0], [&](const auto* x) {
     using Real = std::remove_cv_t<std::remove_pointer_t<decltype(x)>>;
     body(*static_cast<SpectralMemory<Real>*>(call.memory), x, static_cast<const Real*>(call.x[1].data));
@@ -56,7 +56,7 @@ std::unique_ptr<WholeMemory> MultiResolutionStft::make_memory(const WholeCall& c
 }
 
 void MultiResolutionStft::forward(const WholeCall& call) const {
-  with_memory(call, [&](auto& memory, const auto* x, const auto* y) {
+  with_spectral_memory(call, [&](auto& memory, const auto* x, const auto* y) {
     const std::int64_t length = call.x[0].shape.length();
     const bool target_changed = call.versions[1] == 0 || call.versions[1] != memory.prepared_version;
     if (target_changed)
@@ -74,7 +74,7 @@ void MultiResolutionStft::forward(const WholeCall& call) const {
 }
 
 void MultiResolutionStft::adjoint(const WholeCall& call) const {
-  with_memory(call, [&](auto& memory, const auto* x, const auto* y) {
+  with_spectral_memory(call, [&](auto& memory, const auto* x, const auto* y) {
     using Real = std::remove_cv_t<std::remove_pointer_t<decltype(x)>>;
     const std::int64_t length = call.x[0].shape.length();
     const auto add_row = [&](int row, int worker) {

@@ -34,7 +34,7 @@ struct StftMemory : WholeMemory {
 
 // Calls body(memory, x) with both in the type of the signal.
 template <class Body>
-void with_memory(const WholeCall& call, Body&& body) {
+void with_stft_memory(const WholeCall& call, Body&& body) {
   visit(call.x[0], [&](const auto* x) {
     using Real = std::remove_cv_t<std::remove_pointer_t<decltype(x)>>;
     body(*static_cast<StftMemory<Real>*>(call.memory), x);
@@ -50,7 +50,7 @@ std::unique_ptr<WholeMemory> StftMagnitude::make_memory(const WholeCall& call) c
 }
 
 void StftMagnitude::forward(const WholeCall& call) const {
-  with_memory(call, [&](auto& memory, const auto* x) {
+  with_stft_memory(call, [&](auto& memory, const auto* x) {
     const std::int64_t length = call.x[0].shape.length();
     run_tasks(*call.executor, static_cast<int>(call.x[0].shape.rows()), [&](int row, int worker) {
       auto& workspace = memory.workspaces[static_cast<std::size_t>(worker)];
@@ -66,7 +66,7 @@ void StftMagnitude::forward(const WholeCall& call) const {
 }
 
 void StftMagnitude::adjoint(const WholeCall& call) const {
-  with_memory(call, [&](auto& memory, const auto* x) {
+  with_stft_memory(call, [&](auto& memory, const auto* x) {
     using Real = std::remove_cv_t<std::remove_pointer_t<decltype(x)>>;
     const std::int64_t length = call.x[0].shape.length();
     run_tasks(*call.executor, static_cast<int>(call.x[0].shape.rows()), [&](int row, int worker) {

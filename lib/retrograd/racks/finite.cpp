@@ -1,20 +1,13 @@
 #include <retrograd/racks/finite.hpp>
+#include <retrograd/racks/wording.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 #include <string>
 
 namespace retrograd {
 
 namespace {
-
-std::string text(double value) {
-  if (std::isnan(value)) return "nan";  // whose sign means nothing
-  std::ostringstream out;
-  out << value;
-  return out.str();
-}
 
 std::string of_row(const Shape& shape, std::int64_t row) {
   return shape.rows() > 1 ? " of row " + std::to_string(row) : "";
@@ -37,7 +30,7 @@ std::string largest_parameter(const Tape& tape, const RecordedRack& recorded, st
     largest = value;
     name = tape.name(parameter);
   }
-  return name.empty() ? "" : "; its largest value is " + name + ", " + text(largest);
+  return name.empty() ? "" : "; its largest value is " + name + ", " + rounded(largest);
 }
 
 }  // namespace
@@ -53,7 +46,7 @@ void check_sound(const Tape& tape, const RecordedRack& recorded) {
   const std::optional<std::int64_t> found = first_not_finite(audio);
   if (!found) return;
   const std::int64_t row = *found / audio.shape.length(), sample = *found % audio.shape.length();
-  raise<NotFiniteError>("the patch's sound" + of_row(audio.shape, row) + " is " + text(audio.at(*found)) +
+  raise<NotFiniteError>("the patch's sound" + of_row(audio.shape, row) + " is " + rounded(audio.at(*found)) +
                         " at sample " + std::to_string(sample) + largest_parameter(tape, recorded, row));
 }
 
@@ -61,7 +54,7 @@ void check_loss(Tape& tape, const RecordedRack& recorded, Var loss, std::optiona
   const TensorView losses = tape.value(loss);
   const std::optional<std::int64_t> row = first_not_finite(losses);
   if (!row) return;
-  const std::string what = "the loss" + of_row(losses.shape, *row) + " is " + text(losses.at(*row)) + ": ";
+  const std::string what = "the loss" + of_row(losses.shape, *row) + " is " + rounded(losses.at(*row)) + ": ";
   tape.play({recorded.audio});
   try {
     check_sound(tape, recorded);
@@ -71,18 +64,19 @@ void check_loss(Tape& tape, const RecordedRack& recorded, Var loss, std::optiona
   const double sound = peak_of(tape.value(recorded.audio)),
                recording = target ? peak_of(tape.value(*target)) : 0.0;
   raise<NotFiniteError>(what + (recording > sound ? "the recording" : "the patch's sound") +
-                        " is too loud for it, with a peak of " + text(std::max(recording, sound)) +
+                        " is too loud for it, with a peak of " + rounded(std::max(recording, sound)) +
                         (recording > sound ? "" : largest_parameter(tape, recorded, *row)));
 }
 
 void check_gradients(const Tape& tape, const RecordedRack& recorded) {
   std::string names;
   for (const Var parameter : recorded.parameters) {
+    if (tape.is_frozen(parameter)) continue;
     const TensorView gradient = tape.gradient(parameter);
     const std::optional<std::int64_t> row = first_not_finite(gradient);
     if (row)
       names += (names.empty() ? "" : ", ") + tape.name(parameter) + of_row(gradient.shape, *row) + " (" +
-               text(gradient.at(*row)) + ")";
+               rounded(gradient.at(*row)) + ")";
   }
   if (!names.empty()) raise<NotFiniteError>("the gradient is not finite for " + names);
 }

@@ -14,7 +14,7 @@ namespace retrograd {
 
 namespace {
 
-using Kind = TomlValue::Kind;
+using TomlKind = TomlValue::Kind;
 
 bool is_path(const std::string& type) {
   return type.find('/') != std::string::npos || type.ends_with(".toml");
@@ -101,7 +101,7 @@ class Format2Reader : FileReader {
     rack_.note.gate = {{0.0, 0.5 * rack_.duration}};
     read_note(root);
     if (const TomlValue* modules =
-            find(root, "", "module", true, Kind::array, "a list of tables, each begun by [[module]]"))
+            find(root, "", "module", true, TomlKind::array, "a list of tables, each begun by [[module]]"))
       for (std::size_t i = 0; i < modules->array.size(); ++i) read_module(modules->array[i], i);
     read_cables(root);
     read_outputs(root);
@@ -137,7 +137,7 @@ class Format2Reader : FileReader {
 
  private:
   void read_note(const TomlValue& root) {
-    const TomlValue* note = find(root, "", "note", false, Kind::table, "a table of keys and values");
+    const TomlValue* note = find(root, "", "note", false, TomlKind::table, "a table of keys and values");
     if (note == nullptr) return;
     check_keys(*note, "note", std::vector<std::string>{"frequency", "gate", "velocity"});
     read_number(*note, "note", "frequency", false, rack_.note.frequency);
@@ -153,9 +153,9 @@ class Format2Reader : FileReader {
 
   void read_module(const TomlValue& table, std::size_t number) {
     const std::string key = "module." + std::to_string(number);
-    if (table.kind != Kind::table) return report_type(table, key, "a table, begun by [[module]]");
-    const TomlValue* name = find(table, key, "name", true, Kind::text, "a name in quotes");
-    const TomlValue* type = find(table, key, "type", true, Kind::text, "a type of module in quotes");
+    if (table.kind != TomlKind::table) return report_type(table, key, "a table, begun by [[module]]");
+    const TomlValue* name = find(table, key, "name", true, TomlKind::text, "a name in quotes");
+    const TomlValue* type = find(table, key, "type", true, TomlKind::text, "a type of module in quotes");
     if (name != nullptr && type == nullptr) unread_.insert(name->text);
     if (name == nullptr || type == nullptr) return;
     if (is_path(type->text)) return read_rack(table, name->text, *type, key);
@@ -207,7 +207,7 @@ class Format2Reader : FileReader {
                    const KnownNames& known, const Visit& visit) {
     for (const auto& [key, place, value] : table.table) {
       const std::string whole = join(path, key);
-      if (value.kind == Kind::table && !known.has(whole) && known.has_inside(whole)) {
+      if (value.kind == TomlKind::table && !known.has(whole) && known.has_inside(whole)) {
         read_values(value, whole, module, known, visit);
       } else if (!known.has(whole)) {
         report_unknown(place, module, whole, known.list);
@@ -222,7 +222,7 @@ class Format2Reader : FileReader {
   bool read_structure(const TomlValue& value, const Structure& rule, const std::string& key,
                       std::int64_t& number) {
     if (rule.choices.empty()) {
-      const bool is_whole = value.kind == Kind::integer;
+      const bool is_whole = value.kind == TomlKind::integer;
       if (!is_whole)
         report_type(value, key, "a whole number");
       else if (value.integer < rule.low || value.integer > rule.high)
@@ -234,13 +234,13 @@ class Format2Reader : FileReader {
     }
     const std::vector<std::string> choices(rule.choices.begin(), rule.choices.end());
     const auto found = std::ranges::find(choices, value.text);
-    if (value.kind != Kind::text)
+    if (value.kind != TomlKind::text)
       report_type(value, key, "a word in quotes: " + choices[0] + (choices.size() > 1 ? " or another" : ""));
     else if (found == choices.end())
       report(value.place, key,
              "is '" + shown(value.text) + "'; " + did_you_mean(value.text, choices, "choices"));
     number = found - choices.begin();
-    return value.kind == Kind::text && found != choices.end();
+    return value.kind == TomlKind::text && found != choices.end();
   }
 
   // ---- a rack as a module
@@ -295,12 +295,13 @@ class Format2Reader : FileReader {
     lay_flat(std::move(inner), inner_places, table, name);
   }
 
-  // Whether the file that the path leads to lies elsewhere: a symbolic link.
+  // Whether the file that the path leads to lies elsewhere: a symbolic link. It need not be there.
   bool leaves(const std::filesystem::path& path) const {
     std::error_code error;
-    const std::filesystem::path home =
-                                    std::filesystem::weakly_canonical(folder_.empty() ? "." : folder_, error),
-                                there = std::filesystem::weakly_canonical(path, error);
+    const auto whole = [&](const std::filesystem::path& each) {
+      return std::filesystem::weakly_canonical(std::filesystem::absolute(each, error), error);
+    };
+    const std::filesystem::path home = whole(folder_.empty() ? "." : folder_), there = whole(path);
     const std::filesystem::path relative = there.lexically_relative(home);
     return error || relative.empty() || *relative.begin() == "..";
   }
@@ -364,15 +365,16 @@ class Format2Reader : FileReader {
   // ---- cables and outputs
 
   void read_cables(const TomlValue& root) {
-    const TomlValue* cables = find(root, "", "cables", false, Kind::array, "[[from, to], ...]");
+    const TomlValue* cables = find(root, "", "cables", false, TomlKind::array, "[[from, to], ...]");
     if (cables == nullptr) return;
     for (const TomlValue& value : cables->array) {
       const std::string key = "cables." + std::to_string(rack_.cables.size());
       remember(key, value.place);
       const auto& items = value.array;
-      if (value.kind != Kind::array || items.size() < 2 || items.size() > 4 || items[0].kind != Kind::text ||
-          items[1].kind != Kind::text || (items.size() > 2 && !items[2].is_number()) ||
-          (items.size() > 3 && items[3].kind != Kind::text)) {
+      if (value.kind != TomlKind::array || items.size() < 2 || items.size() > 4 ||
+          items[0].kind != TomlKind::text || items[1].kind != TomlKind::text ||
+          (items.size() > 2 && !items[2].is_number()) ||
+          (items.size() > 3 && items[3].kind != TomlKind::text)) {
         report(value.place, key,
                "is no cable; it must be [from, to], [from, to, amount] or [from, to, amount, name], as in "
                "[\"lfo.out\", \"osc.ratio\", 0.5]");
@@ -388,13 +390,13 @@ class Format2Reader : FileReader {
 
   void read_outputs(const TomlValue& root) {
     const TomlValue* outputs =
-        find(root, "", "outputs", true, Kind::array, "a list of outputs, as in [\"amp.out\"]");
+        find(root, "", "outputs", true, TomlKind::array, "a list of outputs, as in [\"amp.out\"]");
     if (outputs == nullptr) return;
     for (std::size_t i = 0; i < outputs->array.size(); ++i) {
       const TomlValue& value = outputs->array[i];
       const std::string key = "outputs." + std::to_string(i);
       remember(key, value.place);
-      if (value.kind != Kind::text) report_type(value, key, "an output in quotes, as in \"amp.out\"");
+      if (value.kind != TomlKind::text) report_type(value, key, "an output in quotes, as in \"amp.out\"");
       rack_.outputs.push_back(resolved(value.text));
     }
   }

@@ -34,6 +34,12 @@ std::string written(double value) {
   return std::string(text, std::to_chars(text, text + sizeof text, value).ptr);
 }
 
+std::string rounded(double value) {
+  if (std::isnan(value)) return "nan";  // whose sign means nothing
+  char text[32];
+  return std::string(text, std::to_chars(text, text + sizeof text, value, std::chars_format::general, 6).ptr);
+}
+
 std::string shown(std::string_view name, std::size_t most) {
   std::string text(name.substr(0, most));
   for (char& letter : text)

@@ -13,6 +13,8 @@ namespace retrograd {
 
 /// The shortest digits that read back as the same double.
 std::string written(double value);
+/// Six digits of it, for what was computed.
+std::string rounded(double value);
 /// A name from a file, on one line and not without end.
 std::string shown(std::string_view name, std::size_t most = 64);
 /// The same of a key, which may be the path of a module within modules.

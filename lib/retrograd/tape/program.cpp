@@ -8,7 +8,7 @@ namespace retrograd {
 
 namespace {
 
-using Place = TileOperand::Place;
+using OperandPlace = TileOperand::Place;
 
 class ProgramBuilder {
  public:
@@ -32,16 +32,16 @@ class ProgramBuilder {
     }
     return known[index];
   }
-  TileOperand new_slot() { return {Place::slot, next_slot_++}; }
+  TileOperand new_slot() { return {OperandPlace::slot, next_slot_++}; }
 
   // Where the value of `n` is read, and written where this stage computes it.
   TileOperand value(int n) {
-    if (node(n).stored) return {Place::value, n};
+    if (node(n).stored) return {OperandPlace::value, n};
     for (std::size_t i = 0; i < rows_kept_.size(); ++i)
-      if (rows_kept_[i] == n) return {Place::row_adjoint, static_cast<int>(i)};
+      if (rows_kept_[i] == n) return {OperandPlace::row_adjoint, static_cast<int>(i)};
     int& slot = value_slot_[static_cast<std::size_t>(n)];
     if (slot < 0) slot = new_slot().index;
-    return {Place::slot, slot};
+    return {OperandPlace::slot, slot};
   }
 
   TileStep forward_step(int n) {
@@ -56,7 +56,7 @@ class ProgramBuilder {
   // Where node `n` reads its input `i`.
   TileOperand input(int n, std::size_t i) {
     const int x = node(n).inputs[i];
-    return reads_history(n, i) ? TileOperand{Place::history, x} : value(x);
+    return reads_history(n, i) ? TileOperand{OperandPlace::history, x} : value(x);
   }
 
   void emit(TileStep step) { program.steps.push_back(std::move(step)); }
@@ -86,7 +86,7 @@ class ProgramBuilder {
     TileStep step;
     step.kind = TileStep::Kind::remember;
     step.node = x;
-    step.operands = {operand({Place::history, x}), operand(value(x))};
+    step.operands = {operand({OperandPlace::history, x}), operand(value(x))};
     emit_in_loop_of(reader, std::move(step));
   }
 
@@ -125,9 +125,9 @@ class ProgramBuilder {
       }
     }
     for (TileOperand& o : program.operands) {
-      if (o.place != Place::slot) continue;
+      if (o.place != OperandPlace::slot) continue;
       const int slot = place[static_cast<std::size_t>(o.index)];
-      o = slot < 0 ? TileOperand{} : TileOperand{Place::slot, slot};
+      o = slot < 0 ? TileOperand{} : TileOperand{OperandPlace::slot, slot};
     }
     return std::move(program);
   }
@@ -137,7 +137,7 @@ class ProgramBuilder {
  private:
   int slot_of(int operand) const {
     const TileOperand& o = program.operands[static_cast<std::size_t>(operand)];
-    return o.place == Place::slot ? o.index : -1;
+    return o.place == OperandPlace::slot ? o.index : -1;
   }
 
   // Who names a slot: how many steps, and the one of which it is the output or the output's adjoint.
@@ -380,22 +380,24 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
     const PlanNode& node = plan.nodes[at(v)];
     TileOperand& target = adjoint[at(v)];
     if (builder.in_stage(v)) {
-      if (target.place != Place::none) return {target, AdjointMode::accumulate};
-      if (has_adjoint[at(v)]) return {target = {Place::adjoint, v}, AdjointMode::accumulate};
+      if (target.place != OperandPlace::none) return {target, AdjointMode::accumulate};
+      if (has_adjoint[at(v)]) return {target = {OperandPlace::adjoint, v}, AdjointMode::accumulate};
       return {target = builder.new_slot(), AdjointMode::overwrite};
     }
     if (!node.signal) {
       builder.program.row_sums.push_back(v);
-      return {{Place::row_sum, static_cast<int>(builder.program.row_sums.size()) - 1}, AdjointMode::sum};
+      return {{OperandPlace::row_sum, static_cast<int>(builder.program.row_sums.size()) - 1},
+              AdjointMode::sum};
     }
-    if (target.place != Place::none) return {target, AdjointMode::accumulate};
+    if (target.place != OperandPlace::none) return {target, AdjointMode::accumulate};
     const bool accumulates = has_adjoint[at(v)];
     has_adjoint[at(v)] = true;
     if (plan.same_rows(v, stage))
-      return {target = {Place::adjoint, v}, accumulates ? AdjointMode::accumulate : AdjointMode::overwrite};
+      return {target = {OperandPlace::adjoint, v},
+              accumulates ? AdjointMode::accumulate : AdjointMode::overwrite};
     builder.program.row_adjoints.push_back(v);
     builder.program.row_adjoint_accumulates.push_back(accumulates);
-    target = {Place::row_adjoint, static_cast<int>(builder.program.row_adjoints.size()) - 1};
+    target = {OperandPlace::row_adjoint, static_cast<int>(builder.program.row_adjoints.size()) - 1};
     return {target, AdjointMode::overwrite};
   };
 
@@ -425,7 +427,7 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
           !takes_adjoint(node, 0))
         continue;
       const auto [target, mode] = contribution_to(node.inputs[0]);
-      TileStep recall = copy(*n, {Place::history_adjoint, *n}, target, mode);
+      TileStep recall = copy(*n, {OperandPlace::history_adjoint, *n}, target, mode);
       recall.kind = TileStep::Kind::recall;
       emit(*n, std::move(recall));
     }
@@ -442,7 +444,7 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
     if (!reached[at(*n)]) continue;
     const bool is_in_parts = plan.samples_at_a_time(*n) > 0;
     TileOperand gy = adjoint[at(*n)];
-    if (gy.place == Place::none) gy = {Place::adjoint, *n};
+    if (gy.place == OperandPlace::none) gy = {OperandPlace::adjoint, *n};
 
     TileStep step;
     step.kind = TileStep::Kind::adjoint;
@@ -466,7 +468,7 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
       if (builder.reads_history(*n, i)) {
         // The tile's samples have gained all they will once this adjoint has run; in a loop, before.
         has_targets = true;
-        const TileOperand gained{Place::history_adjoint, *n};
+        const TileOperand gained{OperandPlace::history_adjoint, *n};
         targets.push_back(builder.operand(gained));
         step.modes.push_back(AdjointMode::overwrite);
         if (plan.reads_loop(*n, i)) continue;
@@ -504,7 +506,7 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
         // Of whose samples the slope of another input is made, if of anything.
         if (takes_adjoint(node, 1)) place = builder.input(*n, i);
       } else if (is_read && is_in_parts && !plan.nodes[at(v)].signal && node.type->reach == nullptr) {
-        place = {Place::spread, v};
+        place = {OperandPlace::spread, v};
       }
       is_output = false;
       step.operands.push_back(builder.operand(place));

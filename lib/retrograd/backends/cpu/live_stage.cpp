@@ -7,8 +7,6 @@ namespace retrograd::cpu {
 
 namespace {
 
-constexpr std::size_t scratch_budget = 32 * 1024;  // bytes, as for a tape's stages
-
 int choose_tile(int slots, std::int64_t length, int most) {
   int tile = std::min(most, +Tile<float>::max_samples);
   while (tile > math::sum_lanes && static_cast<std::size_t>(slots * tile) * sizeof(float) > scratch_budget)

@@ -6,9 +6,13 @@
 #include <retrograd/tape/executor.hpp>
 #include <retrograd/tape/plan.hpp>
 
+#include <cstddef>
 #include <memory>
 
 namespace retrograd::cpu {
+
+inline constexpr std::size_t scratch_budget =
+    32 * 1024;  // bytes of a tile: the smallest L1 data cache we expect
 
 /// What the stages of one plan share.
 struct StageContext {

@@ -19,7 +19,6 @@ namespace retrograd::cpu {
 
 namespace {
 
-constexpr std::size_t scratch_budget = 32 * 1024;  // bytes: the smallest L1 data cache we expect
 constexpr std::int64_t chunk_samples =
     4096;  // of row adjoints that are kept before they are added over the rows
 

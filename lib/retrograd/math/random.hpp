@@ -1,9 +1,9 @@
-// Random numbers that are the same on every machine, for drawing the cases of a gradient check.
+// Random numbers that are the same on every machine, unlike those of the standard distributions.
 #pragma once
 
 #include <cstdint>
 
-namespace retrograd::gradcheck {
+namespace retrograd::math {
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
 class Random {
@@ -27,4 +27,4 @@ class Random {
   std::uint64_t state_;
 };
 
-}  // namespace retrograd::gradcheck
+}  // namespace retrograd::math
