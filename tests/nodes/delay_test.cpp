@@ -257,7 +257,7 @@ TEST_CASE("a delay that cannot be is refused by name, with the longest there is"
   CHECK(
       message([&] {
         delay(x, tape.constant(0.0), {.longest = NAN});
-      }).starts_with("[delay] the longest delay is nan s, and must be from 0 to 4194.3 s (4194304 samples)"));
+      }).starts_with("[delay] the longest delay is nan s, and must be from 0 to 67108.9 s (67108864 samples)"));
   const Var time = tape.parameter("time", 0.4);
   const Var y = delay(x, time, {.longest = 0.5}), late = delay(x, time * 2.0, {.longest = 0.5});
   CHECK(message([&] { tape.set(time, 0.6); }) == "[delay] time is 0.6, but must be in [0, 0.5]");

@@ -314,7 +314,7 @@ TEST_CASE("a loop that cannot be is refused by name") {
         "[cubic_delay] a delay of 0.016 s is too short for its loop, whose delays are 0.017 s or longer: "
         "tape.feedback(shape, 16)");
   CHECK(message_of([&] { delay(loop.value, tape.constant(0.01), {.longest = 0.01}); }) ==
-        "[delay] the longest delay is 0.01 s, and must be from 0.016 to 4194.3 s (4194304 samples)");
+        "[delay] the longest delay is 0.01 s, and must be from 0.016 to 67108.9 s (67108864 samples)");
   const Var late = delay(loop.value, tape.constant(0.02), {.longest = 1.0});
   const Var y = x + late;
   CHECK(message_of([&] { tape.play({y}); }) ==

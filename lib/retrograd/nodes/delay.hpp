@@ -57,8 +57,7 @@ template <class Taps>
 struct DelayOf : Causal<2> {
   /// The least there can be, in samples.
   static constexpr double least_possible = Taps::ahead;
-  /// Longer ones are no exact numbers of samples in f32.
-  static constexpr std::int64_t most_samples = std::int64_t{1} << 22;
+  static constexpr std::int64_t most_samples = std::int64_t{1} << 26;
 
   double samples_per_unit = 1.0;
   double least = least_possible, longest = 0.0;  ///< in samples
@@ -81,7 +80,7 @@ struct DelayOf : Causal<2> {
       for (int b = 0; b < tile.blocks(); ++b) {
         RETROGRAD_INDEPENDENT_LANES
         for (int l = 0; l < math::block; ++l)
-          tile.y[b * math::block + l] = Real(interpolate<T>(w, taps + b * math::block + l));
+          tile.y[b * math::block + l] = Real(interpolate<T>(w, taps, b * math::block + l));
       }
       return;
     }
@@ -91,11 +90,11 @@ struct DelayOf : Causal<2> {
     if (!at.fits()) return forward_anywhere<T>(tile, x, at);
     const Real* taps = window_of(tile, x, at.least, at.most, room) + at.most;
     for (int b = 0; b < tile.blocks(); ++b) {
+      const int first = b * math::block;
       RETROGRAD_INDEPENDENT_LANES
-      for (int l = 0; l < math::block; ++l) {
-        const int i = b * math::block + l;
-        tile.y[i] = Real(interpolate<T>(Taps::weights(T(at.fraction[i])), taps + (i - at.whole[i])));
-      }
+      for (int l = 0; l < math::block; ++l)
+        tile.y[first + l] = Real(
+            interpolate<T>(Taps::weights(T(at.fraction[first + l])), taps, first + l - at.whole[first + l]));
     }
   }
 
@@ -112,8 +111,8 @@ struct DelayOf : Causal<2> {
     if (!is_constant && gx.data != nullptr) give_back_varying<T>(tile, at, gx);
     if (tile.gx[1].mode == AdjointMode::none) return;
     const T unit = math::constant<T>(samples_per_unit);
-    const auto slope = [&](int i, const Real* taps) RETROGRAD_INLINE_LAMBDA {
-      const T gd = T(tile.gy.block(0)[i]) * interpolate<T>(Taps::slopes(T(at.fraction[i])), taps) * unit;
+    const auto slope = [&](int i, const Real* taps, int tap) RETROGRAD_INLINE_LAMBDA {
+      const T gd = T(tile.gy.block(0)[i]) * interpolate<T>(Taps::slopes(T(at.fraction[i])), taps, tap) * unit;
       return at.is_held[i] != 0 ? Real(0.0) : Real(gd);
     };
     alignas(64) Real room[room_samples];
@@ -121,13 +120,13 @@ struct DelayOf : Causal<2> {
       const Real* taps = window_of(tile, x, at.least, at.most, room) + at.most;
       give<T>(tile.gx[1], tile, [&](int b, int l) RETROGRAD_INLINE_LAMBDA {
         const int i = b * math::block + l;
-        return slope(i, taps + (i - at.whole[i]));
+        return slope(i, taps, i - at.whole[i]);
       });
     } else {
       Real* gd = room;
       for (int i = 0; i < tile.count; ++i) {
         Real taps[Taps::count];
-        gd[i] = slope(i, taps_of(tile, x, at, i, taps));
+        gd[i] = slope(i, taps_of(tile, x, at, i, taps), 0);
       }
       give<T>(tile.gx[1], tile,
               [&](int b, int l) RETROGRAD_INLINE_LAMBDA { return gd[b * math::block + l]; });
@@ -194,16 +193,16 @@ struct DelayOf : Causal<2> {
     const T unit = math::constant<T>(samples_per_unit), low = math::constant<T>(least),
             high = math::constant<T>(longest);
     for (int b = 0; b < tile.blocks(); ++b) {
+      const Real* time = tile.x[1].block(b);
+      std::int32_t *whole = at.whole + b * math::block, *is_held = at.is_held + b * math::block;
+      Real* fraction = at.fraction + b * math::block;
       RETROGRAD_INDEPENDENT_LANES
       for (int l = 0; l < math::block; ++l) {
-        const int i = b * math::block + l;
-        const T wished = T(tile.x[1].block(b)[l]) * unit, d = math::max(math::min(wished, high), low);
-        const T nearest = math::round_to_nearest(d),
-                below = nearest - math::select(d < nearest, T(1.0), T(0.0));
-        const T whole = math::select(math::is_nan(d), low, below);  // NaN stays in the fraction
-        at.whole[i] = static_cast<std::int32_t>(Real(whole));
-        at.fraction[i] = Real(d - whole);
-        at.is_held[i] = wished != d;
+        const T wished = T(time[l]) * unit, d = math::max(math::min(wished, high), low);
+        const auto k = static_cast<std::int32_t>(Real(math::select(math::is_nan(d), low, d)));
+        whole[l] = k;
+        fraction[l] = Real(d - T(static_cast<Real>(k)));  // NaN stays there
+        is_held[l] = wished != d ? 1 : 0;
       }
     }
     at.least = at.most = at.whole[0];
@@ -214,11 +213,12 @@ struct DelayOf : Causal<2> {
     for (int i = tile.count; i < tile.blocks() * math::block; ++i) at.whole[i] = at.least;
   }
 
-  /// `taps[0]` is the first tap.
+  /// `taps[i]` is the first tap.
   template <class T, class Weights>
-  RETROGRAD_INLINE static T interpolate(const Weights& w, const real_t<T>* taps) {
-    T y = w[Taps::count - 1] * T(taps[1 - Taps::count]);
-    for (int j = Taps::count - 2; j >= 0; --j) y = math::fma(w[static_cast<std::size_t>(j)], T(taps[-j]), y);
+  RETROGRAD_INLINE static T interpolate(const Weights& w, const real_t<T>* taps, int i) {
+    T y = w[Taps::count - 1] * T(taps[i + 1 - Taps::count]);
+    for (int j = Taps::count - 2; j >= 0; --j)
+      y = math::fma(w[static_cast<std::size_t>(j)], T(taps[i - j]), y);
     return without_dust(y);
   }
 
@@ -248,7 +248,7 @@ struct DelayOf : Causal<2> {
     using Real = real_t<T>;
     for (int i = 0; i < tile.count; ++i) {
       Real taps[Taps::count];
-      tile.y[i] = Real(interpolate<T>(Taps::weights(T(at.fraction[i])), taps_of(tile, x, at, i, taps)));
+      tile.y[i] = Real(interpolate<T>(Taps::weights(T(at.fraction[i])), taps_of(tile, x, at, i, taps), 0));
     }
   }
 
@@ -296,10 +296,26 @@ struct DelayOf : Causal<2> {
           terms[i][j] = Real(w[static_cast<std::size_t>(j)] * T(tile.gy.block(b)[l]));
       }
     }
-    const auto load = [&](std::int64_t m) RETROGRAD_INLINE_LAMBDA { return T(gx.sample(m)); };
-    const auto store = [&](std::int64_t m, T sum) RETROGRAD_INLINE_LAMBDA {
-      if (m >= gx.begin) gx.data[m & gx.mask] = Real(sum);
-    };
+    const std::int64_t highest = tile.start + tile.count - at.least + Taps::ahead,
+                       lowest = tile.start - at.most + Taps::ahead - (Taps::count - 1);
+    if (gx.is_one_piece(lowest, highest)) {
+      Real* sums = gx.data + (lowest & gx.mask) - lowest;
+      scatter<T>(
+          tile, at, terms, [&](std::int64_t m) RETROGRAD_INLINE_LAMBDA { return T(sums[m]); },
+          [&](std::int64_t m, T sum) RETROGRAD_INLINE_LAMBDA { sums[m] = Real(sum); });
+    } else {
+      scatter<T>(
+          tile, at, terms, [&](std::int64_t m) RETROGRAD_INLINE_LAMBDA { return T(gx.sample(m)); },
+          [&](std::int64_t m, T sum) RETROGRAD_INLINE_LAMBDA {
+            if (m >= gx.begin) gx.data[m & gx.mask] = Real(sum);
+          });
+    }
+  }
+
+  template <class T, class Load, class Store>
+  RETROGRAD_INLINE static void scatter(const Tile<real_t<T>>& tile, const Places<real_t<T>>& at,
+                                       const real_t<T> (*terms)[Taps::count], const Load& load,
+                                       const Store& store) {
     T sums[Taps::count];  // of samples top, top - 1 ...
     std::int64_t top = tile.start + tile.count - 1 - at.whole[tile.count - 1] + Taps::ahead;
     for (int j = 0; j < Taps::count; ++j) sums[j] = load(top - j);
@@ -342,7 +358,7 @@ struct DelayOptions {
 /// `x` as it was `time` seconds ago (samples, on a tape without a sample rate), zero before the row's start. `time` is
 /// constant over time or a signal, and broadcasts with `x`; it has a gradient. A constant one below 0 (cubic: one
 /// sample) or above the longest is a DomainError, a signal is held there. DomainError where the longest is
-/// not finite, shorter than the least or more than 4194304 samples. A stream keeps `longest` of samples for each row.
+/// not finite, shorter than the least or more than 67108864 samples. A stream keeps `longest` of samples for each row.
 Var delay(Var x, Var time, const DelayOptions& options);
 
 namespace detail {
