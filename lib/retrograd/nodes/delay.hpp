@@ -193,12 +193,12 @@ struct DelayOf : Causal<2> {
     const T unit = math::constant<T>(samples_per_unit), low = math::constant<T>(least),
             high = math::constant<T>(longest);
     for (int b = 0; b < tile.blocks(); ++b) {
-      const Real* time = tile.x[1].block(b);
+      const Real* times = tile.x[1].block(b);
       std::int32_t *whole = at.whole + b * math::block, *is_held = at.is_held + b * math::block;
       Real* fraction = at.fraction + b * math::block;
       RETROGRAD_INDEPENDENT_LANES
       for (int l = 0; l < math::block; ++l) {
-        const T wished = T(time[l]) * unit, d = math::max(math::min(wished, high), low);
+        const T wished = T(times[l]) * unit, d = math::max(math::min(wished, high), low);
         const auto k = static_cast<std::int32_t>(Real(math::select(math::is_nan(d), low, d)));
         whole[l] = k;
         fraction[l] = Real(d - T(static_cast<Real>(k)));  // NaN stays there
