@@ -100,20 +100,27 @@ TEST_CASE("every kernel is compiled for every architecture") {
 }
 
 TEST_CASE("no kernel spills, and only those known keep arrays in local memory") {
-  // A lane's few states, of which a program's instruction names one: bytes of each thread.
-  const std::map<std::string, int> with_arrays{{"ScanStates<float>", 64},
-                                               {"ScanStates<double>", 128},
-                                               {"RewindTiles<float>", 64},
-                                               {"RewindTiles<double>", 64}};
+  // A lane's few states, of which a program's instruction names one, and what the interpreters hand to their nodes:
+  // bytes of each thread. The registers of an interpreter leave room for several blocks on a multiprocessor, for
+  // which a few numbers that its steps share, but not its loops over samples, may go there and back.
+  struct Known {
+    int stack, spills, registers;
+  };
+  const std::map<std::string, Known> with_memory{
+      {"ScanStates<float>", {64, 0, 255}},   {"ScanStates<double>", {128, 0, 255}},
+      {"PlayTiles<float>", {64, 64, 96}},    {"PlayTiles<double>", {64, 64, 128}},
+      {"RewindTiles<float>", {128, 64, 96}}, {"RewindTiles<double>", {128, 64, 128}}};
   for (const auto& entry : read_reports()) {
     const auto& kernel = entry.first;
     const Use& use = entry.second;
     INFO(kernel.first << " for sm_" << kernel.second << ": " << use.registers << " registers, " << use.stack
                       << " bytes of stack, " << use.spills << " bytes of spills");
+    const auto found = with_memory.find(kernel.first.substr(std::string("retrograd::cuda::").size()));
+    const Known known = found == with_memory.end() ? Known{0, 0, 255} : found->second;
     CHECK(use.registers > 0);
-    CHECK(use.spills == 0);
-    const auto known = with_arrays.find(kernel.first.substr(std::string("retrograd::cuda::").size()));
-    CHECK(use.stack <= (known == with_arrays.end() ? 0 : known->second));
+    CHECK(use.registers <= known.registers);
+    CHECK(use.spills <= known.spills);
+    CHECK(use.stack <= known.stack);
   }
 }
 

@@ -25,6 +25,13 @@
 #include <cstddef>
 #include <cstdint>
 
+/// A function that the device calls, so that its registers are not those of who calls it.
+#if defined(__CUDACC__)
+#define RETROGRAD_OUT_OF_LINE __host__ __device__ __noinline__
+#else
+#define RETROGRAD_OUT_OF_LINE
+#endif
+
 namespace retrograd::cuda {
 
 /// In every block: one for each lane of a sum.

@@ -9,10 +9,18 @@
 
 namespace retrograd::cuda {
 
-// That one block at least must fit changes nothing by itself; without it ptxas 13.0 spilled rather than use more than
-// 32 registers.
+/// That one block at least must fit changes nothing by itself; without it ptxas 13.0 spilled rather than use more than
+/// 32 registers.
 template <class Body>
-__global__ void __launch_bounds__(threads, 1)
+constexpr int blocks_together() {
+  if constexpr (requires { Body::blocks_together; })
+    return Body::blocks_together;
+  else
+    return 1;
+}
+
+template <class Body>
+__global__ void __launch_bounds__(threads, blocks_together<Body>())
     kernel(const __grid_constant__ typename Body::Arguments arguments) {
   DeviceBlock block;
   Body::run(block, arguments);

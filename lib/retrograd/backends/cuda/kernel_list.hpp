@@ -2,6 +2,7 @@
 //
 //     struct Fill {
 //       static constexpr const char* name = "fill";
+//       static constexpr int blocks_together = 5;  // or none: threads have few enough registers for these on a multiprocessor
 //       struct Arguments { double* to; std::int64_t count; double value; };   // trivially copyable
 //       template <class Block>
 //       RETROGRAD_ANYWHERE static void run(Block& block, const Arguments& a) { ... }

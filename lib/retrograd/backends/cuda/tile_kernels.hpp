@@ -121,6 +121,24 @@ RETROGRAD_ANYWHERE void place_tile(Block& block, const Workspace<Block>& workspa
   }
 }
 
+// Each node is a function. As parts of one they would take half as many registers again as the largest of them needs, and
+// leave room for as many threads less. It copies its lanes, which no store through an operand can then change.
+template <class Real, class N, class Lanes>
+RETROGRAD_OUT_OF_LINE void node_forward(const Lanes& lanes) {
+  const Lanes own = lanes;
+  OnLanes<N>::template forward<Real>(own);
+}
+template <class Real, class N, class Lanes>
+RETROGRAD_OUT_OF_LINE void node_adjoint(const Lanes& lanes) {
+  const Lanes own = lanes;
+  OnLanes<N>::template adjoint<Real>(own);
+}
+template <class Real, class Lanes>
+RETROGRAD_OUT_OF_LINE void copy_on_lanes(const Lanes& lanes) {
+  const Lanes own = lanes;
+  CopyOnLanes::run<Real>(own);
+}
+
 template <class Real, bool is_backwards, class Lanes>
 struct RunNode {
   const Lanes& lanes;
@@ -129,9 +147,9 @@ struct RunNode {
   RETROGRAD_INLINE bool operator()() {
     if (lanes.step.opcode != opcode++) return false;
     if (is_backwards && lanes.step.kind == TileStep::Kind::adjoint)
-      OnLanes<N>::template adjoint<Real>(lanes);
+      node_adjoint<Real, N>(lanes);
     else
-      OnLanes<N>::template forward<Real>(lanes);
+      node_forward<Real, N>(lanes);
     return true;
   }
 };
@@ -158,7 +176,7 @@ RETROGRAD_INLINE void run_steps(Block& block, const Workspace<Block>& workspace,
                                        step.carry < 0 ? nullptr : carries + step.carry,
                                        workspace.increments[s]};
     if (is_backwards && step.kind == TileStep::Kind::copy)
-      CopyOnLanes::run<Real>(lanes);
+      copy_on_lanes<Real>(lanes);
     else
       run_one_of(TileNodes(), RunNode<Real, is_backwards, TileLanes<Real, Block>>{lanes});
   }
@@ -171,10 +189,15 @@ RETROGRAD_ANYWHERE void copy_states(Block& block, std::byte* to, const std::byte
     reinterpret_cast<std::uint64_t*>(to)[i] = reinterpret_cast<const std::uint64_t*>(from)[i];
 }
 
+/// On a multiprocessor, as far as registers go: 96 for each thread, or 128.
+template <class Real>
+inline constexpr int tile_blocks_together = sizeof(Real) == 4 ? 5 : 4;
+
 /// Forwards: a task is a row from its first tile, or a part of one whose tiles' states are there already.
 template <class Real>
 struct PlayTiles {
   static constexpr const char* name = "play_tiles";
+  static constexpr int blocks_together = tile_blocks_together<Real>;
   struct Arguments {
     StageAt stage;
     ProgramAt program;
@@ -234,6 +257,7 @@ RETROGRAD_ANYWHERE void join_group(const StepAt& step, const envelope::Group& gr
 template <class Real>
 struct RewindTiles {
   static constexpr const char* name = "rewind_tiles";
+  static constexpr int blocks_together = tile_blocks_together<Real>;
   struct Arguments {
     StageAt stage;
     ProgramAt program;
