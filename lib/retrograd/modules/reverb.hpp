@@ -30,8 +30,8 @@ struct ReverbModule {
 
   static void describe(const StructureValues&, Description& d) {
     d.inputs = {{.name = "in", .is_required = true, .is_heard = true, .summary = "what sounds in the room"}};
-    d.parameters = {decay("decay", 2.0, "until what lies below the crossover is 60 dB down"),
-                    decay("decay_high", 0.8, "the same above it"),
+    d.parameters = {time_of_band("decay", 2.0, "until what lies below the crossover is 60 dB down"),
+                    time_of_band("decay_high", 0.8, "the same above it"),
                     {.name = "crossover",
                      .unit = Unit::hertz,
                      .domain = range(20.0, 20000.0),
@@ -79,9 +79,9 @@ struct ReverbModule {
   }
 
  private:
-  static ParameterSpec decay(const char* name, double usual, const char* summary) {
+  static ParameterSpec time_of_band(const char* called, double usual, const char* what) {
     const Draw draw{.kind = Draw::Kind::logarithmic, .low = 0.3, .high = 4.0};
-    return {.name = name,
+    return {.name = called,
             .unit = Unit::seconds,
             .domain = range(0.01, 1000.0),
             .usual = usual,
@@ -91,7 +91,7 @@ struct ReverbModule {
             .high_shown = 20.0,
             .when_heard = draw,
             .when_modulating = draw,
-            .summary = summary};
+            .summary = what};
   }
   static Var gain(double time, Var decay) {
     constexpr double ln_1000 = 6.907755278982137;

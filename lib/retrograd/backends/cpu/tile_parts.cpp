@@ -30,7 +30,7 @@ typename BoundProgram<Real>::Parts BoundProgram<Real>::find_parts(std::size_t fi
       return step.modes.size() == 0 ? i == 0 : i >= targets && step.modes[i - targets] != AdjointMode::none;
     };
     const auto reads = [&](std::size_t i) {
-      return !writes(i) || (!step.modes.size() == 0 && step.modes[i - targets] == AdjointMode::accumulate);
+      return !writes(i) || (step.modes.size() != 0 && step.modes[i - targets] == AdjointMode::accumulate);
     };
     for (const bool is_read : {true, false})
       for (std::size_t i = 0; i < step.operands.size(); ++i) {
