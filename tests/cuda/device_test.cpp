@@ -68,6 +68,7 @@ TEST_CASE("on the device, every node that runs in tiles has the bits of the CPU"
   PoisonedGpu gpu;
   for (const gradcheck::CheckedNode& node : gradcheck::checked_nodes()) {
     if (!node.check().cases.empty()) continue;  // a whole node
+    if (node.type->reach != nullptr) continue;  // the CPU's alone, so far
     for (unsigned seed = 0; seed < 20; ++seed)
       for (const ElementType type : types) {
         INFO(node.type->name << ", " << name(type) << ", seed " << seed);

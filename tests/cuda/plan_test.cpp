@@ -53,6 +53,7 @@ TEST_CASE("every node that runs in tiles has the bits of the CPU, forwards and b
   EmulatedGpu many({.multiprocessors = 24}), one({.multiprocessors = 1});
   for (const gradcheck::CheckedNode& node : gradcheck::checked_nodes()) {
     if (!node.check().cases.empty()) continue;  // a whole node
+    if (node.type->reach != nullptr) continue;  // the CPU's alone, so far
     for (unsigned seed = 0; seed < 6; ++seed)
       for (const ElementType type : {ElementType::f32, ElementType::f64}) {
         INFO(node.type->name << ", " << name(type) << ", seed " << seed);
@@ -372,6 +373,23 @@ struct OwnSlice : Reverse {
 };
 
 }  // namespace
+
+TEST_CASE("a delay and a loop are a DeviceError that names the delay") {
+  EmulatedGpu gpu;
+  Tape tape({.device = Device::cuda, .length = 100, .gpu = &gpu});
+  const Var x = sinusoid(tape.parameter("f", 0.1));
+  const Var late = delay(x, tape.parameter("time", 5.0), {.longest = 10.0});
+  CHECK_THROWS_WITH_AS(
+      tape.play({late}),
+      "[delay] of shape (100) reads earlier samples, which device cuda does not keep; the CPU plays it",
+      DeviceError);
+  const Feedback loop = tape.feedback(x.shape(), 2);
+  const Var y =
+      x + delay(loop.value, tape.constant(3.5), {.longest = 9.0, .interpolation = Interpolation::cubic});
+  tape.close(loop, y);
+  CHECK_THROWS_WITH_AS(tape.play({y}),
+                       doctest::Contains("[cubic_delay] of shape (100) reads earlier samples"), DeviceError);
+}
 
 TEST_CASE("a node of one's own is a DeviceError that names it") {
   EmulatedGpu gpu;

@@ -192,3 +192,49 @@ TEST_CASE("a string is in tune within one cent from 27 Hz to 4 kHz, however it i
       CHECK(std::abs(cents) < 1.0);
     }
 }
+
+TEST_CASE("a reverb decays by 60 dB in the time of each band, within 5 %") {
+  constexpr double sample_rate = 44100.0;
+  for (const double low_decay : {1.5, 0.7})
+    for (const bool is_high : {false, true}) {
+      const double decay = is_high ? 0.6 * low_decay : low_decay, hertz = is_high ? 14000.0 : 150.0;
+      Rack rack;
+      rack.sample_rate = sample_rate;
+      rack.duration = 0.2 + 0.8 * decay;
+      rack.note = {.frequency = hertz, .gate = {{0.0, 0.1}}};
+      const auto add = [&](const char* name, const char* type, std::vector<double> values) {
+        rack.modules.push_back(make_module(name, *modules.find(type)));
+        rack.modules.back().values = std::move(values);
+      };
+      add("sine", "oscillator", {1.0});
+      add("env", "adsr", {0.02, 0.02, 1.0, 0.01});
+      add("burst", "vca", {1.0});
+      add("room", "reverb", {low_decay, 0.6 * low_decay, 1500.0, 1.0});
+      rack.cables = {{"sine.out", "burst.in"}, {"env.out", "burst.cv"}, {"burst.out", "room.in"}};
+      rack.outputs = {"room.left", "room.right"};
+      Tape tape(tape_options(rack));
+      const RecordedRack recorded = record(tape, rack);
+      for (const Var parameter : tape.parameters()) tape.freeze(parameter);
+      tape.play(recorded.outputs);
+      // What sounds from each moment on, in dB, falls along a line: its slope from 5 to 35 dB below where it began.
+      std::vector<double> rest;
+      for (const Var output : recorded.outputs) {
+        const auto y = tape.value(output).as<float>();
+        rest.resize(y.size() + 1);
+        double sum = 0.0;
+        for (std::size_t n = y.size(); n-- > 0;) {
+          sum += static_cast<double>(y[n]) * static_cast<double>(y[n]);
+          rest[n] += sum;
+        }
+      }
+      const auto first = static_cast<std::size_t>(0.2 * sample_rate);
+      const auto reaches = [&](double decibels) {
+        std::size_t n = first;
+        while (n + 1 < rest.size() && rest[n] > rest[first] * std::pow(10.0, decibels / 10.0)) ++n;
+        return static_cast<double>(n);
+      };
+      const double measured = 60.0 / 25.0 * (reaches(-30.0) - reaches(-5.0)) / sample_rate;
+      INFO(hertz << " Hz: " << measured << " s of " << decay);
+      CHECK(std::abs(measured / decay - 1.0) < 0.05);
+    }
+}

@@ -152,9 +152,13 @@ TEST_CASE("a delay's bits do not depend on tiles, on threads or on whether its s
     const Var time = tape.parameter("d", tensor_of(d));
     if (!is_trainable) tape.freeze(time);
     const Var inside = x * gain, y = delay(inside, time, {.longest = 700.0, .interpolation = interpolation});
-    const Var z = tanh(y * 1.5 + inside) * y, loss = sum(z * z);
-    tape.play({z, loss});
+    const Var z = tanh(y * 1.5 + inside) * y;
+    // Rows that are summed are kept for a chunk of time and no longer: their rings stay.
+    const Var bus = mix(delay(y * 0.5, tape.constant(333.5), {.longest = 400.0}));
+    const Var loss = sum(z * z) + sum(bus * bus);
+    tape.play({z, bus, loss});
     Row all = row_of(tape.value(z));
+    for (const double sample : row_of(tape.value(bus))) all.push_back(sample);
     if (is_trainable) {
       tape.rewind(loss);
       all.push_back(tape.gradient(gain).item());
@@ -254,10 +258,9 @@ TEST_CASE("a delay that cannot be is refused by name, with the longest there is"
   CHECK(message([&] {
           delay(x, tape.constant(0.0005), {.longest = 0.5, .interpolation = Interpolation::cubic});
         }) == "[cubic_delay] a delay of 0.0005 s; it must be from 0.001 to the longest, 0.5 s");
-  CHECK(
-      message([&] {
-        delay(x, tape.constant(0.0), {.longest = NAN});
-      }).starts_with("[delay] the longest delay is nan s, and must be from 0 to 67108.9 s (67108864 samples)"));
+  CHECK(message([&] { delay(x, tape.constant(0.0), {.longest = NAN}); })
+            .starts_with(
+                "[delay] the longest delay is nan s, and must be from 0 to 67108.9 s (67108864 samples)"));
   const Var time = tape.parameter("time", 0.4);
   const Var y = delay(x, time, {.longest = 0.5}), late = delay(x, time * 2.0, {.longest = 0.5});
   CHECK(message([&] { tape.set(time, 0.6); }) == "[delay] time is 0.6, but must be in [0, 0.5]");

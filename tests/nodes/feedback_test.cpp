@@ -264,38 +264,74 @@ TEST_CASE("loops cross, and go through one another, before and behind what is in
   }
 }
 
-TEST_CASE("a long loop may hold nodes with a state; a short one refuses them by name") {
+TEST_CASE("a loop may hold nodes with a state, as short as they go; shorter it refuses them by name") {
   const Row x = noise(length, 5);
-  const auto record = [&](Tape& tape, double samples, std::int64_t least) {
+  using Filter = Var (*)(Var);
+  const Filter by_sample = [](Var late) { return causal(Smooth{}, late); };
+  const Filter by_block = [](Var late) { return one_pole_low(late, constant(late.tape(), 0.8)); };
+  const auto record = [&](Tape& tape, double samples, std::int64_t least, Filter filter) {
     const Var in = tape.input("x", tensor_of(x)), gain = tape.parameter("gain", 0.8);
     const Feedback loop = tape.feedback(in.shape(), least);
-    const Var y = in + gain * causal(Smooth{}, delay(loop.value, tape.constant(samples), {.longest = 300.0}));
+    const Var late = delay(loop.value, tape.constant(samples), {.longest = 300.0});
+    const Var y = in + gain * tanh(filter(late) + 0.1 * filter(late * late));
     tape.close(loop, y);
     return sum(y * y);
   };
-  const auto loss_of = [&](double gain) {
+  // The same loop in parts of any size, and as slow as it can be.
+  const auto run = [&](double samples, std::int64_t least, Filter filter, ElementType type, int tile) {
+    Tape tape({.type = type, .tile = tile});
+    const Var loss = record(tape, samples, least, filter);
+    tape.play({loss});
+    tape.rewind(loss);
+    return std::pair(tape.value(loss).item(), tape.gradient(tape.find("gain")).item());
+  };
+  for (const Filter filter : {by_sample, by_block})
+    for (const ElementType type : {ElementType::f32, ElementType::f64}) {
+      const auto expected = run(150.25, 128, filter, type, 128);
+      for (const std::int64_t least : {150, 100, 48, 16, 9, 1})
+        for (const int tile : {0, 128, 512})
+          if (least >= 16 || filter == by_sample) CHECK(run(150.25, least, filter, type, tile) == expected);
+    }
+  const auto loss_of = [&](double gain, std::size_t delay) {
     Row y(x.size());
-    double state = 0.0, sum = 0.0;
+    double first = 0.0, second = 0.0, sum = 0.0;
     for (std::size_t n = 0; n < y.size(); ++n) {
-      state = 0.5 * state + 0.5 * (n < 200 ? 0.0 : y[n - 200]);
-      y[n] = x[n] + gain * state;
+      const double late = n < delay ? 0.0 : y[n - delay];
+      first = 0.5 * first + 0.5 * late;
+      second = 0.5 * second + 0.5 * late * late;
+      y[n] = x[n] + gain * std::tanh(first + 0.1 * second);
       sum += y[n] * y[n];
     }
     return sum;
   };
-  Tape tape({.type = ElementType::f64});
-  const Var loss = record(tape, 200.0, 150);
-  tape.play({loss});
-  CHECK(std::abs(tape.value(loss).item() - loss_of(0.8)) < 1e-9 * loss_of(0.8));
-  tape.rewind(loss);
-  const double slope = (loss_of(0.8 + 1e-6) - loss_of(0.8 - 1e-6)) / 2e-6;
-  CHECK(std::abs(slope - tape.gradient(tape.find("gain")).item()) < 1e-6 * std::abs(slope));
-  Tape shorter;
-  const Var of_shorter = record(shorter, 200.0, 100);
-  CHECK(
-      message_of([&] { shorter.play({of_shorter}); }) ==
-      "[play] a loop of 100 samples passes through 'smooth' of shape (1300), which keeps a state; in a loop "
-      "shorter than 128 samples are delays and nodes without a state");
+  for (const std::size_t delay : {1, 3, 20, 140}) {
+    const auto [loss, slope] = run(double(delay), std::int64_t(delay), by_sample, ElementType::f64, 0);
+    CHECK(std::abs(loss - loss_of(0.8, delay)) < 1e-9 * loss);
+    const double expected = (loss_of(0.8 + 1e-6, delay) - loss_of(0.8 - 1e-6, delay)) / 2e-6;
+    CHECK(std::abs(slope - expected) < 1e-6 * std::abs(expected));
+  }
+  Tape shorter, tiles;
+  const Var of_shorter = record(shorter, 200.0, 15, by_block);
+  CHECK(message_of([&] { shorter.play({of_shorter}); }) ==
+        "[play] a loop of 15 samples passes through 'one_pole' of shape (1300), which goes 16 samples at a "
+        "time: "
+        "every delay in the loop must be as long");
+  const Var of_tiles = record(tiles, 200.0, 127, [](Var late) { return cumulative_sum(late); });
+  CHECK(message_of([&] { tiles.play({of_tiles}); }) ==
+        "[play] a loop of 127 samples passes through 'cumulative_sum' of shape (1300), which goes 128 "
+        "samples at a "
+        "time: every delay in the loop must be as long");
+}
+
+TEST_CASE("what goes round dies away to zero, and is nowhere denormal") {
+  Row x(2000);
+  x[0] = 1.0;
+  for (const Loop& loop : {Loop{0.5, 3.0, 3}, Loop{0.3, 17.5, 16, Interpolation::cubic}, Loop{0.001, 140.0, 128}}) {
+    const Played played = on_tape(loop, x, {}, true);
+    for (const Row* row : {&played.y, &played.gradients})
+      for (const double y : *row) CHECK((y == 0.0 || std::abs(y) >= 0x1p-126));
+    CHECK(std::all_of(played.y.begin() + 1990, played.y.begin() + 2000, [](double y) { return y == 0.0; }));
+  }
 }
 
 TEST_CASE("a loop that cannot be is refused by name") {

@@ -150,6 +150,11 @@ std::string any_name(std::mt19937_64& random, std::size_t number) {
   return starts[random() % std::size(starts)] + std::to_string(number);
 }
 
+std::string an_output(std::mt19937_64& random, const Module& module) {
+  const std::vector<std::string> outputs = describe(*module.type, module.structure).outputs;
+  return module.name + "." + outputs[outputs.size() == 1 ? 0 : random() % outputs.size()];
+}
+
 // Modules of all types, any structure, cables that make no loop, any values.
 Rack random_rack(std::mt19937_64& random) {
   Rack rack;
@@ -171,7 +176,7 @@ Rack random_rack(std::mt19937_64& random) {
     StructureValues structure;
     for (const Structure& one : type.structure) {
       const std::int64_t low = one.choices.empty() ? one.low : 0;
-      const std::int64_t high = one.choices.empty() ? std::min<std::int64_t>(one.high, 9)
+      const std::int64_t high = one.choices.empty() ? std::min(one.high, one.low + 9)
                                                     : static_cast<std::int64_t>(one.choices.size()) - 1;
       structure.push_back(low +
                           static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(high - low + 1)));
@@ -183,7 +188,7 @@ Rack random_rack(std::mt19937_64& random) {
     rack.modules.push_back(module);
     const auto source = [&] {
       return m == 0 || random() % 4 == 0 ? std::string("note.gate")
-                                         : rack.modules[random() % m].name + ".out";
+                                         : an_output(random, rack.modules[random() % m]);
     };
     for (const PortSpec& input : description.inputs)
       if (input.is_required || random() % 3 == 0)
@@ -197,7 +202,7 @@ Rack random_rack(std::mt19937_64& random) {
       std::ranges::any_of(rack.modules, [](const Module& module) { return module.type->mixes_voices; });
   for (const Module& module : rack.modules)
     if (has_voices ? module.type->mixes_voices : random() % 3 == 0 || rack.outputs.empty())
-      rack.outputs.push_back(module.name + ".out");
+      rack.outputs.push_back(an_output(random, module));
   return rack;
 }
 
@@ -310,9 +315,10 @@ TEST_CASE("a rack that would be refused when read is not written") {
 TEST_CASE("an unknown type, parameter or choice is refused where it stands, with the nearest") {
   CHECK(error_of(with("\"vca\"", "\"vac\"")) ==
         "p.toml:40:8: module.4.type: there is no type of module vac; did you mean vca?");
-  CHECK(error_of(with("\"vca\"", "\"reverb\""))
-            .find("p.toml:40:8: module.4.type: there is no type of module reverb; the types are oscillator, "
-                  "fm_operator, ") == 0);
+  CHECK(
+      error_of(with("\"vca\"", "\"wavetable\""))
+          .find("p.toml:40:8: module.4.type: there is no type of module wavetable; the types are oscillator, "
+                "fm_operator, ") == 0);
   CHECK(error_of(with("ratio = 2.01", "ratoi = 2.01")) ==
         "p.toml:24:1: high.ratoi: unknown key; did you mean ratio?");
   CHECK(error_of(with("attack = 0.01", "atack = 0.01")) ==

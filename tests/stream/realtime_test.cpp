@@ -308,6 +308,48 @@ TEST_CASE(
 }
 
 TEST_CASE(
+    "a hundred thousand blocks of delays, loops and effects allocate nothing, lock nothing and make no "
+    "system call") {
+  constexpr int blocks = 100000, most = 16;
+  const ModuleList modules;
+  Rack rack;
+  rack.sample_rate = 48000.0;
+  rack.modules = {make_module("string", *modules.find("string")), make_module("mix", *modules.find("mixer"))};
+  rack.cables = {{"string.out", "mix.in.0"}};
+  std::string before = "mix";
+  for (const char* type : {"delay", "chorus", "flanger", "comb", "all_pass", "echo", "reverb"}) {
+    rack.modules.push_back(make_module(type, *modules.find(type)));
+    rack.cables.push_back({before + ".out", std::string(type) + ".in"});
+    before = type;
+  }
+  rack.cables.push_back({"echo.out", "mix.in.1"});
+  find_parameter(rack, "mix.level.1").value = 0.005;
+  rack.outputs = {"reverb.left", "reverb.right"};
+  Stream stream = stream_of(rack, 2);
+  stream.prepare(48000.0, 256);
+  std::vector<float> gate(256);
+  std::vector<std::vector<float>> audio(4, std::vector<float>(256));
+  const float* inputs[] = {gate.data(), nullptr};
+  float* outputs[] = {audio[0].data(), audio[1].data(), audio[2].data(), audio[3].data()};
+  const int time = stream.parameter("delay.time");
+  long failures = 0;
+  const Counts counts = counted([&] {
+    Random random{5};
+    for (int block = 0; block < blocks; ++block) {
+      const int frames = static_cast<int>(random() % (block % 1000 == 0 ? 257 : most));
+      for (int n = 0; n < frames; ++n) gate[static_cast<std::size_t>(n)] = block / 64 % 2 == 0 ? 1.0f : 0.0f;
+      if (block % 50 == 0) stream.set(time, 0.003 + 0.001 * (random() % 500));
+      if (block % 1500 == 0) stream.schedule({.kind = StreamEvent::Kind::restart, .row = 1});
+      failures += stream.process(inputs, outputs, frames) != StreamStatus::ok;
+    }
+  });
+  CHECK(failures == 0);
+  CHECK(counts.allocations == 0);
+  CHECK(counts.locks == 0);
+  CHECK(counts.system_calls == 0);
+}
+
+TEST_CASE(
     "the C interface's calls on the audio thread allocate nothing, lock nothing and make no system call") {
   rg_patch patch{};
   rg_stream stream{}, closed{};

@@ -12,6 +12,7 @@
 #include <retrograd/modules/fm_operator.hpp>
 #include <retrograd/modules/mixer.hpp>
 #include <retrograd/modules/oscillator.hpp>
+#include <retrograd/modules/reverb.hpp>
 #include <retrograd/modules/string.hpp>
 #include <retrograd/modules/sum.hpp>
 #include <retrograd/modules/vca.hpp>
@@ -25,6 +26,7 @@ inline constexpr ModuleType all_modules[] = {
     type_of<ConstantModule>(),   type_of<VoicesModule>(),     type_of<DelayModule>(),
     type_of<EchoModule>(),       type_of<CombModule>(),       type_of<AllPassModule>(),
     type_of<ChorusModule>(),     type_of<FlangerModule>(),    type_of<StringModule>(),
+    type_of<ReverbModule>(),
 };
 
 }  // namespace retrograd

@@ -46,6 +46,7 @@ struct LinearRecurrence : Causal<Inputs> {
   static_assert(States >= 1 && States <= 4,
                 "a linear recurrence has one to four states; more are a cascade of nodes");
   static constexpr int states = States;
+  static constexpr int least_part = math::block;
 
   struct State {
     double s[States] = {};

@@ -88,6 +88,7 @@ struct Pointwise : NodeDefaults {
 /// Keeps a state from sample to sample; see nodes/tile.hpp for the two forms.
 template <int Inputs>
 struct Causal : NodeDefaults {
+  static constexpr int least_part = 128;  ///< of one that is written tile by tile: see NodeType
   static constexpr NodeKind kind = NodeKind::causal;
   static constexpr int inputs = Inputs;
 };
@@ -111,6 +112,15 @@ constexpr auto own_domains_of() -> std::span<const InputDomain> (*)(const void*)
     return [](const void* node) { return static_cast<const N*>(node)->own_domains(); };
   else
     return nullptr;
+}
+
+// Written sample by sample, a causal node can go one at a time.
+template <class N>
+constexpr int least_part_of() {
+  if constexpr (N::kind == NodeKind::causal && requires { typename N::State; })
+    return N::least_part;
+  else
+    return 1;
 }
 
 template <class N>
@@ -137,6 +147,7 @@ inline constexpr NodeType node_type{N::name,
                                     N::fusion_place,
                                     N::matrix_inputs,
                                     reach_of<N>(),
+                                    least_part_of<N>(),
                                     own_domains_of<N>()};
 
 /// Records a pointwise node, one Var for each of its inputs, which broadcast as in NumPy.

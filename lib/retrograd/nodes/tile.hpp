@@ -104,11 +104,12 @@ struct Tile {
   static constexpr int max_inputs = most_inputs;
   static constexpr int max_samples = 1024;
 
-  std::int64_t start = 0;  ///< of the tile in the signal, a multiple of 128
-  int count = 0;           ///< samples in the tile; slots hold the next multiple of 16
-  bool is_last = false;    ///< the row ends with this tile
-  Real* y = nullptr;       ///< forward only
-  Input<Real> gy;          ///< adjoint only
+  std::int64_t start =
+      0;  ///< of the tile in the signal, a multiple of 128; in a short loop of the node's `least_part`
+  int count = 0;         ///< samples in the tile; slots hold the next multiple of 16
+  bool is_last = false;  ///< the row ends with this tile
+  Real* y = nullptr;     ///< forward only
+  Input<Real> gy;        ///< adjoint only
   Input<Real> x[max_inputs];
   Target<Real> gx[max_inputs];  ///< adjoint only
   void* latched = nullptr;      ///< the node's Latched, in a stream: as State; elsewhere inputs never change

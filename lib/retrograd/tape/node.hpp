@@ -82,6 +82,9 @@ struct NodeType {
   /// Causal, with the node's own fields: how far back it reads its first input. Such a node keeps no state. Null: a node
   /// reads no sample but the one at hand.
   Reach (*reach)(const void* data) = nullptr;
+  /// Causal, with a state: how few samples it can go at a time, in a loop that is shorter than a tile; more are multiples
+  /// of 16.
+  int least_part = 1;
   /// In place of `input_domains`, where they depend on the node's own fields.
   std::span<const InputDomain> (*own_domains)(const void* data) = nullptr;
 };

@@ -69,13 +69,15 @@ void number_loops(Plan& plan) {
     Plan::Loop& of = plan.loops[static_cast<Index>(loop)];
     of.least = std::min(of.least, reach.least);
   }
-  for (const PlanNode& node : plan.nodes)
-    if (node.loop >= 0 && node.type->keeps_state)
-      if (const std::int64_t least = plan.loops[static_cast<Index>(node.loop)].least; least < smallest_tile)
-        raise<TapeError>("[play] a loop of " + std::to_string(least) + " samples passes through '" +
-                         node.type->name + "' of shape " + to_string(node.shape) +
-                         ", which keeps a state; in a loop shorter than " + std::to_string(smallest_tile) +
-                         " samples are delays and nodes without a state");
+  for (Index n = 0; n < count; ++n) {
+    const PlanNode& node = plan.nodes[n];
+    const int samples = plan.samples_at_a_time(static_cast<int>(n));
+    if (samples == 0 || !node.type->keeps_state || samples >= node.type->least_part) continue;
+    raise<TapeError>("[play] a loop of " + std::to_string(plan.loops[static_cast<Index>(node.loop)].least) +
+                     " samples passes through '" + node.type->name + "' of shape " + to_string(node.shape) +
+                     ", which goes " + std::to_string(node.type->least_part) +
+                     " samples at a time: every delay in the loop must be as long");
+  }
 }
 
 // Puts nodes behind their inputs again, those of a loop together and in the order they had.

@@ -371,7 +371,11 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
       if (to_visit.size() > waiting) continue;
       to_visit.pop_back();
       is_there[at(next)] = 1;
-      builder.emit(builder.forward_step(next));
+      // A state is moved, and kept, where its adjoint begins.
+      if (node.type->keeps_state)
+        emit(next, builder.forward_step(next));
+      else
+        builder.emit(builder.forward_step(next));
     }
   };
 
@@ -416,10 +420,11 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
     const int loop = plan.nodes[at(*last)].loop;
     for (auto n = last; n != nodes.rend() && plan.nodes[at(*n)].loop == loop; ++n) {
       if (!reached[at(*n)]) continue;
-      if (plan.samples_at_a_time(*n) > 0)
-        for_each_read(*n, [&](int v, bool is_read, std::size_t) {
-          if (is_read) recompute(v);
-        });
+      if (plan.samples_at_a_time(*n) == 0) continue;
+      if (plan.nodes[at(*n)].type->keeps_state) recompute(*n);
+      for_each_read(*n, [&](int v, bool is_read, std::size_t) {
+        if (is_read) recompute(v);
+      });
     }
     for (auto n = last; n != nodes.rend() && plan.nodes[at(*n)].loop == loop; ++n) {
       const PlanNode& node = plan.nodes[at(*n)];
@@ -505,7 +510,8 @@ TileProgram backward_program(const Plan& plan, int stage, bool joins_fusions,
       if (!is_output && builder.reads_history(*n, i)) {
         // Of whose samples the slope of another input is made, if of anything.
         if (takes_adjoint(node, 1)) place = builder.input(*n, i);
-      } else if (is_read && is_in_parts && !plan.nodes[at(v)].signal && node.type->reach == nullptr) {
+      } else if (is_read && is_in_parts && !plan.nodes[at(v)].signal &&
+                 node.type->kind == NodeKind::pointwise) {
         place = {OperandPlace::spread, v};
       }
       is_output = false;

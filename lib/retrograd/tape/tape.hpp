@@ -84,10 +84,10 @@ class Tape {
   ///     Var y = x + 0.5 * delay(loop.value, 0.25, {.longest = 1.0});
   ///     tape.close(loop, y);
   ///
-  /// Loops of 128 samples and more run as fast as what they are made of; shorter ones run in parts of a tile, and below
-  /// 16 samples nearly sample by sample. DomainError where `least_samples` is less than 1, ShapeError where
-  /// `shape` is no signal's. What reads loop.value and is no delay is a TapeError; so is a play of a loop that was not
-  /// closed, and one through a node that is neither pointwise nor causal.
+  /// Loops of 128 samples and more run as fast as what they are made of; shorter ones run in parts of a tile, of blocks of
+  /// 16 or, below that, of the loop's length. DomainError where `least_samples` is less than 1, ShapeError where `shape` is
+  /// no signal's. What reads loop.value and is no delay is a TapeError; so is a play of a loop that was not closed, and of
+  /// one through a node that is neither pointwise nor causal, or that has a state and goes more samples at a time.
   Feedback feedback(const Shape& shape, std::int64_t least_samples);
   /// Says what the loop's value is. Once; `y` has the loop's shape.
   void close(const Feedback& loop, Var y);

@@ -2,6 +2,7 @@
 #include <retrograd/backends/cpu/tile_program.hpp>
 
 #include <algorithm>
+#include <cstring>
 
 namespace retrograd::cpu {
 
@@ -11,7 +12,10 @@ template <class Real>
 typename BoundProgram<Real>::Parts BoundProgram<Real>::find_parts(std::size_t first) const {
   Parts parts;
   parts.first = parts.last = first;
-  while (parts.last < steps_.size() && steps_[parts.last].loop == steps_[first].loop) ++parts.last;
+  const auto goes_along = [&](const Step& step) {
+    return step.loop == steps_[first].loop && step.is_forward == steps_[first].is_forward;
+  };
+  while (parts.last < steps_.size() && goes_along(steps_[parts.last])) ++parts.last;
   parts.samples = program_.steps[first].samples_at_a_time;
 
   std::vector<char> is_seen(bindings_.size(), 0), is_written(bindings_.size(), 0),
@@ -26,7 +30,7 @@ typename BoundProgram<Real>::Parts BoundProgram<Real>::find_parts(std::size_t fi
       return step.modes.size() == 0 ? i == 0 : i >= targets && step.modes[i - targets] != AdjointMode::none;
     };
     const auto reads = [&](std::size_t i) {
-      return !writes(i) || (!step.modes.size() == 0 && step.modes[i - targets] == AdjointMode::accumulate);
+      return !writes(i) || (step.modes.size() != 0 && step.modes[i - targets] == AdjointMode::accumulate);
     };
     for (const bool is_read : {true, false})
       for (std::size_t i = 0; i < step.operands.size(); ++i) {
@@ -66,7 +70,7 @@ void BoundProgram<Real>::run_parts(Workspace& workspace, const Parts& parts, std
   const bool is_forward = steps_[parts.first].is_forward;
   const int number = (count + parts.samples - 1) / parts.samples;
   for (int i = 0; i < number; ++i) {
-    const int first = (is_forward ? i : number - 1 - i) * parts.samples,
+    const int part = is_forward ? i : number - 1 - i, first = part * parts.samples,
               samples = std::min(parts.samples, count - first);
     for (const std::size_t o : are_blocks ? parts.moved : parts.loaded) {
       if (of_tile[o].step == 0) continue;
@@ -76,9 +80,19 @@ void BoundProgram<Real>::run_parts(Workspace& workspace, const Parts& parts, std
         std::copy_n(in_tile(o, first), samples, static_cast<Real*>(of_part[o].data));
     }
     for (std::size_t s = parts.first; s < parts.last; ++s) {
-      TileCall call = call_of(workspace, steps_[s], start + first, samples, states, history_begin);
+      const Step& step = steps_[s];
+      TileCall call = call_of(workspace, step, start + first, samples, states, history_begin);
       call.operands = of_part;
-      steps_[s].kernel(call);
+      if (step.state >= 0 &&
+          is_backwards_) {  // forwards the states at the part's start are kept for its adjoint
+        std::byte* kept = workspace.memory_.data() + part_states_at_ +
+                          static_cast<std::size_t>(part) * states_bytes_ + step.state;
+        if (is_forward)
+          std::memcpy(kept, call.state, step.state_bytes);
+        else
+          call.state = kept;
+      }
+      step.kernel(call);
     }
     if (are_blocks) continue;
     for (const std::size_t o : parts.stored)

@@ -180,12 +180,17 @@ BoundProgram<Real>::BoundProgram(TileProgram program, const Plan& plan, int stag
     for (std::size_t i = targets; i < (is_forward ? 1 : step.operands.size()); ++i)
       bindings_[static_cast<std::size_t>(step.operands[i])].is_written = true;
     bound.loop = step.loop;
+    if (bound.state >= 0) bound.state_bytes = find_kernels(*node.type).of(element_type_of<Real>).state_bytes;
     steps_.push_back(bound);
   }
   for (std::size_t s = 0; s < steps_.size(); ++s)
-    if (steps_[s].loop >= 0 && (s == 0 || steps_[s - 1].loop != steps_[s].loop))
-      parts_.push_back(find_parts(s));
+    if (steps_[s].loop >= 0 && (parts_.empty() || s >= parts_.back().last)) parts_.push_back(find_parts(s));
   if (!parts_.empty()) {
+    int least = tile;
+    for (const Parts& parts : parts_) least = std::min(least, parts.samples);
+    states_bytes_ = states.bytes;
+    if (is_backwards_)
+      part_states_at_ = layout_.take(static_cast<std::size_t>((tile + least - 1) / least) * states.bytes);
     parts_at_ = layout_.take(bindings_.size() * sizeof(Operand));
     lanes_at_ = layout_.take(bindings_.size() * math::block * sizeof(Real));
   }

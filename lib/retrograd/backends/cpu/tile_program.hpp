@@ -141,6 +141,7 @@ class BoundProgram {
     std::ptrdiff_t state, latched, carry;
     int reduction;
     bool is_forward;
+    std::size_t state_bytes = 0;
     int loop = -1;  ///< it runs in parts of the tile with the steps beside it of the same
   };
   // Steps first to last - 1, which run for some samples of the tile and then for the next.
@@ -194,7 +195,7 @@ class BoundProgram {
   Layout layout_;
   std::size_t constants_ = 0;
   int tile_;
-  std::size_t parts_at_ = 0, lanes_at_ = 0;
+  std::size_t parts_at_ = 0, lanes_at_ = 0, part_states_at_ = 0, states_bytes_ = 0;
   std::size_t operands_at_, zeros_at_, states_at_, sums_at_, reductions_at_, reduction_sums_at_, sum_tiles_,
       reductions_;
   std::vector<std::optional<std::size_t>> tile_sums_at_;  // of the row sums that have them

@@ -184,7 +184,8 @@ class TiledStage final : public StageRunner {
       }
       row_totals.resize(sum_rows.size() * row_count);
       work.resize(row_count);
-      const std::size_t count = row_adjoints.empty() ? stage.workspaces_.size() : row_count;
+      const std::size_t count =
+          row_adjoints.empty() ? static_cast<std::size_t>(stage.context_.executor.workers()) : row_count;
       for (std::size_t i = 0; i < count; ++i) workspaces.push_back(bound.make_workspace());
       if (!stage.has_threads_to_spare() || stage.groups() < 2 || !row_adjoints.empty() ||
           !bound.groups_are_independent())
