@@ -229,9 +229,12 @@ TEST_CASE("an output that is part of an input is what was played, whatever is se
   Tensor values(Shape{2, 100});
   values.fill(1.0);
   const Var x = tape.input("x", values), y = slice(x, 0, 1, 2), z = slice(x, 0, 0, 1) * 2.0;
-  tape.play({y, z});
+  const Var inner = slice(slice(x, 0, 0, 2), 0, 0, 1), again = slice(inner, 1, 10, 20);
+  tape.play({y, z, inner, again});
   values.fill(3.0);
   tape.set(x, values);
+  CHECK(tape.value(inner).at(5) == 1.0);
+  CHECK(tape.value(again).at(5) == 1.0);
   CHECK(tape.value(y).at(50) == 1.0);
   CHECK(tape.value(z).at(50) == 2.0);
   tape.play({y, z});

@@ -74,10 +74,15 @@ class ViewFinder {
  private:
   PlanNode& at(int n) { return nodes_[static_cast<std::size_t>(n)]; }
 
+  int memory_of(int n) {
+    while (at(n).value_in.of >= 0) n = at(n).value_in.of;
+    return n;
+  }
+
   // The value of `n` is a part of its input's. What is set later is no longer what was played: the caller gets a copy.
   void cut(int n, const RunOfRows& run) {
     const int x = at(n).inputs[0];
-    if (at(x).type->kind == NodeKind::leaf && at(n).wanted) return;
+    if (at(n).wanted && at(memory_of(x)).type->kind == NodeKind::leaf) return;
     at(n).value_in = {x, run.from};
     is_cut_[static_cast<std::size_t>(n)] = 1;
     if (at(n).trainable && at(x).type->kind != NodeKind::leaf) parts_.push_back({x, run.from, run.count, n});
