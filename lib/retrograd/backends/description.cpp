@@ -40,7 +40,7 @@ std::string describe(const Plan& plan, ElementType type, std::span<const std::un
     for (const int n : stage.nodes) {
       const PlanNode& node = plan.nodes[static_cast<std::size_t>(n)];
       nodes.emplace_back(node.type->name);
-      if (!node.stored) continue;
+      if (!node.stored || node.value_in.of >= 0) continue;
       stored.push_back(node.type->name + (" " + to_string(node.shape)));
       bytes +=
           static_cast<std::size_t>(node.shape.elements()) * bytes_of(node.signal ? type : ElementType::f64);

@@ -78,6 +78,7 @@ Plan reachable_nodes(const Graph& graph, std::span<const int> outputs) {
     node.data = recorded.data.get();
     node.shape = recorded.shape;
     node.signal = recorded.signal;
+    node.wanted = recorded.kept;
     node.stored = recorded.kept || recorded.leaf >= 0 || !recorded.signal;
     node.trainable = recorded.leaf >= 0 && !graph.leaves[static_cast<std::size_t>(recorded.leaf)].frozen;
     node.id = static_cast<int>(id);
@@ -104,7 +105,8 @@ Plan reachable_nodes(const Graph& graph, std::span<const int> outputs) {
     const int index = plan.index_of[static_cast<std::size_t>(id)];
     if (index < 0)
       raise<TapeError>("[play] a loop's value is what it was closed with; name that as an output");
-    plan.nodes[static_cast<std::size_t>(index)].stored = true;
+    PlanNode& node = plan.nodes[static_cast<std::size_t>(index)];
+    node.stored = node.wanted = true;
   }
   return plan;
 }

@@ -18,6 +18,13 @@ namespace retrograd {
 
 struct Graph;
 
+/// Where the elements of a stored signal are, or those of its adjoint, if they lie among another's.
+struct View {
+  int of = -1;          ///< the node whose memory it is; -1: the signal has its own
+  std::int64_t at = 0;  ///< which element there is its first
+  bool operator==(const View&) const = default;
+};
+
 /// A node as a plan sees it. Indices are positions in Plan::nodes, which is in recording order.
 struct PlanNode {
   const NodeType* type = nullptr;
@@ -26,11 +33,13 @@ struct PlanNode {
   Shape shape;
   bool signal = false;  ///< varies over time: element type of the tape; otherwise f64
   bool stored = false;  ///< kept at full length (or, constant over time, as numbers) rather than in scratch
-  bool trainable = false;  ///< gradients flow through or to it
-  int id = -1;             ///< of the recorded node
-  int leaf = -1;           ///< which of the graph's leaves it is
-  int stage = -1;          ///< leaves have none
-  int loop = -1;           ///< in Plan::loops: it reads what it is read by
+  bool wanted = false;  ///< by the caller: an output, or kept
+  bool trainable = false;     ///< gradients flow through or to it
+  int id = -1;                ///< of the recorded node
+  int leaf = -1;              ///< which of the graph's leaves it is
+  int stage = -1;             ///< leaves have none
+  int loop = -1;              ///< in Plan::loops: it reads what it is read by
+  View value_in, adjoint_in;  ///< where a backend has values share memory
 };
 
 /// The shortest tile: what sums over time, and their lanes, are made of.
@@ -58,6 +67,8 @@ struct Plan {
     std::int64_t least;
   };
   std::vector<Loop> loops;
+  /// Nodes whose adjoint is, part by part, that of views of them; of what no view reads it is zero.
+  std::vector<int> adjoints_in_parts;
 
   Plan() = default;
   Plan(Plan&&) = default;

@@ -3,6 +3,7 @@
 #include <retrograd/backends/cpu/cpu_plan.hpp>
 #include <retrograd/backends/cpu/stage.hpp>
 #include <retrograd/backends/cpu/storage.hpp>
+#include <retrograd/backends/cpu/views.hpp>
 #include <retrograd/backends/description.hpp>
 #include <retrograd/backends/prepared_stages.hpp>
 #include <retrograd/math/floating_point.hpp>
@@ -36,7 +37,7 @@ class CpuPlan final : public CompiledPlan {
  public:
   CpuPlan(Graph& graph, Plan plan, const TapeOptions& options)
       : graph_(graph),
-        plan_(std::move(plan)),
+        plan_(with_views(std::move(plan))),
         storage_(graph, plan_, options.type),
         type_(options.type),
         checks_(computed_inputs(plan_)),
@@ -57,6 +58,8 @@ class CpuPlan final : public CompiledPlan {
   void rewind(int y, const TensorView* seed) override {
     const math::DefaultFloatingPoint environment;
     const PreparedRewind& rewind = rewind_from(y);
+    for (const int node : plan_.adjoints_in_parts)
+      if (storage_.has_adjoint(node)) storage_.adjoint(node).fill(0.0);
     // First: the seed may be a gradient, and those are overwritten from here on.
     const LentAdjoint lent = start_from(y, seed);
     for (const int node : rewind.to_zero) storage_.adjoint(node).fill(0.0);

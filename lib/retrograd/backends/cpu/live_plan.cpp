@@ -185,7 +185,7 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
   float* adjoint(int id) override { return storage_.adjoint(static_cast<int>(index(id))).as<float>().data(); }
 
   void rewind() override {
-    for (Tensor* adjoint : to_zero_) adjoint->fill(0.0);
+    for (const StoredAdjoint& adjoint : to_zero_) adjoint.fill(0.0);
     evaluate(position_);
     for_each_played(
         [](const float* played, float* kept, std::int64_t count) { std::copy_n(played, count, kept); });
@@ -307,7 +307,7 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
       const PlanNode& node = plan_.nodes[n];
       if (node.type->kind == NodeKind::leaf && node.trainable) storage_.adjoint(at);
       const bool is_seed = std::ranges::find(outputs, node.id) != outputs.end();
-      if (storage_.has_adjoint(at) && !is_seed) to_zero_.push_back(&storage_.adjoint(at));
+      if (storage_.has_adjoint(at) && !is_seed) to_zero_.push_back(storage_.adjoint(at));
     }
     std::int64_t rows = 0;
     for (const Signal& signal : signals_) rows += signal.rows;
@@ -339,7 +339,7 @@ class CpuLivePlan final : public LivePlan, public ConstantsAt {
   std::vector<std::size_t> group_of_stage_;
   std::vector<const LiveStage*> stage_of_;  // by node: see Signal
   std::vector<int> prepared_;
-  std::vector<Tensor*> to_zero_;
+  std::vector<StoredAdjoint> to_zero_;
   std::vector<float> kept_;
 };
 

@@ -26,5 +26,7 @@ struct StageContext {
 std::unique_ptr<StageRunner> make_tiled_stage(const StageContext& context, int stage);
 std::unique_ptr<StageRunner> make_constant_stage(const StageContext& context, int stage);
 std::unique_ptr<StageRunner> make_whole_stage(const StageContext& context, int stage);
+/// Of a node that runs_of_rows() knows.
+std::unique_ptr<StageRunner> make_view_stage(const StageContext& context, int stage);
 
 }  // namespace retrograd::cpu

@@ -1,8 +1,10 @@
 // A whole node: its inputs and output at full length.
 #include <retrograd/backends/cpu/kernels.hpp>
 #include <retrograd/backends/cpu/stage.hpp>
+#include <retrograd/backends/cpu/views.hpp>
 
 #include <algorithm>
+#include <optional>
 
 namespace retrograd::cpu {
 
@@ -34,14 +36,14 @@ class WholeStage final : public StageRunner {
   int prepare_rewind(std::vector<bool>& has_adjoint) override {
     Rewind rewind;
     if (has_adjoint[static_cast<std::size_t>(index_)] && node_.trainable) {
-      rewind.gy = &context_.storage.adjoint(index_);
+      rewind.gy = context_.storage.adjoint(index_);
       for (std::size_t i = 0; i < node_.inputs.size(); ++i) {
         const int input = node_.inputs[i];
         MutableView target;
         if (node_.type->has_adjoint(i) && context_.plan.nodes[static_cast<std::size_t>(input)].trainable) {
-          Tensor& adjoint = context_.storage.adjoint(input);
+          const StoredAdjoint adjoint = context_.storage.adjoint(input);
           target = {adjoint.data(), adjoint.shape(), adjoint.type()};
-          if (!has_adjoint[static_cast<std::size_t>(input)]) rewind.to_zero.push_back(&adjoint);
+          if (!has_adjoint[static_cast<std::size_t>(input)]) rewind.to_zero.push_back(adjoint);
           has_adjoint[static_cast<std::size_t>(input)] = true;
         }
         rewind.gx.push_back(target);
@@ -53,11 +55,11 @@ class WholeStage final : public StageRunner {
 
   void rewind(int prepared) override {
     const Rewind& rewind = rewinds_[static_cast<std::size_t>(prepared)];
-    if (rewind.gy == nullptr) return;
-    for (Tensor* adjoint : rewind.to_zero) adjoint->fill(0.0);
+    if (!rewind.gy) return;
+    for (const StoredAdjoint& adjoint : rewind.to_zero) adjoint.fill(0.0);
     WholeCall adjoint = call();
     adjoint.value = context_.storage.value(index_);
-    adjoint.gy = *rewind.gy;
+    adjoint.gy = rewind.gy->view();
     adjoint.gx = rewind.gx;
     kernels_.whole_adjoint(node_.data, adjoint);
   }
@@ -71,9 +73,9 @@ class WholeStage final : public StageRunner {
 
  private:
   struct Rewind {
-    const Tensor* gy = nullptr;  // null: no adjoint comes here
+    std::optional<StoredAdjoint> gy;  // none: no adjoint comes here
     std::vector<MutableView> gx;
-    std::vector<Tensor*> to_zero;  // adjoints that nothing was added to yet
+    std::vector<StoredAdjoint> to_zero;  // adjoints that nothing was added to yet
   };
 
   WholeCall call() const {
@@ -98,6 +100,10 @@ class WholeStage final : public StageRunner {
 }  // namespace
 
 std::unique_ptr<StageRunner> make_whole_stage(const StageContext& context, int stage) {
+  const Plan& plan = context.plan;
+  if (runs_of_rows(
+          plan, plan.nodes[static_cast<std::size_t>(plan.stages[static_cast<std::size_t>(stage)].nodes[0])]))
+    return make_view_stage(context, stage);
   return std::make_unique<WholeStage>(context, stage);
 }
 
