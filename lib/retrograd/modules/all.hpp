@@ -3,8 +3,13 @@
 
 #include <retrograd/modules/adsr.hpp>
 #include <retrograd/modules/constant.hpp>
+#include <retrograd/modules/equaliser.hpp>
+#include <retrograd/modules/filter.hpp>
 #include <retrograd/modules/fm_operator.hpp>
+#include <retrograd/modules/formant.hpp>
+#include <retrograd/modules/ladder.hpp>
 #include <retrograd/modules/mixer.hpp>
+#include <retrograd/modules/one_pole.hpp>
 #include <retrograd/modules/oscillator.hpp>
 #include <retrograd/modules/sum.hpp>
 #include <retrograd/modules/vca.hpp>
@@ -15,7 +20,9 @@ namespace retrograd {
 inline constexpr ModuleType all_modules[] = {
     type_of<OscillatorModule>(), type_of<FMOperatorModule>(), type_of<AdsrModule>(),
     type_of<VcaModule>(),        type_of<MixerModule>(),      type_of<SumModule>(),
-    type_of<ConstantModule>(),   type_of<VoicesModule>(),
+    type_of<ConstantModule>(),   type_of<VoicesModule>(),     type_of<FilterModule>(),
+    type_of<OnePoleModule>(),    type_of<EqualiserModule>(),  type_of<FormantModule>(),
+    type_of<LadderModule>(),
 };
 
 }  // namespace retrograd
