@@ -70,7 +70,7 @@ RETROGRAD_INLINE T held(T resonance) {
 }
 template <class T>
 RETROGRAD_INLINE T slope_of_held(T resonance, T slope) {
-  return math::select((resonance >= T(0.0)) & (resonance <= T(1.0)), slope, T(0.0));
+  return math::select(held(resonance) == resonance, slope, T(0.0));
 }
 
 }  // namespace ladder_detail
