@@ -208,3 +208,132 @@ TEST_CASE("constant: a number, to which cables add") {
 TEST_CASE("voices: of one note, what comes in") {
   check(Bench("voices").plug(0, "in").plug(1, "in"), [](int n) { return source(0, n) + source(1, n); });
 }
+
+namespace {
+
+// A state-variable filter sample by sample: g and k from the cutoff and the damping, y = m0 x + m1 v1 + m2 v2.
+struct Mix {
+  double m0, m1, m2;
+};
+Formula state_variable_loop(const Formula& x, const Formula& cutoff, const Formula& k,
+                            const std::function<Mix(double)>& mix_of) {
+  Samples samples;
+  double s1 = 0.0, s2 = 0.0;
+  for (int n = 0; n < length; ++n) {
+    const double g = std::tan(std::numbers::pi * std::min(cutoff(n) / rate, 0.49)), damping = k(n);
+    const double v1 = (s1 + g * (x(n) - s2)) / (1.0 + g * (g + damping)), v2 = s2 + g * v1;
+    const Mix mix = mix_of(damping);
+    s1 = 2.0 * v1 - s1;
+    s2 = 2.0 * v2 - s2;
+    samples.push_back(mix.m0 * x(n) + mix.m1 * v1 + mix.m2 * v2);
+  }
+  return [samples](int n) { return samples[static_cast<std::size_t>(n)]; };
+}
+Mix low_pass(double) { return {0.0, 0.0, 1.0}; }
+Formula first_source() {
+  return [](int n) { return source(0, n); };
+}
+
+}  // namespace
+
+TEST_CASE("filter: of second order, its cutoff moved by octaves and its resonance a damping of 2 - 1.98 r") {
+  check(Bench("filter").plug(0, "in").set("cutoff", 700.0).set("resonance", 0.6),
+        state_variable_loop(first_source(), number(700.0), number(2.0 - 1.98 * 0.6), low_pass));
+  check(Bench("filter").plug(0, "in").plug(1, "cutoff", 1.5).plug(2, "resonance", 0.2).set("resonance", 0.5),
+        state_variable_loop(
+            first_source(), [](int n) { return 1000.0 * std::exp2(1.5 * source(1, n)); },
+            [](int n) { return 2.0 - 1.98 * (0.5 + 0.2 * source(2, n)); }, low_pass));
+  const auto kind = [](std::int64_t number_of_kind, const std::function<Mix(double)>& mix) {
+    check(Bench("filter", {number_of_kind}).plug(0, "in").set("cutoff", 300.0).set("resonance", 0.5),
+          state_variable_loop(first_source(), number(300.0), number(2.0 - 1.98 * 0.5), mix));
+  };
+  kind(1, [](double k) { return Mix{0.0, k, 0.0}; });
+  kind(2, [](double k) { return Mix{1.0, -k, -1.0}; });
+  kind(3, [](double k) { return Mix{1.0, -k, 0.0}; });
+  kind(4, [](double k) { return Mix{1.0, -k, -2.0}; });
+  kind(5, [](double k) { return Mix{1.0, -2.0 * k, 0.0}; });
+}
+
+TEST_CASE("filter: of bell and shelves the gain is in dB") {
+  const double a = std::pow(10.0, 9.0 / 40.0), k = 2.0 - 1.98 * 0.3;
+  const auto bench = [](std::int64_t kind) {
+    return Bench("filter", {kind}).plug(0, "in").set("cutoff", 300.0).set("gain", 9.0);
+  };
+  check(bench(6), state_variable_loop(first_source(), number(300.0), number(k / a), [&](double narrow) {
+          return Mix{1.0, narrow * (a * a - 1.0), 0.0};
+        }));
+  const double g = std::tan(std::numbers::pi * 300.0 / rate);
+  const auto moved = [&](double factor) { return number(std::atan(g * factor) * rate / std::numbers::pi); };
+  check(bench(7), state_variable_loop(first_source(), moved(1.0 / std::sqrt(a)), number(k), [&](double) {
+          return Mix{1.0, k * (a - 1.0), a * a - 1.0};
+        }));
+  check(bench(8), state_variable_loop(first_source(), moved(std::sqrt(a)), number(k), [&](double) {
+          return Mix{a * a, k * (1.0 - a) * a, 1.0 - a * a};
+        }));
+}
+
+TEST_CASE("one_pole: of first order, its cutoff moved by octaves") {
+  const auto low = [](const Formula& cutoff, double m0, double m1) {
+    Samples samples;
+    double s = 0.0;
+    for (int n = 0; n < length; ++n) {
+      const double g = std::tan(std::numbers::pi * cutoff(n) / rate), v = (source(0, n) - s) * g / (1.0 + g);
+      samples.push_back(m0 * source(0, n) + m1 * (v + s));
+      s = s + 2.0 * v;
+    }
+    return [samples](int n) { return samples[static_cast<std::size_t>(n)]; };
+  };
+  check(Bench("one_pole").plug(0, "in"), low(number(1000.0), 0.0, 1.0));
+  check(Bench("one_pole", {1}).plug(0, "in").set("cutoff", 200.0), low(number(200.0), 1.0, -1.0));
+  check(Bench("one_pole", {2}).plug(0, "in").set("cutoff", 200.0), low(number(200.0), -1.0, 2.0));
+  check(Bench("one_pole").plug(0, "in").plug(1, "cutoff", 1.0),
+        low([](int n) { return 1000.0 * std::exp2(source(1, n)); }, 0.0, 1.0));
+}
+
+TEST_CASE("equaliser: bells between two shelves; with gains of 0 dB it is not there") {
+  check(Bench("equaliser").plug(0, "in"), first_source());
+  const double a = std::pow(10.0, 6.0 / 40.0), k = 1.0 / 2.0 / a;
+  check(Bench("equaliser", {3}).plug(0, "in").set("frequency.1", 200.0).set("gain.1", 6.0).set("q.1", 2.0),
+        state_variable_loop(first_source(), number(200.0), number(k), [&](double narrow) {
+          return Mix{1.0, narrow * (a * a - 1.0), 0.0};
+        }));
+}
+
+TEST_CASE("formant: band-passes side by side, as wide as they say") {
+  const auto band = [](double hertz, double width) {
+    return state_variable_loop(first_source(), number(hertz), number(width / hertz), [](double k) {
+      return Mix{0.0, k, 0.0};
+    });
+  };
+  const Formula first = band(730.0, 80.0), second = band(1090.0, 45.0);
+  check(Bench("formant", {2}).plug(0, "in").set("width.1", 45.0).set("level.0", 0.5),
+        [=](int n) { return 0.5 * first(n) + 0.56 * second(n); });
+}
+
+TEST_CASE("ladder: four stages, its way back without a delay") {
+  const auto ladder = [](bool saturates) {
+    Samples samples;
+    double s[4] = {};
+    const double g = std::tan(std::numbers::pi * 600.0 / rate), gain = g / (1.0 + g),
+                 k = saturates ? 2.4 : 3.96 * 0.6;
+    for (int n = 0; n < length; ++n) {
+      const auto stages = [&](double in, bool moves) {
+        for (double& state : s) {
+          const double v = (in - state) * gain, out = v + state;
+          if (moves) state = out + v;
+          in = out;
+        }
+        return in;
+      };
+      double low = -100.0, high = 100.0;
+      for (int i = 0; i < 100; ++i) {
+        const double u = 0.5 * (low + high);
+        (u + k * stages(saturates ? std::tanh(u) : u, false) < source(0, n) ? low : high) = u;
+      }
+      samples.push_back(stages(saturates ? std::tanh(low) : low, true));
+    }
+    return [samples](int n) { return samples[static_cast<std::size_t>(n)]; };
+  };
+  check(Bench("ladder").plug(0, "in").set("cutoff", 600.0).set("resonance", 0.6), ladder(false));
+  check(Bench("ladder", {1}).plug(0, "in").set("cutoff", 600.0).set("resonance", 0.6), ladder(true));
+}

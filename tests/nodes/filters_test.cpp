@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <complex>
+#include <cstdlib>
 #include <functional>
 #include <numbers>
 #include <random>
@@ -153,6 +154,12 @@ Complex measured(const Filter& filter, std::vector<Signal> settings, double hert
   return 2.0 * sum / static_cast<double>(length - from);
 }
 double decibels(Complex gain) { return 20.0 * std::log10(std::abs(gain)); }
+
+// Noise, and half a second of silence: one second, or as many as tools/soak/filters asks for.
+std::size_t soak_samples() {
+  const char* seconds = std::getenv("RETROGRAD_SOAK_SECONDS");
+  return 48000 * static_cast<std::size_t>(seconds != nullptr ? std::max(1, std::atoi(seconds)) : 1);
+}
 
 // Of an analog filter that the bilinear transform has at w = tan(pi hertz / rate) / tan(pi cutoff / rate).
 Complex analog(double hertz, double cutoff) {
@@ -309,8 +316,7 @@ TEST_CASE("a blocker takes away what is constant and nothing else") {
 }
 
 TEST_CASE("full noise with every setting jumping at random stays bounded, and falls silent after it") {
-  // Longer: tools/soak/filters.
-  const std::size_t length = 48000, silent = 24000;
+  const std::size_t length = soak_samples(), silent = 24000;
   Signal x = noise(length, 1);
   std::fill(x.begin() + static_cast<std::ptrdiff_t>(length - silent), x.end(), 0.0);
   Signal cutoff = octaves(length, 2, 20.0, 40000.0), q = octaves(length, 3, 0.5, 40.0);

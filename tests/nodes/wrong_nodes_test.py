@@ -40,6 +40,16 @@ def whole(*members, inputs=1):
     return f"struct N : OwnWhole<N, {inputs}> {{ static constexpr const char* name = \"n\";\n" + "\n".join(members) + "\n};\n"
 
 
+def recurrence(*members, states=1, inputs=2):
+    return f"struct N : OwnLinearRecurrence<N, {states}, {inputs}> {{ static constexpr const char* name = \"n\";\n" + "\n".join(members) + "\n};\n"
+
+
+COEFFICIENTS = "template <class T> LinearStep<T, 1> step(T a) const { return {.e = {{-a}}, .b = {a}, .c = {T(1)}, .d = T(0)}; }"
+COEFFICIENTS_BACK = """template <class T>
+std::array<T, 2> step_adjoint(const std::array<T, 1>& gs, const std::array<T, 1>& s, T, T x, T a) const {
+  return {a * gs[0], gs[0] * (x - s[0])};
+}"""
+SOUND_RECURRENCE = recurrence(COEFFICIENTS, COEFFICIENTS_BACK)
 ROWS = "template <class T> void forward(std::span<T> y, std::span<const T> x) const { y[0] = x[0]; }"
 ROWS_BACK = """template <class T>
 void adjoint(std::span<const T> gy, std::span<const T>, std::span<const T>, std::span<T> gx) const { gx[0] = gy[0]; }"""
@@ -97,6 +107,13 @@ WRONG = {
     "an adjoint of a causal node that takes the output": (causal(STATE, STEP, STEP_BACK.replace("T gy, T)", "T gy, T, T)")), "causal(N{}, a)", "the adjoint of the state, the state before the sample"),
     "an adjoint of a causal node of a wrong size": (causal(STATE, STEP, STEP_BACK.replace("array<T, 1>", "array<T, 3>")), "causal(N{}, a)", "one adjoint for each input"),
     "a step that is not const": (causal(STATE, STEP.replace(" const ", " "), STEP_BACK), "causal(N{}, a)", "forward must be const"),
+    "a recurrence on too few inputs": (SOUND_RECURRENCE, "causal(N{}, a)", "recorded on as many inputs as its base says"),
+    "a recurrence of too many states": (recurrence(COEFFICIENTS, COEFFICIENTS_BACK, states=5), "causal(N{}, a, b)", "one to four states"),
+    "no step": (recurrence(COEFFICIENTS_BACK), "causal(N{}, a, b)", "needs a public step"),
+    "a step of double": (recurrence(COEFFICIENTS.replace("template <class T>", "").replace("T, 1", "double, 1").replace("T a", "double a").replace("T(", "double("), COEFFICIENTS_BACK), "causal(N{}, a, b)", "needs a public step"),
+    "no step_adjoint": (recurrence(COEFFICIENTS), "causal(N{}, a, b)", "needs a public step_adjoint"),
+    "a step_adjoint without the state": (recurrence(COEFFICIENTS, COEFFICIENTS_BACK.replace("const std::array<T, 1>& s, ", "").replace(" - s[0]", "")), "causal(N{}, a, b)", "needs a public step_adjoint"),
+    "a step_adjoint of a wrong size": (recurrence(COEFFICIENTS, COEFFICIENTS_BACK.replace("array<T, 2>", "array<T, 1>").replace(", gs[0] * (x - s[0])", "").replace("T x", "T").replace("T, 1>& s", "T, 1>&")), "causal(N{}, a, b)", "one adjoint for each input"),
     "a waveform of two inputs": (SOUND_OF_TWO, "Oscillator<N>()(a)", "a waveform has one input"),
     "a waveform with a state": (SOUND_CAUSAL, "Oscillator<N>()(a)", "a waveform keeps no state"),
     "a waveform without a base": ("struct N {" + FORWARD + ADJOINT + "};", "Oscillator<N>()(a)", "a waveform is a pointwise node"),
@@ -131,6 +148,7 @@ RIGHT = {
     "the sound ones": (SOUND, "pointwise(N{}, a)"),
     "of two inputs": (SOUND_OF_TWO, "pointwise(N{}, a, b)"),
     "causal": (SOUND_CAUSAL, "causal(N{}, a)"),
+    "a recurrence": (SOUND_RECURRENCE, "causal(N{}, a, b)"),
     "a waveform": (SOUND, "Oscillator<N>()(a, b)"),
     "whole": (whole("std::vector<double> table;", ROWS, ROWS_BACK), "whole(N{}, a)"),
     "abbreviated templates": (pointwise("auto forward(auto x) const { return x * x; }", "template <class T> auto adjoint(T gy, T, T x) const { return std::array{gy * (x + x)}; }"), "pointwise(N{}, a)"),

@@ -51,6 +51,23 @@ struct OnePole : rg::OwnCausal<OnePole, 2> {  // y[n] = y[n-1] + c * (x[n] - y[n
 // shown: end
 
 // shown: begin
+struct Resonator : rg::OwnLinearRecurrence<Resonator, 2, 3> {  // two states; the inputs are x, a and b
+  static constexpr const char* name = "resonator";
+  // s1' = s1 + (a - 1) s1 - b s2 + x, s2' = s2 + b s1 + (a - 1) s2, y = s1: a turn and a decay
+  template <class T>
+  rg::LinearStep<T, 2> step(T a, T b) const {
+    return {.e = {{a - T(1), -b}, {b, a - T(1)}}, .b = {T(1), T(0)}, .c = {T(1), T(0)}, .d = T(0)};
+  }
+  // of x, a and b, from the adjoint gs of the state after the sample and the state s before it
+  template <class T>
+  std::array<T, 3> step_adjoint(const std::array<T, 2>& gs, const std::array<T, 2>& s, T, T, T, T) const {
+    return {gs[0], gs[0] * s[0] + gs[1] * s[1], gs[1] * s[0] - gs[0] * s[1]};
+  }
+  static rg::Check check() { return {.inputs = {{-1.0, 1.0}, {0.5, 0.7}, {0.1, 0.6}}}; }
+};
+// shown: end
+
+// shown: begin
 struct Reverse : rg::OwnWhole<Reverse, 1> {
   static constexpr const char* name = "reverse";
   template <class T>
@@ -254,6 +271,7 @@ TEST_CASE("checks of one's own node and of every parameter pass") {
     if (parameter.agreement == rg::Agreement::disagrees) std::puts(parameter.name.c_str());
   // shown: end
   CHECK(node.passed);
+  CHECK(rg::check_own_node<Resonator>().passed);
   for (const rg::ParameterReport& parameter : rg::check_parameters(doubles, loss))
     CHECK(parameter.agreement == rg::Agreement::agrees);
 }

@@ -8,6 +8,7 @@
 #include <retrograd/instrument/instrument.hpp>
 #include <retrograd/nodes/all.hpp>
 #include <retrograd/nodes/oscillator.hpp>
+#include <retrograd/racks/rack_file.hpp>
 #include <retrograd/racks/rack_stream.hpp>
 #include <retrograd/stream/stream.hpp>
 
@@ -255,6 +256,34 @@ TEST_CASE("an instrument's notes and blocks allocate nothing, lock nothing and m
       failures += instrument.sounding() < 0;
     }
     failures += instrument.process(audio.data(), 257) != StreamStatus::bad_block;
+  });
+  CHECK(failures == 0);
+  CHECK(counts.allocations == 0);
+  CHECK(counts.locks == 0);
+  CHECK(counts.system_calls == 0);
+}
+
+TEST_CASE("filters whose settings jump allocate nothing, lock nothing and make no system call") {
+  const Rack rack = load_rack(RETROGRAD_SOURCE_ROOT "/tests/racks/filtered.toml");
+  Stream stream = stream_of(rack, 2, {.gradients = true});
+  stream.prepare(48000.0, 256);
+  std::vector<float> gate(256, 1.0f), seed(256, 1.0f);
+  std::vector<std::vector<float>> audio(2, std::vector<float>(256));
+  const float *inputs[] = {gate.data(), gate.data()}, *seeds[] = {seed.data(), seed.data()};
+  float* outputs[] = {audio[0].data(), audio[1].data()};
+  const int cutoff = stream.parameter("low.cutoff"), resonance = stream.parameter("low.resonance"),
+            formant = stream.parameter("vowel.frequency.1");
+  long failures = 0;
+  const Counts counts = counted([&] {
+    Random random;
+    for (int block = 0; block < 20000; ++block) {
+      const int frames = static_cast<int>(random() % (block % 100 == 0 ? 257 : 40));
+      stream.set(cutoff, 20.0 + random() % 20000);
+      stream.set(resonance, 0.001 * (random() % 1001));
+      stream.set(formant, 100.0 + random() % 4000);
+      failures += stream.process(inputs, outputs, frames) != StreamStatus::ok;
+      if (block % 10 == 0) failures += stream.rewind(seeds) != StreamStatus::ok;
+    }
   });
   CHECK(failures == 0);
   CHECK(counts.allocations == 0);

@@ -103,7 +103,7 @@ inline constexpr int samples = 5000;
 inline constexpr int block_sizes[] = {1, 7, 64, 441, 1024};
 
 // A synth with everything that streams: an FM voice on three rows, an envelope on a computed gate, a pitch
-// that varies over time, one row of modulation for all, a running sum and a user's own filter.
+// that varies over time, one row of modulation for all, a running sum, filters and one of a user's own.
 inline std::vector<Var> record_everything(Tape& tape) {
   const std::int64_t length = *tape.options().length;
   const Var gates = tape.input("gates", Tensor(Shape{3, length}));
@@ -116,7 +116,11 @@ inline std::vector<Var> record_everything(Tape& tape) {
       adsr(sinusoid(tape.constant(3.0), std::nullopt, length) + 0.4,
            {tape.constant(0.01), tape.parameter("decay", 0.1), tape.constant(0.5), tape.constant(0.05)});
   const Var wandering = sinusoid(pitch * wobble, noise * depth);
-  const Var filtered = causal(OnePole{}, voices.audio + wandering * 0.3, tape.parameter("cutoff", 0.2));
+  const Var own = causal(OnePole{}, voices.audio + wandering * 0.3, tape.parameter("cutoff", 0.2));
+  const Var swept = state_variable(own, 1500.0 * (noise * 0.5 + 1.0), tape.parameter("q", 1.2)),
+            steady = biquad(own, biquad_coefficients(FilterKind::high, tape.parameter("edge", 300.0),
+                                                     tape.constant(0.7)));
+  const Var filtered = swept + one_pole_low(steady, pitch);
   const Var drift = cumulative_sum(noise * 1e-3);
   return {filtered, tanh(filtered * drift + depth), wobble};
 }

@@ -8,9 +8,14 @@
 #include <retrograd/modules/constant.hpp>
 #include <retrograd/modules/delay.hpp>
 #include <retrograd/modules/echo.hpp>
+#include <retrograd/modules/equaliser.hpp>
+#include <retrograd/modules/filter.hpp>
 #include <retrograd/modules/flanger.hpp>
 #include <retrograd/modules/fm_operator.hpp>
+#include <retrograd/modules/formant.hpp>
+#include <retrograd/modules/ladder.hpp>
 #include <retrograd/modules/mixer.hpp>
+#include <retrograd/modules/one_pole.hpp>
 #include <retrograd/modules/oscillator.hpp>
 #include <retrograd/modules/reverb.hpp>
 #include <retrograd/modules/string.hpp>
@@ -23,10 +28,11 @@ namespace retrograd {
 inline constexpr ModuleType all_modules[] = {
     type_of<OscillatorModule>(), type_of<FMOperatorModule>(), type_of<AdsrModule>(),
     type_of<VcaModule>(),        type_of<MixerModule>(),      type_of<SumModule>(),
-    type_of<ConstantModule>(),   type_of<VoicesModule>(),     type_of<DelayModule>(),
-    type_of<EchoModule>(),       type_of<CombModule>(),       type_of<AllPassModule>(),
-    type_of<ChorusModule>(),     type_of<FlangerModule>(),    type_of<StringModule>(),
-    type_of<ReverbModule>(),
+    type_of<ConstantModule>(),   type_of<VoicesModule>(),     type_of<FilterModule>(),
+    type_of<OnePoleModule>(),    type_of<LadderModule>(),     type_of<EqualiserModule>(),
+    type_of<FormantModule>(),    type_of<DelayModule>(),      type_of<EchoModule>(),
+    type_of<CombModule>(),       type_of<AllPassModule>(),    type_of<ChorusModule>(),
+    type_of<FlangerModule>(),    type_of<StringModule>(),     type_of<ReverbModule>(),
 };
 
 }  // namespace retrograd

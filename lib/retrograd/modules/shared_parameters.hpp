@@ -1,4 +1,5 @@
-// Parameters that several modules have: the ratio to the note's pitch, a level, the times and the level of an envelope.
+// Parameters that several modules have: the ratio to the note's pitch, a level, the times and the level of an envelope, a
+// filter's cutoff and gain.
 #pragma once
 
 #include <retrograd/modules/module.hpp>
@@ -37,6 +38,43 @@ inline ParameterSpec level(const std::string& name) {
           .when_heard = draw,
           .when_modulating = draw,
           .summary = "linear"};
+}
+
+/// Where a filter begins to work. Cables move it by octaves.
+inline ParameterSpec cutoff(const std::string& name, double usual) {
+  return {.name = name,
+          .unit = Unit::hertz,
+          .domain = positive,
+          .usual = usual,
+          .is_logarithmic = true,
+          .low_shown = 20.0,
+          .high_shown = 20000.0,
+          .when_heard = {.kind = Draw::Kind::logarithmic, .low = 100.0, .high = 8000.0},
+          .when_modulating = {.kind = Draw::Kind::keep},
+          .modulation = Modulation::octaves,
+          .summary = "up to 0.49 of the sample rate"};
+}
+
+/// How much of what it lets through a filter hears again.
+inline ParameterSpec resonance(const char* summary) {
+  return {.name = "resonance",
+          .domain = unit_interval,
+          .usual = 0.3,
+          .when_heard = {.kind = Draw::Kind::uniform, .low = 0.0, .high = 0.8},
+          .when_modulating = {.kind = Draw::Kind::keep},
+          .summary = summary};
+}
+
+/// What a filter adds to a band, in dB.
+inline ParameterSpec gain(const std::string& name) {
+  return {.name = name,
+          .unit = Unit::decibels,
+          .usual = 6.0,
+          .low_shown = -24.0,
+          .high_shown = 24.0,
+          .when_heard = {.kind = Draw::Kind::uniform, .low = -12.0, .high = 12.0},
+          .when_modulating = {.kind = Draw::Kind::keep},
+          .summary = "of the band"};
 }
 
 /// Attack, decay, sustain and release, their names behind `prefix`. A fit draws attacks of up to 30 ms at least, so that

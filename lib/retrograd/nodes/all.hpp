@@ -16,6 +16,7 @@
 #include <retrograd/nodes/divide.hpp>
 #include <retrograd/nodes/exp.hpp>
 #include <retrograd/nodes/filter_settings.hpp>
+#include <retrograd/nodes/ladder.hpp>
 #include <retrograd/nodes/less.hpp>
 #include <retrograd/nodes/less_equal.hpp>
 #include <retrograd/nodes/log.hpp>
@@ -67,8 +68,8 @@ using ArithmeticNodes = NodeList<Abs, Add, Clamp, Divide, Less, LessEqual, Maxim
                                  Product, Select, Sqrt, Square, StopGradient, Subtract>;
 using FunctionNodes = NodeList<Cos, Damping, Exp, Log, Pow, Prewarp, Sigmoid, Sin, Sinusoid, Softplus, Tanh>;
 using PointwiseNodes = Joined<ArithmeticNodes, FunctionNodes>::type;
-using CausalNodes = NodeList<Adsr, BiquadFilter, CumulativeSum, OnePoleFilter, Oscillation<Sinusoid>, Phase,
-                             StateVariableFilter>;
+using CausalNodes = NodeList<Adsr, BiquadFilter, CumulativeSum, LadderFilter, OnePoleFilter,
+                             Oscillation<Sinusoid>, Phase, SaturatingLadder, StateVariableFilter>;
 using HistoryNodes = NodeList<CubicDelay, Delay>;
 using Reductions = NodeList<MaximumOverTime, SumOverTime>;
 using NodesOverRows = NodeList<Mix>;

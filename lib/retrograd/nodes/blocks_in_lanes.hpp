@@ -4,123 +4,13 @@
 // Sample j of block l of a group is at j * lanes + l: what lies one after the other in a tile is transposed on the way in and out.
 #pragma once
 
-#include <retrograd/nodes/tile.hpp>
+#include <retrograd/nodes/recurrence_step.hpp>
 
 #include <cstring>
 
 namespace retrograd {
 
-/// One sample of a linear recurrence: s' = s + e s + b x, y = c s + d x.
-template <class T, int States>
-struct LinearStep {
-  T e[States][States];
-  T b[States];
-  T c[States];
-  T d;
-};
-
 namespace linear {
-
-template <class T, int States>
-using Vector = std::array<T, static_cast<std::size_t>(States)>;
-
-template <int Count, class Run>
-RETROGRAD_INLINE void for_each(const Run& run) {
-  math::unrolled(std::integral_constant<int, Count>(),
-                 [&](int i) RETROGRAD_INLINE_LAMBDA { run(static_cast<std::size_t>(i)); });
-}
-
-/// a(0) s[0] + a(1) s[1] + ... + last, fused from the last to the first.
-template <class T, std::size_t States, class Factors>
-RETROGRAD_INLINE T dot(const Factors& a, const std::array<T, States>& s, T last) {
-  for_each<static_cast<int>(States)>([&](std::size_t i) RETROGRAD_INLINE_LAMBDA {
-    const std::size_t k = States - 1 - i;
-    last = math::fma(a(k), s[k], last);
-  });
-  return last;
-}
-
-template <class T, int States>
-RETROGRAD_INLINE T output(const LinearStep<T, States>& step, const Vector<T, States>& s, T x) {
-  return dot([&](std::size_t k) RETROGRAD_INLINE_LAMBDA { return step.c[k]; }, s, step.d * x);
-}
-
-/// The state before a sample becomes that after it.
-template <class T, int States>
-RETROGRAD_INLINE void move(const LinearStep<T, States>& step, Vector<T, States>& s, T x) {
-  const Vector<T, States> before = s;
-  for_each<States>([&](std::size_t i) RETROGRAD_INLINE_LAMBDA {
-    s[i] = before[i] +
-           dot([&](std::size_t k) RETROGRAD_INLINE_LAMBDA { return step.e[i][k]; }, before, step.b[i] * x);
-  });
-}
-
-/// The adjoint of the state after a sample becomes that of the state before it.
-template <class T, int States>
-RETROGRAD_INLINE void move_back(const LinearStep<T, States>& step, Vector<T, States>& gs, T gy) {
-  const Vector<T, States> after = gs;
-  for_each<States>([&](std::size_t i) RETROGRAD_INLINE_LAMBDA {
-    gs[i] = after[i] +
-            dot([&](std::size_t k) RETROGRAD_INLINE_LAMBDA { return step.e[k][i]; }, after, step.c[i] * gy);
-  });
-}
-
-/// A state that is no longer worth computing with, and not zero yet.
-template <class T>
-RETROGRAD_INLINE bool is_small(T s) {
-  return math::abs(s) < math::constant<T>(0x1p-100) && s != T(0.0);
-}
-template <class T>
-RETROGRAD_INLINE T flushed(T s) {
-  return math::select(is_small(s), T(0.0), s);
-}
-
-/// What a number of samples do to the state: s + f s + u.
-template <class T, int States>
-struct Map {
-  Vector<T, States> column[States];  // f[i][k] is column[k][i]
-  /// Another sample, without its input.
-  RETROGRAD_INLINE void add(const LinearStep<T, States>& step) {
-    for_each<States>([&](std::size_t k) RETROGRAD_INLINE_LAMBDA {
-      const Vector<T, States> before = column[k];
-      for_each<States>([&](std::size_t i) RETROGRAD_INLINE_LAMBDA {
-        column[k][i] = dot([&](std::size_t n) RETROGRAD_INLINE_LAMBDA { return step.e[i][n]; }, before,
-                           before[i] + step.e[i][k]);
-      });
-    });
-  }
-};
-
-/// The steps of parameters that are all constant over time: one, and one map of a block.
-template <class T, int States>
-struct SteadySteps {
-  static constexpr bool is_steady = true;
-  LinearStep<T, States> step;
-  Map<T, States> map;
-  RETROGRAD_INLINE explicit SteadySteps(const LinearStep<T, States>& of_all)
-      : step(of_all), map(map_of(math::block)) {}
-  RETROGRAD_INLINE Map<T, States> map_of(int samples) const {
-    Map<T, States> part{};
-    for (int j = 0; j < samples; ++j) part.add(step);
-    return part;
-  }
-  template <class Inputs>
-  RETROGRAD_INLINE const LinearStep<T, States>& at(const Inputs&, int, int) const {
-    return step;
-  }
-};
-/// Of parameters of which some vary: `step_of(inputs, j, l)`.
-template <class StepOf>
-struct VaryingSteps {
-  static constexpr bool is_steady = false;
-  StepOf step_of;
-  template <class Inputs>
-  RETROGRAD_INLINE auto at(const Inputs& x, int j, int l) const {
-    return step_of(x, j, l);
-  }
-};
-template <class StepOf>
-VaryingSteps(StepOf) -> VaryingSteps<StepOf>;
 
 /// 16 * l + j to 16 * j + l, four by four in registers.
 template <class Real>
@@ -183,28 +73,64 @@ struct LaneInput {
   int step = 0;
 };
 
+/// The terms of a sum over time as the lanes of blocks have them: sample j of a block that is the l-th of eight is at 8 * j + l.
+template <class Real>
+struct LaneSum {
+  static constexpr int eight = math::blocks_per_group;
+  alignas(64) Real at[math::sum_lanes];
+
+  RETROGRAD_INLINE void load(const Real* lanes) {
+    for (int j = 0; j < math::block; ++j)
+      for (int l = 0; l < eight; ++l) at[j * eight + l] = lanes[l * math::block + j];
+  }
+  RETROGRAD_INLINE void store(Real* lanes) const {
+    for (int l = 0; l < eight; ++l)
+      for (int j = 0; j < math::block; ++j) lanes[l * math::block + j] = at[j * eight + l];
+  }
+  /// The terms of sixteen blocks, of which those from `blocks` on are absent: each lane's from the last to the first.
+  RETROGRAD_INLINE void add(Real* terms, int blocks) {
+    for (int j = 0; blocks < math::block && j < math::block; ++j)
+      for (int l = blocks; l < math::block; ++l) terms[j * math::block + l] = Real(-0.0);
+    for (int j = 0; j < math::block; ++j) {
+      RETROGRAD_INDEPENDENT_LANES
+      for (int l = 0; l < eight; ++l)
+        at[j * eight + l] =
+            (at[j * eight + l] + terms[j * math::block + eight + l]) + terms[j * math::block + l];
+    }
+  }
+  /// Of one block.
+  RETROGRAD_INLINE void add_block(const Real* terms, int block, int samples) {
+    for (int j = 0; j < samples; ++j) {
+      Real& sum = at[j * eight + block % eight];
+      sum = sum + terms[j];
+    }
+  }
+};
+
 template <class T, int States, int Inputs, int L>
 struct BlockGroup {
   using Real = real_t<T>;
-  static constexpr int chunk = L == 1 ? 1 : 4;  // samples between two visits of memory
+  static constexpr int chunk = L == 1 || States > 2 ? 1 : 4;  // samples between two visits of memory
   static constexpr int size = L * math::block;
   LaneInput<Real> x[Inputs];
-  alignas(64) Real transposed[L == 1 ? 1 : Inputs][size];
   alignas(64) Real f[States][States][L];
   alignas(64) Real u[States][L];
   alignas(64) Real s[States][L];
   alignas(64) Real y[size];
 
-  RETROGRAD_INLINE void read(const Tile<Real>& tile, int first, int blocks) {
-    for (int i = 0; i < Inputs; ++i) x[i] = read(tile.x[i], first, blocks, transposed[L == 1 ? 0 : i]);
+  /// `room`: where input i is kept as lanes, at i * stride. `is_there`: it was read into it before.
+  RETROGRAD_INLINE void read(const Tile<Real>& tile, int first, int blocks, Real* room, int stride,
+                             bool is_there) {
+    for (int i = 0; i < Inputs; ++i) x[i] = read(tile.x[i], first, blocks, room + i * stride, is_there);
   }
   RETROGRAD_INLINE static LaneInput<Real> read(const Input<Real>& input, int first, int blocks,
-                                               Real* transposed) {
+                                               Real* transposed, bool is_there = false) {
     if (input.is_constant()) return {input.data, 0};
     if constexpr (L == 1) {
       return {input.block(first), 1};
     } else {
-      if (blocks == L) {
+      if (is_there) {
+      } else if (blocks == L) {
         linear::transpose(input.block(first), transposed);
       } else {
         alignas(64) Real padded[size] = {};
@@ -436,6 +362,21 @@ struct BlockAdjoints {
       for_each<Inputs>([&](std::size_t i) RETROGRAD_INLINE_LAMBDA { gx[i][j * L + l] = Real(adjoints[i]); });
       move_back(step_of(steps, j, l), after, out);
     });
+  }
+
+  /// Puts what an input gains where its target wants it. Groups begin at a multiple of eight blocks of the row.
+  RETROGRAD_INLINE static void give(Real* terms, const Target<Real>& target, LaneSum<Real>& sum, int first,
+                                    int blocks, int samples, std::int64_t start) {
+    if (target.mode == AdjointMode::overwrite) Group::write(terms, target.data + first * math::block, blocks);
+    if (target.mode != AdjointMode::sum) return;
+    if constexpr (L == 1)
+      sum.add_block(terms, static_cast<int>(start / math::block % math::blocks_per_group), samples);
+    else
+      sum.add(terms, blocks);
+    if (start % math::sum_tile != 0) return;
+    sum.store(target.sum->lanes[0]);
+    target.sum->end_tile(start);
+    sum.load(target.sum->lanes[0]);
   }
 
  private:

@@ -58,12 +58,15 @@ struct LinearRecurrence : Causal<Inputs> {
 
   template <class T>
   RETROGRAD_INLINE void forward(const Tile<real_t<T>>& tile, State& state) const {
+    using Real = real_t<T>;
     with_steps<T>(tile, [&](const auto& steps) RETROGRAD_INLINE_LAMBDA {
+      constexpr int size = math::block * math::block;
+      alignas(64) Real lanes_of_inputs[Inputs][size];
       linear::Vector<T, States> s = state_of<T>(state);
       linear::for_groups(tile.count,
                          [&](auto lanes, int first, int blocks, int samples) RETROGRAD_INLINE_LAMBDA {
                            BlockGroup<T, lanes> group;
-                           group.read(tile, first, blocks);
+                           group.read(tile, first, blocks, lanes_of_inputs[0], size, false);
                            group.compose(steps, samples);
                            group.find_states(s, blocks);
                            group.play(steps, samples);
@@ -77,39 +80,44 @@ struct LinearRecurrence : Causal<Inputs> {
   RETROGRAD_INLINE void adjoint(const Tile<real_t<T>>& tile, const State& state,
                                 Carry<real_t<T>>& carry) const {
     using Real = real_t<T>;
+    constexpr auto each_input = std::make_index_sequence<static_cast<std::size_t>(Inputs)>();
     with_steps<T>(tile, [&](const auto& steps) RETROGRAD_INLINE_LAMBDA {
+      constexpr int size = Tile<Real>::max_samples;
+      alignas(64) Real lanes_of_inputs[Inputs][size];
       BlocksOfTile<Real, States> blocks_of_tile;
       linear::Vector<T, States> s = state_of<T>(state);
-      linear::for_groups(tile.count,
-                         [&](auto lanes, int first, int blocks, int samples) RETROGRAD_INLINE_LAMBDA {
-                           BlockGroup<T, lanes> group;
-                           group.read(tile, first, blocks);
-                           group.compose(steps, samples);
-                           group.find_states(s, blocks);
-                           group.keep(blocks_of_tile, first, blocks);
-                         });
-      alignas(64) Real gx[Inputs][Tile<Real>::max_samples];
+      linear::for_groups(
+          tile.count, [&](auto lanes, int first, int blocks, int samples) RETROGRAD_INLINE_LAMBDA {
+            BlockGroup<T, lanes> group;
+            group.read(tile, first, blocks, lanes_of_inputs[0] + first * math::block, size, false);
+            group.compose(steps, samples);
+            group.find_states(s, blocks);
+            group.keep(blocks_of_tile, first, blocks);
+          });
+
+      linear::LaneSum<Real> sums[Inputs];
+      for (std::size_t i = 0; i < each_input.size(); ++i)
+        if (tile.gx[i].mode == AdjointMode::sum) sums[i].load(tile.gx[i].sum->lanes[0]);
       linear::Vector<T, States> gs;
-      for (std::size_t i = 0; i < static_cast<std::size_t>(States); ++i) gs[i] = T(carry.gs[i]);
+      for (std::size_t i = 0; i < gs.size(); ++i) gs[i] = T(carry.gs[i]);
       linear::for_groups_backwards(
           tile.count, [&](auto lanes, int first, int blocks, int samples) RETROGRAD_INLINE_LAMBDA {
             BlockGroup<T, lanes> group;
             BlockAdjoints<T, lanes> adjoints;
-            group.read(tile, first, blocks);
+            group.read(tile, first, blocks, lanes_of_inputs[0] + first * math::block, size, true);
             group.restore(blocks_of_tile, first, blocks);
             adjoints.read(tile, first, blocks);
             adjoints.play(group, steps, samples);
             adjoints.compose(steps, samples);
             adjoints.find_adjoints(group, gs, blocks);
             adjoints.rewind(group, steps, node(), samples);
-            for (std::size_t i = 0; i < static_cast<std::size_t>(Inputs); ++i)
-              if (tile.gx[i].mode != AdjointMode::none)
-                group.write(adjoints.gx[i], gx[i] + first * math::block, blocks);
+            const std::int64_t start = tile.start + first * math::block;
+            for (std::size_t i = 0; i < each_input.size(); ++i)
+              adjoints.give(adjoints.gx[i], tile.gx[i], sums[i], first, blocks, samples, start);
           });
-      for (std::size_t i = 0; i < static_cast<std::size_t>(States); ++i) carry.gs[i] = Real(gs[i]);
-      for (std::size_t i = 0; i < static_cast<std::size_t>(Inputs); ++i)
-        give<T>(tile.gx[i], tile,
-                [&](int b, int l) RETROGRAD_INLINE_LAMBDA { return gx[i][b * math::block + l]; });
+      for (std::size_t i = 0; i < gs.size(); ++i) carry.gs[i] = Real(gs[i]);
+      for (std::size_t i = 0; i < each_input.size(); ++i)
+        if (tile.gx[i].mode == AdjointMode::sum) sums[i].store(tile.gx[i].sum->lanes[0]);
     });
   }
 

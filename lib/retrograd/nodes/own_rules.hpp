@@ -322,6 +322,56 @@ consteval bool is_right_causal() {
   }
 }
 
+template <class N>
+concept IsLinearRecurrence = requires {
+  { N::states } -> std::convertible_to<int>;
+};
+
+template <class Node, class... A>
+constexpr bool has_step(Arguments<A...>) {
+  return requires(Node & node) { node.step(std::declval<A>()...); };
+}
+template <class Node, class... A>
+constexpr bool has_step_adjoint(Arguments<A...>) {
+  return requires(Node & node) { node.step_adjoint(std::declval<A>()...); };
+}
+template <class Node, class... A>
+auto step_adjoint_of(Arguments<A...>)
+    -> std::type_identity<decltype(std::declval<Node&>().step_adjoint(std::declval<A>()...))>;
+
+/// Of a linear recurrence: its step and the step's adjoint.
+template <class N>
+consteval bool is_right_recurrence() {
+  constexpr auto states = static_cast<std::size_t>(N::states);
+  using Step = WithInputs<Strict, N::inputs - 1, Arguments<>>;
+  using OfStates = std::array<Strict, states>;
+  using StepAdjoint = WithInputs<Strict, N::inputs, Arguments<const OfStates&, const OfStates&, Strict>>;
+  if constexpr (!keeps_the_common_rules<N>()) {
+    return false;
+  } else if constexpr (!has_step<const N>(Step())) {
+    static_assert(
+        is_right<N>,
+        "a linear recurrence needs a public step, which gives the coefficients of a sample from every input "
+        "but the first: template <class T> LinearStep<T, states> step(T a) const, for any scalar T");
+    return false;
+  } else if constexpr (!has_step_adjoint<const N>(StepAdjoint())) {
+    static_assert(
+        is_right<N>,
+        "a linear recurrence needs a public step_adjoint, which gives the gradient: template <class T> "
+        "std::array<T, inputs> step_adjoint(const std::array<T, states>& gs, const std::array<T, states>& s, "
+        "T "
+        "gy, T x, T a) const, for any scalar T");
+    return false;
+  } else {
+    using Result = decltype(step_adjoint_of<const N>(StepAdjoint()));
+    constexpr bool is_right_size = is_array_of<std::remove_cvref_t<typename Result::type>, N::inputs>;
+    if constexpr (!is_right_size)
+      static_assert(is_right<N>,
+                    "a linear recurrence's step_adjoint must return one adjoint for each input, x first");
+    return is_right_size;
+  }
+}
+
 /// What a whole node's forward and adjoint are called with.
 template <class T, int inputs>
 using RowsForward = WithInputs<std::span<const T>, inputs, Arguments<std::span<T>>>;
@@ -415,7 +465,7 @@ consteval bool can_be_recorded() {
   } else if constexpr (asked == NodeKind::whole && !N::is_own) {
     static_assert(is_right<N>, "a whole node of your own derives from OwnWhole: struct N : OwnWhole<N, 1>");
     return false;
-  } else if constexpr (N::inputs < 1 || N::inputs > 5) {
+  } else if constexpr (N::inputs < 1 || N::inputs > 8) {
     return false;  // the class said so
   } else if constexpr (!(std::convertible_to<Inputs, Var> && ...)) {
     static_assert(is_right<N>, "a node's inputs are Vars; a number becomes one by tape.constant(0.5)");
@@ -429,6 +479,8 @@ consteval bool can_be_recorded() {
     return true;
   } else if constexpr (asked == NodeKind::pointwise) {
     return is_right_pointwise<N>();
+  } else if constexpr (IsLinearRecurrence<N>) {
+    return is_right_recurrence<N>();
   } else if constexpr (asked == NodeKind::causal) {
     return is_right_causal<N>();
   } else {

@@ -8,12 +8,16 @@
 namespace retrograd {
 
 Var state_variable(Var x, Var cutoff, Var q, FilterKind kind, std::optional<Var> gain) {
+  return state_variable_damped(x, cutoff, damping(q), kind, gain);
+}
+
+Var state_variable_damped(Var x, Var cutoff, Var k, FilterKind kind, std::optional<Var> gain) {
   TapeState* tape = x.tape();
   const auto number = [&](double value) { return constant(tape, value); };
-  const auto record = [&](Var g, Var k, Var m0, Var m1, Var m2) {
-    return detail::record_recurrence(StateVariableFilter(), x, g, k, m0, m1, m2);
+  const auto record = [&](Var g_of, Var k_of, Var m0, Var m1, Var m2) {
+    return detail::record_recurrence(StateVariableFilter(), x, g_of, k_of, m0, m1, m2);
   };
-  const Var g = prewarp(cutoff), k = damping(q), zero = detail::zero(tape);
+  const Var g = prewarp(cutoff), zero = detail::zero(tape);
   // The square root of the gain, as in the cookbook: what a bell adds at the cutoff and takes from the damping.
   const auto root = [&] { return gain ? pow(10.0, *gain * (1.0 / 40.0)) : number(1.0); };
   switch (kind) {

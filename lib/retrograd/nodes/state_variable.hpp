@@ -68,6 +68,15 @@ enum class FilterKind {
 Var state_variable(Var x, Var cutoff, Var q, FilterKind kind = FilterKind::low,
                    std::optional<Var> gain = std::nullopt);
 
+/// The same filter by its damping k = 1 / Q, above 0, which is not looked at.
+Var state_variable_damped(Var x, Var cutoff, Var k, FilterKind kind = FilterKind::low,
+                          std::optional<Var> gain = std::nullopt);
+
+/// Whether a filter of this kind has a gain: bell and shelves.
+constexpr bool has_gain(FilterKind kind) {
+  return kind == FilterKind::bell || kind == FilterKind::low_shelf || kind == FilterKind::high_shelf;
+}
+
 /// A low- or high-pass of `order` 1 to 16 without ripple (Butterworth): a cascade of filters whose Q follow from the poles. Of another
 /// kind than low and high, or of another order, a DomainError.
 Var butterworth(Var x, Var cutoff, int order, FilterKind kind = FilterKind::low);

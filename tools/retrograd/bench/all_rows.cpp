@@ -13,6 +13,7 @@ Rows all_rows(const BenchOptions& options, Device device) {
   }
   add_memory_rows(rows);  // first: see memory.cpp
   add_speed_rows(rows, options);
+  add_filter_rows(rows, options);
   add_stream_rows(rows);
   add_delay_rows(rows);
   add_floor_rows(rows);

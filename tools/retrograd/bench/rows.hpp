@@ -65,6 +65,7 @@ Rows all_rows(const BenchOptions& options, Device device);
 void add_memory_rows(Rows& rows);
 void add_speed_rows(Rows& rows, const BenchOptions& options);
 void add_stream_rows(Rows& rows);
+void add_filter_rows(Rows& rows, const BenchOptions& options);
 void add_level_rows(Rows& rows);
 void add_scale_rows(Rows& rows, const BenchOptions& options);
 void add_graph_rows(Rows& rows);

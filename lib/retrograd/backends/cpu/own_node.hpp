@@ -14,6 +14,7 @@
 
 #include <retrograd/backends/cpu/kernels.hpp>
 #include <retrograd/math/functions.hpp>
+#include <retrograd/nodes/linear_recurrence.hpp>
 #include <retrograd/tape/length.hpp>
 
 namespace retrograd {
@@ -36,6 +37,20 @@ template <class N, int Inputs>
 struct OwnCausal : Causal<Inputs> {
   static_assert(Inputs >= 1 && Inputs <= 8,
                 "a node has one to eight inputs: OwnCausal<N, 1> to OwnCausal<N, 8>");
+  static constexpr bool is_own = true;  ///< a user's
+  /// Those of Node: N, or what is derived from it.
+  template <class Node>
+  static constexpr const void* own_kernels() {
+    return &cpu::kernels_of<Node>;
+  }
+};
+
+/// A filter with `States` states, 1 to 4, whose coefficients are any function of its inputs but the first: see nodes/linear_recurrence.hpp.
+template <class N, int States, int Inputs>
+struct OwnLinearRecurrence : LinearRecurrence<N, States, Inputs> {
+  static_assert(
+      Inputs >= 1 && Inputs <= 8,
+      "a node has one to eight inputs: OwnLinearRecurrence<N, 1, 1> to OwnLinearRecurrence<N, 4, 8>");
   static constexpr bool is_own = true;  ///< a user's
   /// Those of Node: N, or what is derived from it.
   template <class Node>
