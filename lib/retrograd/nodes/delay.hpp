@@ -192,6 +192,7 @@ struct DelayOf : Causal<2> {
     }
     const T unit = math::constant<T>(samples_per_unit), low = math::constant<T>(least),
             high = math::constant<T>(longest);
+    at.whole[0] = 0;  // GCC does not know that no tile is empty
     for (int b = 0; b < tile.blocks(); ++b) {
       const Real* times = tile.x[1].block(b);
       std::int32_t *whole = at.whole + b * math::block, *is_held = at.is_held + b * math::block;
