@@ -25,11 +25,18 @@ extern template const Kernels* find_in<FunctionNodes>(std::string_view);
 extern template const Kernels* find_in<NodeList<Adsr>>(std::string_view);
 extern template const Kernels* find_in<NodeList<BiquadFilter>>(std::string_view);
 extern template const Kernels* find_in<NodeList<CumulativeSum>>(std::string_view);
+extern template const Kernels* find_in<NodeList<Follower>>(std::string_view);
 extern template const Kernels* find_in<HistoryNodes>(std::string_view);
+extern template const Kernels* find_in<NodeList<Hold>>(std::string_view);
 extern template const Kernels* find_in<NodeList<OnePoleFilter>>(std::string_view);
 extern template const Kernels* find_in<NodeList<Oscillation<Sinusoid>>>(std::string_view);
 extern template const Kernels* find_in<NodeList<Phase>>(std::string_view);
 extern template const Kernels* find_in<NodeList<StateVariableFilter>>(std::string_view);
+extern template const Kernels* find_in<NodeList<ArctangentShaper>>(std::string_view);
+extern template const Kernels* find_in<NodeList<ClipShaper>>(std::string_view);
+extern template const Kernels* find_in<NodeList<CubicShaper>>(std::string_view);
+extern template const Kernels* find_in<NodeList<FoldShaper>>(std::string_view);
+extern template const Kernels* find_in<NodeList<TanhShaper>>(std::string_view);
 extern template const Kernels* find_in<Reductions>(std::string_view);
 extern template const Kernels* find_in<WholeNodes>(std::string_view);
 

@@ -5,6 +5,7 @@
 #include <retrograd/backends/cuda/causal_lanes.hpp>
 #include <retrograd/backends/cuda/kernel_list.hpp>
 #include <retrograd/backends/cuda/recurrence_lanes.hpp>
+#include <retrograd/backends/cuda/sample_lanes.hpp>
 #include <retrograd/backends/cuda/state_kernels.hpp>
 #include <retrograd/backends/cuda/sum_kernels.hpp>
 
