@@ -44,10 +44,11 @@ struct ArctangentShaper : Antialiased<ArctangentShaper> {
       m = half * (a + b);
       h = half * (a - b);
       const T of_a = math::atan(a), of_b = math::atan(b), one = T(1.0);
-      // Near each other the difference of the two is the arctangent of (a - b) / (1 + a b).
-      const bool is_near = math::abs(h) < half;
-      const T cosine = math::select(is_near, math::fma(m, m, math::fma(-h, h, one)), one);
-      rise = math::select(is_near, math::atan((h + h) / cosine), of_a - of_b);
+      // Of two of one sign, and of small ones, the difference is the arctangent of (a - b) / (1 + a b).
+      const T product = a * b;
+      const bool is_near = product > constant<T>(-0.5);
+      rise =
+          math::select(is_near, math::atan((h + h) / math::select(is_near, one + product, one)), of_a - of_b);
       middle = half * (of_a + of_b);
     }
     RETROGRAD_INLINE T mean() const {

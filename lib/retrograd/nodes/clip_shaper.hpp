@@ -26,18 +26,20 @@ struct ClippedShaper : Antialiased<N> {
   template <class T>
   RETROGRAD_INLINE std::array<T, 2> slopes(T a, T b) const {
     using math::constant;
-    const T half = constant<T>(0.5), way = a - b, held_a = held(a), held_b = held(b);
+    const T half = constant<T>(0.5), held_a = held(a), held_b = held(b), way = a - b;
     const bool is_still = way == T(0.0);
-    const T per_way = T(1.0) / math::select(is_still, T(1.0), way);
-    // Two points of Gauss are exact, for f' has degree 2 at most.
-    const T middle = half * (held_a + held_b),
-            off = half * (held_a - held_b) * constant<T>(0.5773502691896258);
-    const T part = half * (held_a - held_b) * per_way;
-    const T u = middle - off, v = middle + off;
-    const T at_u = part * N::slope_inside(u), at_v = part * N::slope_inside(v);
+    const T divisor = math::select(is_still, T(1.0), way);
+    // Shares of the way: before the part between, half of it, and after it.
+    const T before = (held_b - b) / divisor, part = half * ((held_a - held_b) / divisor),
+            after = (a - held_a) / divisor;
+    // Two points of Gauss, u and v, are exact, for f' has degree 2 at most.
+    constexpr double root = 0.5773502691896258;
+    const T middle = half * (held_a + held_b), off = half * (held_a - held_b) * constant<T>(root);
+    const T at_u = part * N::slope_inside(middle - off), at_v = part * N::slope_inside(middle + off);
+    const T near = part * constant<T>(1.0 - root), far = part * constant<T>(1.0 + root);
     const T still = math::select(math::abs(a) < T(1.0), half * N::slope_inside(held_a), T(0.0));
-    return {math::select(is_still, still, at_u * ((u - b) * per_way) + at_v * ((v - b) * per_way)),
-            math::select(is_still, still, at_u * ((a - u) * per_way) + at_v * ((a - v) * per_way))};
+    return {math::select(is_still, still, at_u * (before + near) + at_v * (before + far)),
+            math::select(is_still, still, at_u * (after + far) + at_v * (after + near))};
   }
   static Check check() { return {.inputs = {{-3.0, 3.0, {-1.0, 1.0}}}}; }
 
