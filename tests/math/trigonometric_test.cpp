@@ -43,6 +43,13 @@ struct Cos {
   }
   static long double reference(long double x) { return std::cos(x); }
 };
+struct Atan {
+  template <class T>
+  RETROGRAD_INLINE static T of(T x) {
+    return math::atan(x);
+  }
+  static long double reference(long double x) { return std::atan(x); }
+};
 struct WrapTurns {
   template <class T>
   RETROGRAD_INLINE static T of(T x) {
@@ -137,4 +144,16 @@ TEST_CASE_TEMPLATE("angles that are not finite give NaN, huge ones a number", T,
     }
   }
   CHECK(real(math::wrap_turns(math::constant<T>(1e30))) == 0);
+}
+
+TEST_CASE("the arctangent stays within its relative error at every level, and reaches its limits") {
+  for (const double reach : {1e-3, 0.4, 1.0, 3.0, 1e3, 1e9}) {
+    CAPTURE(reach);
+    sweep::check<Atan, float>({-reach, reach, 1.9e-7, 2.5e-7});
+    sweep::check<Atan, double>({-reach, reach, 3e-16, 5e-16});
+  }
+  CHECK(math::atan(math::infinity<float>) == 1.5707964f);
+  CHECK(math::atan(-math::infinity<double>) == -1.5707963267948966);
+  CHECK(math::is_nan(math::atan(math::not_a_number<float>)));
+  CHECK(math::atan(0.0f) == 0.0f);
 }

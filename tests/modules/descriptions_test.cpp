@@ -78,7 +78,7 @@ TEST_CASE("names of kinds are those that files can hold, and there once; each sa
     CHECK(type->data == nullptr);
     CHECK(modules.find(type->name) == type);
   }
-  CHECK(names.size() == 21);
+  CHECK(names.size() == 30);
 }
 
 TEST_CASE("structure is usual within its ends, each word of a choice there once") {

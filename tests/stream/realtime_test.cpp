@@ -303,7 +303,11 @@ TEST_CASE(
               record_fm(tape, FmNumbers::two_operators(), gates, tape.parameter("pitch", 300.0), voices)
                   .audio;
           const Var bus = mix(voice);
-          return {tanh(bus) + cumulative_sum(bus * 0.001) * 0.01};
+          const Var level = envelope_follower(voice, tape.constant(0.001), tape.parameter("release", 0.05));
+          const Var bent = tanh_shaper(voice) + arctangent_shaper(voice) + fold_shaper(voice) +
+                           clip_shaper(voice) + cubic_shaper(bus);
+          const Var crushed_bus = crushed(bus, tape.constant(8.0), tape.constant(11025.0));
+          return {tanh(bus) + cumulative_sum(bus * 0.001) * 0.01 + mix(bent * level) + crushed_bus};
         },
         {.gradients = gradients});
     stream.prepare(48000.0, 128);

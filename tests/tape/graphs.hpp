@@ -144,6 +144,21 @@ inline Recorded record_filters(Tape& tape) {
   return {{swept, y, loss}, loss};
 }
 
+// What bends a sound and follows its level, with times that vary and that do not.
+inline Recorded record_level(Tape& tape) {
+  const std::int64_t length = *tape.options().length;
+  const Var x = tape.parameter("x", wave(Shape{3, length}, 3.0, 401.0));
+  const Var bend = tape.parameter("bend", wave(Shape{length}, 0.5, 7.0)),
+            attack = tape.parameter("attack", 0.001);
+  const Var bent = tanh_shaper(x) + arctangent_shaper(x * bend) + fold_shaper(x);
+  const Var held = clip_shaper(x * 0.4) + cubic_shaper(bend);
+  const Var level = envelope_follower(x, attack, 0.01 + 0.01 * bend) + follow(bend, attack, attack);
+  const Var y =
+      bent * level + held + crushed(x, tape.parameter("bits", 5.0), tape.parameter("looks", 7000.0));
+  const Var loss = mean(square(y));
+  return {{bent, level, y, loss}, loss};
+}
+
 inline std::vector<Case> cases() {
   return {{"two operators, three voices", 5003,
            [](Tape& t) { return record_voices(t, FmNumbers::two_operators()); }},
@@ -154,6 +169,7 @@ inline std::vector<Case> cases() {
           {"bent pitch", 9001, [](Tape& t) { return record_bend(t, FmNumbers::two_operators()); }},
           {"a mix of three voices", 9001, record_mix},
           {"filters", 5003, record_filters},
+          {"shapers and followers", 5003, record_level},
           {"all functions", 2777, [](Tape& t) { return record_functions(t); }}};
 }
 

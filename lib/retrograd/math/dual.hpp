@@ -131,6 +131,11 @@ constexpr Dual<Real> cos(Dual<Real> x) {
 }
 
 template <class Real>
+constexpr Dual<Real> atan(Dual<Real> x) {
+  return {atan(x.value), x.tangent / (1 + x.value * x.value)};
+}
+
+template <class Real>
 constexpr Dual<Real> exp2(Dual<Real> x) {
   const Real y = exp2(x.value);
   return {y, constant<Real>(detail::ln2) * y * x.tangent};

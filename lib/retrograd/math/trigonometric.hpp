@@ -1,5 +1,5 @@
 // Sine and cosine: of a phase in turns, which is what oscillators use, and of an angle in radians. Tangent: of half turns, for
-// filters.
+// filters. Arctangent: for shapers.
 //
 // All polynomials are minimax fits (Remez), their coefficients rounded one after the other, each rest fitted
 // again. The error of every function is swept by tests/math/trigonometric_test.cpp; Unfused scalars have
@@ -142,6 +142,30 @@ RETROGRAD_INLINE constexpr T cos(T x) {
   const T n = (rounded - magic) - constant<T>(0.5);
   const T y = detail::sin_with_parity(detail::subtract_half_turns(x, n), rounded);
   return select(abs(x) < constant<T>(detail::radians_limit<T>), y, x - x);
+}
+
+/// Arctangent, in radians. Worst relative error 1.9e-7, in double 3e-16. NaN gives NaN.
+template <PlainScalar T>
+RETROGRAD_INLINE constexpr T atan(T x) {
+  const T size = abs(x), one = constant<T>(1.0);
+  // atan(x) = pi/4 + atan((x - 1) / (x + 1)) = pi/2 + atan(-1 / x): what is left lies within tan(pi/8).
+  const bool is_middle = size > constant<T>(0.4142135623730951),
+             is_high = size > constant<T>(2.414213562373095);
+  const T above = select(is_high, constant<T>(-1.0), select(is_middle, size - one, size));
+  const T below = select(is_high, size, select(is_middle, size + one, one));
+  const T base = select(is_high, constant<T>(1.5707963267948966),
+                        select(is_middle, constant<T>(0.7853981633974483), constant<T>(0.0)));
+  const T r = above / below, square = r * r;
+  T tail;
+  if constexpr (is_single<T>) {
+    tail = polynomial(square, -0.33333331761167784, 0.19999540483480294, -0.14263955592140723,
+                      0.10743731427626937, -0.06451927998778499);
+  } else {
+    tail = polynomial(square, -0.3333333333333333, 0.1999999999999552, -0.14285714284666542,
+                      0.11111111015256292, -0.09090904578121085, 0.07692183190760651, -0.0666451144646022,
+                      0.05858148904795124, -0.050854496960392584, 0.039231657085083686, -0.01917688563658905);
+  }
+  return copysign(base + fma(r * square, tail, r), x);
 }
 
 }  // namespace retrograd::math

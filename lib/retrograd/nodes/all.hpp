@@ -5,10 +5,12 @@
 #include <retrograd/nodes/abs.hpp>
 #include <retrograd/nodes/add.hpp>
 #include <retrograd/nodes/adsr.hpp>
+#include <retrograd/nodes/arctangent_shaper.hpp>
 #include <retrograd/nodes/arithmetic.hpp>
 #include <retrograd/nodes/biquad.hpp>
 #include <retrograd/nodes/broadcast_to.hpp>
 #include <retrograd/nodes/clamp.hpp>
+#include <retrograd/nodes/clip_shaper.hpp>
 #include <retrograd/nodes/concat.hpp>
 #include <retrograd/nodes/cos.hpp>
 #include <retrograd/nodes/cumulative_sum.hpp>
@@ -16,6 +18,9 @@
 #include <retrograd/nodes/divide.hpp>
 #include <retrograd/nodes/exp.hpp>
 #include <retrograd/nodes/filter_settings.hpp>
+#include <retrograd/nodes/fold_shaper.hpp>
+#include <retrograd/nodes/follower.hpp>
+#include <retrograd/nodes/hold.hpp>
 #include <retrograd/nodes/ladder.hpp>
 #include <retrograd/nodes/less.hpp>
 #include <retrograd/nodes/less_equal.hpp>
@@ -34,12 +39,14 @@
 #include <retrograd/nodes/phase.hpp>
 #include <retrograd/nodes/pow.hpp>
 #include <retrograd/nodes/product.hpp>
+#include <retrograd/nodes/quantize.hpp>
 #include <retrograd/nodes/reshape.hpp>
 #include <retrograd/nodes/select.hpp>
 #include <retrograd/nodes/sigmoid.hpp>
 #include <retrograd/nodes/sin.hpp>
 #include <retrograd/nodes/sinusoid.hpp>
 #include <retrograd/nodes/slice.hpp>
+#include <retrograd/nodes/smoothing.hpp>
 #include <retrograd/nodes/softplus.hpp>
 #include <retrograd/nodes/sqrt.hpp>
 #include <retrograd/nodes/square.hpp>
@@ -51,6 +58,7 @@
 #include <retrograd/nodes/sum_over_rows.hpp>
 #include <retrograd/nodes/sum_over_time.hpp>
 #include <retrograd/nodes/tanh.hpp>
+#include <retrograd/nodes/tanh_shaper.hpp>
 
 namespace retrograd {
 
@@ -66,10 +74,14 @@ struct Joined<NodeList<A...>, NodeList<B...>> {
 
 using ArithmeticNodes = NodeList<Abs, Add, Clamp, Divide, Less, LessEqual, Maximum, Minimum, Multiply, Negate,
                                  Product, Select, Sqrt, Square, StopGradient, Subtract>;
-using FunctionNodes = NodeList<Cos, Damping, Exp, Log, Pow, Prewarp, Sigmoid, Sin, Sinusoid, Softplus, Tanh>;
+using FunctionNodes = NodeList<Cos, Damping, Exp, Log, Pow, Prewarp, Quantize, Sigmoid, Sin, Sinusoid,
+                               Smoothing, Softplus, Tanh>;
 using PointwiseNodes = Joined<ArithmeticNodes, FunctionNodes>::type;
-using CausalNodes = NodeList<Adsr, BiquadFilter, CumulativeSum, LadderFilter, OnePoleFilter,
-                             Oscillation<Sinusoid>, Phase, SaturatingLadder, StateVariableFilter>;
+using ShaperNodes = NodeList<ArctangentShaper, ClipShaper, CubicShaper, FoldShaper, TanhShaper>;
+using CausalNodes =
+    Joined<NodeList<Adsr, BiquadFilter, CumulativeSum, Follower, Hold, LadderFilter, OnePoleFilter,
+                    Oscillation<Sinusoid>, Phase, SaturatingLadder, StateVariableFilter>,
+           ShaperNodes>::type;
 using HistoryNodes = NodeList<CubicDelay, Delay>;
 using Reductions = NodeList<MaximumOverTime, SumOverTime>;
 using NodesOverRows = NodeList<Mix>;

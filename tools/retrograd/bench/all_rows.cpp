@@ -16,6 +16,7 @@ Rows all_rows(const BenchOptions& options, Device device) {
   add_filter_rows(rows, options);
   add_stream_rows(rows);
   add_delay_rows(rows);
+  add_effect_rows(rows);
   add_floor_rows(rows);
   add_torch_rows(rows, options);
   add_fft_rows(rows);

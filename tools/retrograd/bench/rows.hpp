@@ -70,6 +70,7 @@ void add_level_rows(Rows& rows);
 void add_scale_rows(Rows& rows, const BenchOptions& options);
 void add_graph_rows(Rows& rows);
 void add_delay_rows(Rows& rows);
+void add_effect_rows(Rows& rows);
 void add_fft_rows(Rows& rows);
 void add_torch_rows(Rows& rows, const BenchOptions& options);
 void add_machine_rows(Rows& rows, const BenchOptions& options);

@@ -1,8 +1,12 @@
 // Causal nodes that are written sample by sample, on the device: one thread goes through the tile, the others wait. What it finds on the way back, the
-// adjoint of each input at each sample, is then given by all.
+// adjoint of each input at each sample, is then given by all. And antialiased curves, whose samples
+// need only the one before each.
 #pragma once
 
 #include <retrograd/backends/cuda/pointwise_lanes.hpp>
+#include <retrograd/nodes/antialiased.hpp>
+
+#include <concepts>
 
 namespace retrograd::cuda {
 
@@ -80,6 +84,65 @@ struct OnLanes<N> {
       return std::array<Real, inputs>{terms[static_cast<int>(I) * tile + n]...};
     });
     lanes.block.barrier();
+  }
+};
+
+template <class N>
+concept IsAntialiased = std::derived_from<N, Antialiased<N>>;
+
+template <class N>
+requires IsAntialiased<N>
+struct OnLanes<N> {
+  using State = typename N::State;
+  using Carry = typename N::template Carry<double>;
+  static constexpr Moves moves = Moves::by_values;
+  static constexpr int adjoint_tiles = 1;  ///< of the adjoint, until all have read what it depends on
+  static double unit(const N&) { return 1.0; }
+
+  template <class Real, class Lanes>
+  RETROGRAD_INLINE static void forward(const Lanes& lanes) {
+    const N node = lanes.template node<N>();
+    const Input<Real> x = lanes.input(1);
+    State* state = reinterpret_cast<State*>(lanes.state);
+    Real* y = lanes.output(0);
+    constexpr int most = Tile<Real>::max_samples / threads;
+    Real mean[most];
+    lanes.block.barrier();
+    for (int k = 0; k < most; ++k)
+      if (const int i = lanes.block.thread() + k * threads; i < lanes.count)
+        mean[k] = node.mean(x.sample(i), before<Real>(x, i, *state));
+    lanes.block.barrier();
+    if (lanes.block.thread() == 0) state->before = static_cast<double>(x.sample(lanes.count - 1));
+    lanes.block.barrier();
+    for (int k = 0; k < most; ++k)
+      if (const int i = lanes.block.thread() + k * threads; i < lanes.count) y[i] = mean[k];
+    lanes.block.barrier();
+  }
+  template <class Real, class Lanes>
+  RETROGRAD_INLINE static void adjoint(const Lanes& lanes) {
+    const N node = lanes.template node<N>();
+    const Input<Real> gy = lanes.input(0), x = lanes.input(2);
+    const State state = *reinterpret_cast<const State*>(lanes.state);
+    Carry* carry = reinterpret_cast<Carry*>(lanes.carry);
+    Real* gx = lanes.samples();
+    const auto slopes = [&](int i) { return node.slopes(x.sample(i), before<Real>(x, i, state)); };
+    lanes.block.barrier();
+    for_each_sample(lanes, [&](int i) {
+      const Real later =
+          i + 1 < lanes.count ? gy.sample(i + 1) * slopes(i + 1)[1] : static_cast<Real>(carry->later);
+      gx[i] = gy.sample(i) * slopes(i)[0] + later;
+    });
+    lanes.block.barrier();
+    if (lanes.block.thread() == 0) carry->later = static_cast<double>(gy.sample(0) * slopes(0)[1]);
+    lanes.block.barrier();
+    give<Real, 1>(lanes, 3, 0, [&](int i) { return std::array<Real, 1>{gx[i]}; });
+    lanes.block.barrier();
+  }
+
+ private:
+  template <class Real>
+  RETROGRAD_INLINE static Real before(const Input<Real>& x, int i, const State& state) {
+    return i == 0 ? static_cast<Real>(state.before) : x.sample(i - 1);
   }
 };
 
