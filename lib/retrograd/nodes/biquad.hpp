@@ -41,7 +41,11 @@ struct BiquadFilter : LinearRecurrence<BiquadFilter, 2, 6> {
 
 /// The coefficients of a biquad, a0 being 1. All broadcast and may vary at audio rate.
 struct BiquadCoefficients {
-  Var b0, b1, b2, a1, a2;
+  Var b0;  ///< of x[n]
+  Var b1;  ///< of x[n-1]
+  Var b2;  ///< of x[n-2]
+  Var a1;  ///< of y[n-1], taken away
+  Var a2;  ///< of y[n-2], taken away
 };
 
 /// The filter of these coefficients. It is stable where |a2| < 1 and |a1| < 1 + a2 (with coefficients that vary, where they do so slowly):

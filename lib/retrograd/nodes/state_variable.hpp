@@ -50,6 +50,7 @@ struct StateVariableFilter : LinearRecurrence<StateVariableFilter, 2, 6> {
   static Check check();
 };
 
+/// What a state-variable filter lets through.
 enum class FilterKind {
   low,         ///< 12 dB per octave above the cutoff; at the cutoff the level is Q
   band,        ///< 6 dB per octave on both sides; 0 dB at the cutoff

@@ -26,8 +26,8 @@ SynthShape shape_of(int operators) {
 }
 
 // All synths in one run of the script: it takes longest to start.
-Json answers(const std::string& python, const Form& form) {
-  Json described = Json::array();
+nlohmann::json answers(const std::string& python, const Form& form) {
+  nlohmann::json described = nlohmann::json::array();
   for (const int operators : synths) {
     Synth synth(shape_of(operators));
     const Var loss = synth.mean_squared_loss();
@@ -51,15 +51,15 @@ Json answers(const std::string& python, const Form& form) {
 
 void add_closed_form_rows(Rows& rows, const BenchOptions& options) {
   for (const Form& form : forms) {
-    const auto kept = std::make_shared<std::optional<Json>>();
-    const auto answer = [=, python = options.python, &form](std::size_t synth) -> const Json& {
+    const auto kept = std::make_shared<std::optional<nlohmann::json>>();
+    const auto answer = [=, python = options.python, &form](std::size_t synth) -> const nlohmann::json& {
       if (!*kept) *kept = answers(python, form);
-      const Json& all = (**kept)["synths"];
+      const nlohmann::json& all = (**kept)["synths"];
       if (!all.is_array() || synth >= all.size()) throw LeftOut{std::string(form.title) + " gives no times"};
       return all[synth];
     };
     const auto figure = [=, &form](std::size_t synth, const char* name, double factor) {
-      const Json& of_synth = answer(synth);
+      const nlohmann::json& of_synth = answer(synth);
       std::string apart = disagreement(of_synth, "loss_error", 1e-3, form.title);
       if (apart.empty()) apart = disagreement(of_synth, "gradient_error", 1e-2, form.title);
       return Figure(number_in(of_synth, name, form.title) * factor, apart);

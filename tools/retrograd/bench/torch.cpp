@@ -13,7 +13,7 @@
 namespace retrograd::tool {
 namespace {
 
-Json run_torch(const std::string& python, const Task& task, const std::string& what) {
+nlohmann::json run_torch(const std::string& python, const Task& task, const std::string& what) {
   return run_task(python, torch_fm_script, task, what, "PyTorch");
 }
 
@@ -36,13 +36,13 @@ struct Seconds {
 Seconds time_synth(const std::string& python, const SynthShape& shape, const Form& form) {
   Synth synth(shape);
   synth.forward_and_backward();
-  Json description = description_of(synth);
+  nlohmann::json description = description_of(synth);
   description.update({{"what", "synth"}, {"form", form.name}, {"device", name(shape.device)}});
   Task task(std::move(description));
   task.add("gate", synth.tape.value(synth.tape.find("gate")));
   task.add("adjoint", synth.adjoint());
   task.add("audio", synth.tape.value(synth.audio));
-  const Json answer = run_torch(python, task, form.title);
+  const nlohmann::json answer = run_torch(python, task, form.title);
   // Its phase is a running sum of floats that is never wrapped: after a second it has lost three digits.
   std::string apart = disagreement(answer, "audio_error", 1e-3, form.title);
   if (apart.empty()) apart = disagreement(answer, "gradient_error", 1e-2, form.title);
@@ -55,7 +55,7 @@ Figure time_loss(const std::string& python, Tape& tape, Var sound, Var target, V
       {{"what", "loss"}, {"windows", SpectralLossOptions{}.windows}, {"loss", values_of(tape.value(loss))}});
   task.add("sound", tape.value(sound));
   task.add("target", tape.value(target));
-  const Json answer = run_torch(python, task, "the spectral loss in eager PyTorch");
+  const nlohmann::json answer = run_torch(python, task, "the spectral loss in eager PyTorch");
   const char* what = "the spectral loss in eager PyTorch";
   return {number_in(answer, "forward_and_backward", what), disagreement(answer, "loss_error", 1e-3, what)};
 }

@@ -17,12 +17,12 @@ std::string last_line(std::string text) {
 
 }  // namespace
 
-Task::Task(Json description) : description_(std::move(description)) {
-  description_["arrays"] = Json::array();
+Task::Task(nlohmann::json description) : description_(std::move(description)) {
+  description_["arrays"] = nlohmann::json::array();
 }
 
 void Task::add(const char* name, const TensorView& values) {
-  Json shape = Json::array();
+  nlohmann::json shape = nlohmann::json::array();
   for (int axis = 0; axis < values.shape.axes(); ++axis) shape.push_back(values.shape[axis]);
   description_["arrays"].push_back({name, shape});
   const Tensor floats = Tensor(values).to(Device::cpu).to(ElementType::f32);
@@ -30,39 +30,40 @@ void Task::add(const char* name, const TensorView& values) {
                  4 * static_cast<std::size_t>(floats.shape().elements()));
 }
 
-Json run_task(const std::string& python, const char* script, const Task& task, const std::string& what,
-              const std::string& library) {
+nlohmann::json run_task(const std::string& python, const char* script, const Task& task,
+                        const std::string& what, const std::string& library) {
   const PythonResult result = run_python(python, script, task.text());
   if (result.exit_code == 127) throw LeftOut{"there is no " + python + " to compare with " + library};
   if (result.exit_code == no_library) throw LeftOut{python + " has no " + library + " to compare with"};
-  const Json answer = Json::parse(last_line(result.out), nullptr, false);
+  const nlohmann::json answer = nlohmann::json::parse(last_line(result.out), nullptr, false);
   if (result.exit_code != 0 || !answer.is_object())
     throw LeftOut{what + " does not run with " + python + ": " + last_line(result.err)};
   return answer;
 }
 
-double number_in(const Json& answer, const char* name, const std::string& what) {
+double number_in(const nlohmann::json& answer, const char* name, const std::string& what) {
   const auto found = answer.find(name);
   if (found == answer.end() || !found->is_number())
     throw LeftOut{what + " gives no number for '" + name + "'"};
   return found->get<double>();
 }
 
-std::string disagreement(const Json& answer, const char* error, double allowed, const std::string& what) {
+std::string disagreement(const nlohmann::json& answer, const char* error, double allowed,
+                         const std::string& what) {
   const double apart = number_in(answer, error, what);
   return apart <= allowed ? ""
                           : what + " and the tape disagree: " + error + " " + brief(apart) +
                                 ", allowed are " + number(allowed);
 }
 
-Json values_of(const TensorView& column) {
-  Json values = Json::array();
+nlohmann::json values_of(const TensorView& column) {
+  nlohmann::json values = nlohmann::json::array();
   for (std::int64_t row = 0; row < column.shape.rows(); ++row) values.push_back(column.at(row));
   return values;
 }
 
-Json description_of(Synth& synth) {
-  Json routes = Json::array();
+nlohmann::json description_of(Synth& synth) {
+  nlohmann::json routes = nlohmann::json::array();
   for (const Route& route : bench_routing(synth.shape.operators))
     routes.push_back({route.modulator, route.carrier});
   const auto value = [&](Var var) { return values_of(synth.tape.value(var)); };

@@ -10,37 +10,36 @@
 
 namespace retrograd::tool {
 
-using Json = nlohmann::json;
-
 /// The description of a task and the arrays that follow it.
 class Task {
  public:
-  explicit Task(Json description);
+  explicit Task(nlohmann::json description);
   void add(const char* name, const TensorView& values);
   std::string text() const { return description_.dump() + '\n' + arrays_; }
 
  private:
-  Json description_;
+  nlohmann::json description_;
   std::string arrays_;
 };
 
 /// The script's answer. LeftOut where there is no such Python, where it lacks `library`, and where the script fails.
-Json run_task(const std::string& python, const char* script, const Task& task, const std::string& what,
-              const std::string& library);
+nlohmann::json run_task(const std::string& python, const char* script, const Task& task,
+                        const std::string& what, const std::string& library);
 
 /// LeftOut where it is none.
-double number_in(const Json& answer, const char* name, const std::string& what);
+double number_in(const nlohmann::json& answer, const char* name, const std::string& what);
 
 /// "" or how far the yardstick is off.
-std::string disagreement(const Json& answer, const char* error, double allowed, const std::string& what);
+std::string disagreement(const nlohmann::json& answer, const char* error, double allowed,
+                         const std::string& what);
 
 /// One number for each row.
-Json values_of(const TensorView& column);
+nlohmann::json values_of(const TensorView& column);
 
 /// Six numbers per operator, in the order of the scripts.
 template <class Read>
-Json per_operator(Synth& synth, const Read& read) {
-  Json all = Json::array();
+nlohmann::json per_operator(Synth& synth, const Read& read) {
+  nlohmann::json all = nlohmann::json::array();
   for (const Synth::OperatorParameters& p : synth.operators)
     all.push_back({read(p.ratio), read(p.gain), read(p.envelope.attack), read(p.envelope.decay),
                    read(p.envelope.sustain), read(p.envelope.release)});
@@ -48,6 +47,6 @@ Json per_operator(Synth& synth, const Read& read) {
 }
 
 /// The routing, the parameters, and their gradients, of whatever was rewound last.
-Json description_of(Synth& synth);
+nlohmann::json description_of(Synth& synth);
 
 }  // namespace retrograd::tool
