@@ -92,6 +92,7 @@ TEST_CASE("mixes of any number of rows have the bits of the CPU") {
 TEST_CASE("the gradient check of every node passes on a GPU, whole nodes included") {
   EmulatedGpu gpu;
   for (const std::string& node : checkable_nodes()) {
+    if (node == "delay" || node == "cubic_delay") continue;  // refused there, see below
     const NodeReport report = check_node(node, 1, {.device = Device::cuda, .gpu = &gpu});
     INFO(node << ": " << report.failure);
     CHECK(report.passed);

@@ -347,6 +347,7 @@ TEST_CASE(
   const ModuleList modules;
   Rack rack;
   rack.sample_rate = 48000.0;
+  rack.note.gate = {{0.0, 1.0}};
   rack.modules = {make_module("string", *modules.find("string")), make_module("mix", *modules.find("mixer"))};
   rack.cables = {{"string.out", "mix.in.0"}};
   std::string before = "mix";

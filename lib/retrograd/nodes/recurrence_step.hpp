@@ -10,10 +10,10 @@ namespace retrograd {
 /// One sample of a linear recurrence: s' = s + e s + b x, y = c s + d x.
 template <class T, int States>
 struct LinearStep {
-  T e[States][States];
-  T b[States];
-  T c[States];
-  T d;
+  T e[States][States];  ///< what the state gains of itself
+  T b[States];          ///< what it gains of x
+  T c[States];          ///< what y has of the state
+  T d;                  ///< what y has of x
 };
 
 namespace linear {
