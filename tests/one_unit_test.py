@@ -1,4 +1,5 @@
-# Each part of the library and of the program compiles as one file, and so in any groups, as tools/quickstart compiles it.
+# Each part of the library and of the program, but for its benchmark, compiles as one file, and so in any groups, as
+# tools/quickstart compiles it.
 #
 #     one_unit_test.py BUILD
 import collections
@@ -14,7 +15,7 @@ files, commands = collections.defaultdict(list), {}
 for unit in json.load(open(os.path.join(build, "compile_commands.json"))):
     name = unit.get("output", "")
     for part in parts:
-        if f"/lib{part}.a.p/" in name and "/cuda/" not in unit["file"] and not name.endswith(".gch"):
+        if f"/lib{part}.a.p/" in name and "/cuda/" not in unit["file"] and "/bench/" not in unit["file"] and not name.endswith(".gch"):
             files[part].append(os.path.join(build, unit["file"]))
             commands[part] = shlex.split(unit["command"])
 assert "retrograd_small" in files, "no compile commands of the library"

@@ -19,12 +19,12 @@ nlohmann::json run_torch(const std::string& python, const Task& task, const std:
 
 // How the script computes the synth. "lean" has the closed form of an envelope in place of gradrack's masks and
 // running products, the best that eager PyTorch does; "compiled" is that through torch.compile.
-struct Form {
+struct EagerForm {
   const char* name;
   const char* title;
   Goal goal;  // forward + backward
 };
-constexpr Form forms[] = {{"gradrack", "eager PyTorch", at_least(300.0)},
+constexpr EagerForm eager_forms[] = {{"gradrack", "eager PyTorch", at_least(300.0)},
                           {"lean", "eager PyTorch with lean envelopes", no_goal},
                           {"compiled", "torch.compile with lean envelopes", no_goal}};
 
@@ -33,7 +33,7 @@ struct Seconds {
   std::string disagreement;
 };
 
-Seconds time_synth(const std::string& python, const SynthShape& shape, const Form& form) {
+Seconds time_synth(const std::string& python, const SynthShape& shape, const EagerForm& form) {
   Synth synth(shape);
   synth.forward_and_backward();
   nlohmann::json description = description_of(synth);
@@ -85,7 +85,7 @@ void add_torch_on_gpu_rows(Rows& rows, const BenchOptions& options) {
                         " operators, 64 rows x 1 s, forward + backward",
                     "times as fast", at_least(100.0), [operators, python = options.python] {
                       const SynthShape shape{.operators = operators, .rows = 64, .device = Device::cuda};
-                      const Seconds theirs = time_synth(python, shape, forms[0]);
+                      const Seconds theirs = time_synth(python, shape, eager_forms[0]);
                       Synth synth(shape);
                       return Figure(theirs.forward_and_backward * 1e9 /
                                         nanoseconds_on_gpu([&] { synth.forward_and_backward(); }),
@@ -97,7 +97,7 @@ void add_torch_on_gpu_rows(Rows& rows, const BenchOptions& options) {
 // is far from where noise would decide.
 void add_torch_rows(Rows& rows, const BenchOptions& options) {
   const std::string python = options.python;
-  for (const Form& form : forms)
+  for (const EagerForm& form : eager_forms)
     for (const int operators : {2, 6}) {
       // Both rows come from one run of the script.
       const auto measured = std::make_shared<std::optional<Seconds>>();
