@@ -326,7 +326,8 @@ TEST_CASE("a loop may hold nodes with a state, as short as they go; shorter it r
 TEST_CASE("what goes round dies away to zero, and is nowhere denormal") {
   Row x(2000);
   x[0] = 1.0;
-  for (const Loop& loop : {Loop{0.5, 3.0, 3}, Loop{0.3, 17.5, 16, Interpolation::cubic}, Loop{0.001, 140.0, 128}}) {
+  for (const Loop& loop :
+       {Loop{0.5, 3.0, 3}, Loop{0.3, 17.5, 16, Interpolation::cubic}, Loop{0.001, 140.0, 128}}) {
     const Played played = on_tape(loop, x, {}, true);
     for (const Row* row : {&played.y, &played.gradients})
       for (const double y : *row) CHECK((y == 0.0 || std::abs(y) >= 0x1p-126));

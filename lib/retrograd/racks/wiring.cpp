@@ -372,10 +372,8 @@ void Wiring::check_loops(std::vector<RackProblem>& problems) const {
     for (const int wire : out_of(loop[i]))
       if (wires_[static_cast<Index>(wire)].to.module == loop[(i + 1) % loop.size()])
         last = std::max(last, static_cast<Index>(wire));
-  problems.push_back(
-      {"cables." + std::to_string(last),
-       "closes the loop " + text +
-           "; leave one of its cables out (a loop needs a delay)"});
+  problems.push_back({"cables." + std::to_string(last),
+                      "closes the loop " + text + "; leave one of its cables out (a loop needs a delay)"});
 }
 
 // Of a module whose name begins with another's, a path that both have: "x.envelope.attack".

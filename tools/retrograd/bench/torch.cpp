@@ -25,8 +25,8 @@ struct EagerForm {
   Goal goal;  // forward + backward
 };
 constexpr EagerForm eager_forms[] = {{"gradrack", "eager PyTorch", at_least(300.0)},
-                          {"lean", "eager PyTorch with lean envelopes", no_goal},
-                          {"compiled", "torch.compile with lean envelopes", no_goal}};
+                                     {"lean", "eager PyTorch with lean envelopes", no_goal},
+                                     {"compiled", "torch.compile with lean envelopes", no_goal}};
 
 struct Seconds {
   double forward, forward_and_backward;
