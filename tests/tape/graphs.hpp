@@ -150,7 +150,7 @@ inline Recorded record_level(Tape& tape) {
   const Var x = tape.parameter("x", wave(Shape{3, length}, 3.0, 401.0));
   const Var bend = tape.parameter("bend", wave(Shape{length}, 0.5, 7.0)),
             attack = tape.parameter("attack", 0.001);
-  const Var bent = tanh_shaper(x) + arctangent_shaper(x * 0.7) + fold_shaper(x);
+  const Var bent = tanh_shaper(x) + arctangent_shaper(x * bend) + fold_shaper(x);
   const Var held = clip_shaper(x * 0.4) + cubic_shaper(bend);
   const Var level = envelope_follower(x, attack, 0.01 + 0.01 * bend) + follow(bend, attack, attack);
   const Var y =

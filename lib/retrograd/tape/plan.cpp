@@ -172,12 +172,13 @@ std::vector<int> find_levels(const Plan& plan) {
     std::fill(level.begin() + static_cast<std::ptrdiff_t>(first),
               level.begin() + static_cast<std::ptrdiff_t>(n), level[n]);
   }
-  // A value that only later stages of its own rows use is computed there, so that it need not be stored.
+  // A value that only later stages of its own rows use is computed there, so that it need not be stored; also where it
+  // is stored all the same: which stages there are, and so the order of sums, must not depend on what else is played.
   constexpr int unused = 1 << 30;
   std::vector<int> first_use(plan.nodes.size(), unused);
   for (std::size_t n = plan.nodes.size(); n-- > 0;) {
     const PlanNode& node = plan.nodes[n];
-    if (runs_in_tiles(node) && !node.stored && node.loop < 0 && first_use[n] != unused)
+    if (runs_in_tiles(node) && node.loop < 0 && first_use[n] != unused)
       level[n] = std::max(level[n], first_use[n]);
     for (const int input : node.inputs) {
       const auto source = static_cast<std::size_t>(input);
